@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What objects of a database are called in evidence, expectations and reports."""
+
+from __future__ import annotations
+
+DEFAULT_SCHEMA = "public"
+
+
+def _part(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if "." in name or '"' in name else name
+
+
+def object_name(schema: str, name: str) -> str:
+    """`shifts` for a relation in public, `billing.invoices` elsewhere."""
+    return _part(name) if schema == DEFAULT_SCHEMA else f"{_part(schema)}.{_part(name)}"
+
+
+def column_name(table: str, column: str) -> str:
+    """`shifts.planned_start`; `table` is already an object name."""
+    return f"{table}.{_part(column)}"
