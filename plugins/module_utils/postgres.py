@@ -253,7 +253,7 @@ def tool_version(server: Server, name: str, timeout_s: float = 30.0) -> Sequence
     """Version of a client program, as (major, minor)."""
     argv = server.tool(name, "--version")
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout_s, env=tool_environment(), check=False)
+        done = subprocess.run(argv, capture_output=True, timeout=timeout_s, env=tool_environment(), check=False)
     except OSError as error:
         raise PostgresError(f"cannot start «{' '.join(argv)}»: {error.strerror}") from None
     except subprocess.TimeoutExpired:

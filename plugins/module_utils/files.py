@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write files so that a reader finds a whole one or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any, Iterable
+
+PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
+_CHUNK = 1 << 20
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write `path.partial` (0600), flush it to disk, rename it."""
+    partial = f"{path}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def write_json(path: str, value: Any) -> None:
+    """`write_bytes` for one JSON document, in sorted order so that equal values make equal files."""
+    write_bytes(path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode())
+
+
+def read_json(path: str) -> Any:
+    """One JSON document."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def append_json_line(path: str, value: Any) -> None:
+    """Append one line in a single write, so that concurrent writers never mix."""
+    line = (json.dumps(value, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    try:
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def read_json_lines(path: str) -> Iterable[Any]:
+    """The documents of a JSON lines file, one at a time; a last line cut short (a killed writer) is left out."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def sha256(path: str) -> str:
+    """Hexadecimal SHA-256 of a file, read in chunks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()

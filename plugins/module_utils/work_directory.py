@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The private directory of a rehearsal on a host: made, marked, found again and removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import time
+from typing import Iterator, List, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
+
+DEFAULT_BASE = "~/.migrations-rehearsal"
+_MARKER_FILE = "rehearsal.json"
+_RUNNING = "running"
+_TERMINATE_WAIT_S = 10.0
+
+
+class WorkDirectoryError(Exception):
+    """A work directory cannot be made, or is not ours."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkDirectory:
+    """`<base>/<id>-<side>`, mode 0700; `side` is "production" or "dev"."""
+
+    path: str
+
+    @classmethod
+    def at(cls, base: str, rehearsal_id: str, side: str) -> WorkDirectory:
+        """Where the directory of a rehearsal is; it need not exist."""
+        return cls(os.path.join(os.path.abspath(os.path.expanduser(base or DEFAULT_BASE)), f"{rehearsal_id}-{side}"))
+
+    def create(self, marker: Marker) -> None:
+        """Make and mark the directory. One that is there with the same marker id is taken over."""
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+            os.makedirs(self.path, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+        except OSError as error:
+            raise WorkDirectoryError(f"cannot make the work directory {self.path}: {error.strerror}") from None
+        found = self.marker()
+        if found is None and os.listdir(self.path):
+            raise WorkDirectoryError(f"{self.path} is there already and is not a rehearsal's: nothing was touched")
+        if found is not None and found.id != marker.id:
+            raise WorkDirectoryError(f"{self.path} belongs to rehearsal {found.id}: nothing was touched")
+        files.write_bytes(self.file(_MARKER_FILE), marker.to_text().encode())
+        os.makedirs(self.evidence, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+        os.makedirs(self.file(_RUNNING), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+
+    def marker(self) -> Optional[Marker]:
+        """The marker, or None where there is none (or no directory, or a link in its place)."""
+        if os.path.islink(self.path):
+            return None
+        try:
+            with open(self.file(_MARKER_FILE), encoding="utf-8") as file:
+                return Marker.from_text(file.read())
+        except OSError:
+            return None
+
+    def file(self, *names: str) -> str:
+        """A path below the directory."""
+        return os.path.join(self.path, *names)
+
+    @property
+    def evidence(self) -> str:
+        """Where evidence files are."""
+        return self.file("evidence")
+
+    def remove(self) -> bool:
+        """End what still runs for this rehearsal, then remove the directory; False if there was none.
+
+        Raises WorkDirectoryError if it is not marked as a rehearsal's, or if something of it cannot be removed.
+        """
+        if not os.path.lexists(self.path):
+            return False
+        if self.marker() is None:
+            raise WorkDirectoryError(f"{self.path} does not carry a rehearsal's marker: left alone")
+        self.stop_processes()
+        failures: List[str] = []
+        # The marker goes last: a removal that is cut short leaves a directory that sweep still recognises.
+        for entry in os.scandir(self.path):
+            if entry.name == _MARKER_FILE:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, onerror=lambda _function, path, _info: failures.append(path))
+            else:
+                os.unlink(entry.path)
+        if failures:
+            raise WorkDirectoryError(f"cannot remove {failures[0]} (and {len(failures) - 1} more)")
+        shutil.rmtree(self.path)
+        try:
+            os.rmdir(os.path.dirname(self.path))
+        except OSError:
+            pass  # other rehearsals are at work beside this one
+        return True
+
+    def pid_file(self, pid: int) -> str:
+        """Where a process that works for the rehearsal is registered, so that clean-up can end it."""
+        return self.file(_RUNNING, str(pid))
+
+    def register_process(self, pid: int, group: bool) -> None:
+        """Note a process (or the group that it leads) as working for this rehearsal."""
+        files.write_json(self.pid_file(pid), {"pid": pid, "group": group, "started": process_start(pid)})
+
+    def unregister_process(self, pid: int) -> None:
+        """The process has ended by itself."""
+        try:
+            os.unlink(self.pid_file(pid))
+        except OSError:
+            pass
+
+    def stop_processes(self) -> List[int]:
+        """End every registered process that still is the one that was registered; their pids."""
+        stopped: List[int] = []
+        for pid, group in self._running():
+            if pid == os.getpid():
+                continue
+            _signal(pid, group, signal.SIGTERM)
+            deadline = time.monotonic() + _TERMINATE_WAIT_S
+            while process_start(pid) is not None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            _signal(pid, group, signal.SIGKILL)
+            stopped.append(pid)
+        return stopped
+
+    def _running(self) -> Iterator[Tuple[int, bool]]:
+        try:
+            names = os.listdir(self.file(_RUNNING))
+        except OSError:
+            return
+        for name in names:
+            try:
+                note = files.read_json(self.file(_RUNNING, name))
+                # The pid may have been given to another process since: its start time tells.
+                if note["started"] is not None and process_start(note["pid"]) == note["started"]:
+                    yield note["pid"], note["group"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+
+
+def find_work_directories(base: str) -> List[WorkDirectory]:
+    """All marked work directories below a base directory."""
+    root = os.path.abspath(os.path.expanduser(base or DEFAULT_BASE))
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return []
+    found = [WorkDirectory(os.path.join(root, name)) for name in names]
+    return [directory for directory in found if directory.marker() is not None]
+
+
+def process_start(pid: int) -> Optional[str]:
+    """When a process started, in the kernel's own count; None if there is no such process (or it is a zombie)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _signal(pid: int, group: bool, number: int) -> None:
+    try:
+        if group:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+    except OSError:
+        pass
