@@ -1,0 +1,1 @@
+"""The `rehearse` command: Alembic migrations, rehearsed on a copy of production."""
