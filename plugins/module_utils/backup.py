@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take a backup of production and, in the dump's own snapshot, the manifest that the copy is held against."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tarfile
+from typing import Any, Dict, List
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+ARCHIVE = "backup.tar"
+MANIFEST = "manifest.json"
+DUMP = "dump"
+# One level of gzip costs a quarter of pg_dump's default level for a file hardly larger.
+_COMPRESSION = "1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a backup may ask of production. Times in seconds."""
+
+    jobs: int = 2
+    lock_timeout_s: float = 5.0
+    statement_timeout_s: float = 3600.0
+
+    def settings(self) -> Dict[str, str]:
+        """The session settings that enforce them, read-only included."""
+        return {
+            **READ_ONLY,
+            "lock_timeout": f"{int(self.lock_timeout_s * 1000)}",
+            "statement_timeout": f"{int(self.statement_timeout_s * 1000)}",
+            "idle_in_transaction_session_timeout": "0",
+        }
+
+
+def take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
+    """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
+
+    The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
+    Raises PostgresError and ToolFailed.
+    """
+    name = application_name(rehearsal_id)
+    dump = work.file(DUMP)
+    with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
+        started = utc_now()
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        snapshot = session.value("SELECT pg_catalog.pg_export_snapshot()")
+        database_facts.lock_tables(session)
+        dumping = _start_dump(server, database, name, snapshot, dump, work, limits)
+        try:
+            manifest: Dict[str, Any] = database_facts.read_facts(session)
+            manifest["rows"] = database_facts.count_rows(session)
+        except BaseException:
+            dumping.stop()
+            raise
+        dumping.wait(limits.statement_timeout_s)
+        session.execute("COMMIT")
+    manifest.update(id=rehearsal_id, database=database, taken_at=format_time(started), seconds=(utc_now() - started).total_seconds())
+    manifest["files"] = {path: {"bytes": os.path.getsize(work.file(path)), "sha256": files.sha256(work.file(path))} for path in _dump_files(work)}
+    files.write_json(work.file(MANIFEST), manifest)
+    _pack(work, [MANIFEST, *manifest["files"]])
+    return manifest
+
+
+def _start_dump(server: Server, database: str, name: str, snapshot: str, dump: str, work: WorkDirectory, limits: Limits) -> Tool:
+    # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
+    lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
+    conninfo = server.conninfo(database, name, READ_ONLY)
+    common = [f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"]
+    if not server.prefix:
+        return Tool(server.tool("pg_dump", "--format=directory", f"--jobs={limits.jobs}", f"--file={dump}", *common), work)
+    # Behind a prefix the tool sees another file system than we do: one archive on standard output, which cannot be made in parallel.
+    descriptor = os.open(dump, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as output:
+        return Tool(server.tool("pg_dump", "--format=custom", *common), work, stdout=output)
+
+
+def _dump_files(work: WorkDirectory) -> List[str]:
+    if os.path.isfile(work.file(DUMP)):
+        return [DUMP]
+    return sorted(f"{DUMP}/{name}" for name in os.listdir(work.file(DUMP)))
+
+
+def _pack(work: WorkDirectory, members: List[str]) -> None:
+    """One file to carry; each member is removed once it is in, so that the dump never takes its room twice."""
+    partial = work.file(f"{ARCHIVE}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as output:
+        with tarfile.open(fileobj=output, mode="w") as archive:
+            for member in members:
+                archive.add(work.file(member), arcname=member)
+                if member != MANIFEST:
+                    os.unlink(work.file(member))
+        output.flush()
+        os.fsync(output.fileno())
+    if os.path.isdir(work.file(DUMP)):
+        os.rmdir(work.file(DUMP))
+    os.replace(partial, work.file(ARCHIVE))
+
+
+class BackupDamaged(Exception):
+    """A backup did not arrive as it was taken."""
+
+
+def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str, Any]:
+    """Unpack an archive into the work directory and check every file against the manifest; the manifest.
+
+    Raises BackupDamaged. The archive is removed: its content is there.
+    """
+    expected = {MANIFEST}
+    try:
+        with tarfile.open(archive, mode="r:") as tar:
+            for member in tar:
+                name = member.name
+                if not member.isfile() or not (name in (MANIFEST, DUMP) or os.path.dirname(name) == DUMP) or ".." in name:
+                    raise BackupDamaged(f"unexpected entry «{name}» in the backup")
+                target = work.file(name)
+                os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+                source = tar.extractfile(member)
+                assert source is not None
+                _copy_out(source, target)
+                if name == MANIFEST and files.sha256(target) != manifest_sha256:
+                    raise BackupDamaged("the manifest changed on its way from production")
+    except (tarfile.TarError, EOFError) as error:
+        raise BackupDamaged(f"the backup cannot be read: {error}") from None
+    manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
+    for path, facts in manifest["files"].items():
+        expected.add(path)
+        if not os.path.isfile(work.file(path)):
+            raise BackupDamaged(f"{path} is missing from the backup")
+        if files.sha256(work.file(path)) != facts["sha256"]:
+            raise BackupDamaged(f"{path} is not what was taken on production: the checksums differ")
+    os.unlink(archive)
+    return manifest
+
+
+def _copy_out(source: Any, target: str) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as output:
+        for chunk in iter(lambda: source.read(1 << 20), b""):
+            output.write(chunk)

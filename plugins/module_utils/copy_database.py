@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the copy on dev: marked before a row arrives, restored, given production's settings, and held against the manifest."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+# Settings whose value is a list of quoted names; every other one is a single literal (pg_dump's variable_is_guc_list_quote).
+_LIST_SETTINGS = frozenset(
+    ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
+)
+
+
+class CopyRefused(Exception):
+    """A database of that name is there and is not this rehearsal's copy: nothing was touched."""
+
+
+def read_marker(session: Session, database: str) -> Optional[Marker]:
+    """The marker of a database on the session's server; None if it has none. PostgresError if there is no such database."""
+    return Marker.from_text(session.value(f"SELECT {_comment(database)} AS comment"))
+
+
+def database_exists(session: Session, database: str) -> bool:
+    """Whether the session's server has a database of that name."""
+    return bool(session.value(f"SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = {quote_literal(database)})"))
+
+
+def _comment(database: str) -> str:
+    return f"(SELECT pg_catalog.shobj_description(d.oid, 'pg_database') FROM pg_catalog.pg_database d WHERE d.datname = {quote_literal(database)})"
+
+
+def require_free_or_ours(session: Session, database: str, marker_id: str) -> bool:
+    """True if the copy is there already; CopyRefused if the name belongs to anything else."""
+    if not database_exists(session, database):
+        return False
+    found = read_marker(session, database)
+    if found is None:
+        raise CopyRefused(f"database {database} is there already and does not carry a rehearsal's marker: it was not touched; choose another name")
+    if found.id != marker_id:
+        raise CopyRefused(f"database {database} is the copy of rehearsal {found.id}: it was not touched; sweep it or choose another name")
+    return True
+
+
+def create_copy(server: Server, database: str, marker: Marker, manifest: Dict[str, Any], deadline_s: float) -> None:
+    """An empty, marked database with production's encoding and collation that only its owner can connect to.
+
+    Raises CopyRefused and PostgresError. The copy of this rehearsal, left from an earlier try, is made anew.
+    """
+    with Session(server, server.maintenance_database, application_name(marker.id), deadline_s=deadline_s) as session:
+        if require_free_or_ours(session, database, marker.id):
+            session.execute(f"DROP DATABASE {quote_identifier(database)} WITH (FORCE)")
+        name = quote_identifier(database)
+        # Closed until it is marked: at no time is there a database that somebody could fill or migrate and that carries no marker.
+        session.execute(f"CREATE DATABASE {name} TEMPLATE template0 ALLOW_CONNECTIONS false {_locale_clause(session, manifest)}")
+        session.execute(f"COMMENT ON DATABASE {name} IS {quote_literal(marker.to_text())}")
+        session.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
+        session.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
+    parts = [
+        f"ENCODING {quote_literal(manifest['encoding'])}",
+        f"LC_COLLATE {quote_literal(manifest['collate'])}",
+        f"LC_CTYPE {quote_literal(manifest['ctype'])}",
+    ]
+    version = int(session.value("SELECT current_setting('server_version_num')"))
+    provider = {"i": "icu", "b": "builtin"}.get(manifest["locale_provider"])
+    if provider and version >= 150000:
+        parts.append(f"LOCALE_PROVIDER {provider}")
+        if manifest["locale"]:
+            parts.append(f"{'BUILTIN' if provider == 'builtin' else 'ICU'}_LOCALE {quote_literal(manifest['locale'])}")
+    return " ".join(parts)
+
+
+def restore(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, *, jobs: int, with_owners: bool, deadline_s: float) -> None:
+    """pg_restore into the empty copy; ToolFailed at the first error of any kind."""
+    conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
+    options = ["--exit-on-error", "--no-password", f"--dbname={conninfo}"]
+    if not with_owners:
+        options += ["--no-owner", "--no-privileges"]
+    with registered(work):
+        if server.prefix:
+            with open(work.file(DUMP), "rb") as dump:
+                Tool(server.tool("pg_restore", *options), work, stdin=dump).wait(deadline_s)
+        else:
+            Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", work.file(DUMP)), work).wait(deadline_s)
+
+
+def replay_settings(session: Session, database: str, settings: Dict[str, List[str]]) -> List[str]:
+    """Give the copy production's database settings and role-in-database settings; what could not be set, in words."""
+    failures: List[str] = []
+    for role, assignments in sorted(settings.items()):
+        for assignment in assignments:
+            name, value = assignment.split("=", 1)
+            rendered = value if name in _LIST_SETTINGS else quote_literal(value)
+            target = f"ROLE {quote_identifier(role)} IN DATABASE {quote_identifier(database)}" if role else f"DATABASE {quote_identifier(database)}"
+            try:
+                session.execute(f"ALTER {target} SET {_setting_name(name)} = {rendered or quote_literal('')}")
+            except PostgresError as error:
+                failures.append(f"{name}{f' of role {role}' if role else ''}: {error.message}")
+    return failures
+
+
+def _setting_name(name: str) -> str:
+    return ".".join(quote_identifier(part) for part in name.split("."))
+
+
+def compare(manifest: Dict[str, Any], facts: Dict[str, Any], rows: Dict[str, int]) -> List[Dict[str, Any]]:
+    """Every difference between the copy and the manifest: {"object", "what", "production", "copy"}. Empty means equal."""
+    differences: List[Dict[str, Any]] = []
+
+    def differ(thing: str, what: str, production: Any, copy: Any) -> None:
+        if production != copy:
+            differences.append({"object": thing, "what": what, "production": production, "copy": copy})
+
+    for table in sorted({*manifest["rows"], *rows}):
+        differ(table, "rows", manifest["rows"].get(table), rows.get(table))
+    for what in ("encoding", "collate", "ctype", "locale_provider", "locale", "time_zone", "revisions"):
+        differ("database", what, manifest[what], facts[what])
+    for extension in sorted({*manifest["extensions"], *facts["extensions"]}):
+        differ(extension, "extension version", manifest["extensions"].get(extension), facts["extensions"].get(extension))
+    for role in sorted({*manifest["settings"], *facts["settings"]}):
+        differ(f"role {role}" if role else "database", "settings", _sorted(manifest["settings"].get(role)), _sorted(facts["settings"].get(role)))
+    return differences
+
+
+def _sorted(values: Optional[Sequence[str]]) -> List[str]:
+    return sorted(values or [])
+
+
+def make_copy(
+    server: Server, database: str, marker: Marker, manifest: Dict[str, Any], work: WorkDirectory, *, jobs: int, deadline_s: float
+) -> Dict[str, Any]:
+    """Create, restore, replay, count and compare; the content of evidence file `copy.json`.
+
+    Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
+    """
+    create_copy(server, database, marker, manifest, deadline_s)
+    name = application_name(marker.id)
+    with Session(server, server.maintenance_database, name, deadline_s=deadline_s) as session:
+        known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
+    missing_roles = sorted(set(manifest["roles"]) - known)
+    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s)
+    with Session(server, database, name, deadline_s=deadline_s) as session:
+        session.execute("ANALYZE")
+        failures = replay_settings(session, database, manifest["settings"])
+    # A session of its own: only a new one sees the settings that were replayed.
+    with Session(server, database, name, deadline_s=deadline_s) as session:
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        facts = database_facts.read_facts(session)
+        rows = database_facts.count_rows(session)
+        session.execute("COMMIT")
+    return {
+        "database": database,
+        "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},
+        "facts": facts,
+        "tables": len(rows),
+        "rows": sum(rows.values()),
+        "differences": compare(manifest, facts, rows),
+        "settings_not_replayed": failures,
+        "missing_roles": missing_roles,
+    }
+
+
+def drop_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> str:
+    """Drop this rehearsal's copy, whoever is connected to it: "dropped" or "absent". Anything else is refused (CopyRefused)."""
+    name = application_name(rehearsal_id)
+    with Session(server, server.maintenance_database, name, deadline_s=deadline_s) as session:
+        # What still works for this rehearsal would only be in the way (a killed controller leaves its tools behind in containers).
+        session.rows(
+            "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity "
+            f"WHERE application_name = {quote_literal(name)} AND pid <> pg_catalog.pg_backend_pid()"
+        )
+        if not require_free_or_ours(session, database, rehearsal_id):
+            return "absent"
+        session.execute(f"DROP DATABASE {quote_identifier(database)} WITH (FORCE)")
+        if database_exists(session, database):
+            raise PostgresError(f"database {database} is still there after it was dropped")
+        return "dropped"
