@@ -1,0 +1,57 @@
+# Each target does its own set-up, in .venv; it is repeated only after pyproject.toml has changed.
+# Needed: Python 3.11 or newer with venv, make, git. Name the Python with `make PYTHON=/path/to/python …`.
+
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+endif
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+MODULE_UTILS := collections/ansible_collections/migrations/rehearsal/plugins/module_utils
+
+export PATH := $(BIN):$(PATH)
+# What calls make may have its own Python environment active.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo   rehearse the sample application on two PostgreSQL servers made for it, and remove them'
+	@echo 'make test   run all tests (PYTEST_ARGS="-k name" chooses)'
+	@echo 'make lint   check style, types and playbooks'
+	@echo 'make clean  remove .venv and caches'
+
+demo: $(VENV)/.installed-demo
+	@$(BIN)/rehearse demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src $(MODULE_UTILS)
+	$(BIN)/ansible-lint --offline
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist
+
+$(VENV)/.installed-demo: pyproject.toml $(VENV)/bin/python
+	@echo 'Installing the command and the demonstration into $(VENV) …'
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(VENV)/bin/python
+	@echo 'Installing the command, the demonstration and the test tools into $(VENV) …'
+	@$(PIP) install --editable '.[test]'
+	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/bin/python:
+	@if [ -z '$(PYTHON)' ]; then \
+		echo 'No Python 3.11 or newer with venv found. Install one (Debian: apt-get install python3-venv), or name it: make PYTHON=/path/to/python' >&2; \
+		exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"{sys.executable} is Python {sys.version.split()[0]}; 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
