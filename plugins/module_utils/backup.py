@@ -11,6 +11,7 @@ import tarfile
 from typing import Any, Dict, List
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
@@ -106,8 +107,10 @@ def _pack(work: WorkDirectory, members: List[str]) -> None:
     os.replace(partial, work.file(ARCHIVE))
 
 
-class BackupDamaged(Exception):
+class BackupDamaged(RehearsalError):
     """A backup did not arrive as it was taken."""
+
+    code = "copy-differs"
 
 
 def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
@@ -20,7 +21,7 @@ _LIST_SETTINGS = frozenset(
 )
 
 
-class CopyRefused(Exception):
+class CopyRefused(RehearsalError):
     """A database of that name is there and is not this rehearsal's copy: nothing was touched."""
 
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_secrets, mask_values
 
 Row = Dict[str, Any]
@@ -26,7 +27,7 @@ Row = Dict[str, Any]
 CONNECT_TIMEOUT_S = 10
 
 
-class PostgresError(Exception):
+class PostgresError(RehearsalError):
     """A server refused something, or could not be reached. `sqlstate` is None when no server answered."""
 
     def __init__(self, message: str, sqlstate: Optional[str] = None) -> None:

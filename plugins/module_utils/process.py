@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from typing import IO, Iterator, List, Optional
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import tool_environment
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -19,7 +20,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 _TAIL_BYTES = 4000
 
 
-class ToolFailed(Exception):
+class ToolFailed(RehearsalError):
     """A tool could not be started, ran out of time, or ended with another exit code than 0."""
 
     def __init__(self, message: str, exit_code: Optional[int] = None) -> None:

@@ -13,6 +13,7 @@ import time
 from typing import Iterator, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 
 DEFAULT_BASE = "~/.migrations-rehearsal"
@@ -21,7 +22,7 @@ _RUNNING = "running"
 _TERMINATE_WAIT_S = 10.0
 
 
-class WorkDirectoryError(Exception):
+class WorkDirectoryError(RehearsalError):
     """A work directory cannot be made, or is not ours."""
 
 

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several modules share, and how they become objects of the domain. Plain dictionaries: no Ansible here."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+POSTGRES: Dict[str, Any] = {
+    "type": "dict",
+    "default": {},
+    "options": {
+        "prefix": {"type": "list", "elements": "str", "default": []},
+        "bin_dir": {"type": "path", "default": ""},
+        "host": {"type": "str", "default": ""},
+        "port": {"type": "int"},
+        "user": {"type": "str", "default": ""},
+        "passfile": {"type": "path", "default": ""},
+        "maintenance_database": {"type": "str", "default": "postgres"},
+    },
+}
+
+REHEARSAL: Dict[str, Any] = {
+    "id": {"type": "str", "required": True},
+    "work_dir": {"type": "path", "default": "~/.migrations-rehearsal"},
+}
+
+MARKER: Dict[str, Any] = {
+    "source": {"type": "str", "required": True},
+    "created": {"type": "str", "required": True},
+    "expires": {"type": "str", "required": True},
+}
+
+
+def server(options: Mapping[str, Any]) -> Server:
+    """The server that the option O(postgres) describes."""
+    return Server(
+        prefix=tuple(options.get("prefix") or ()),
+        bin_dir=options.get("bin_dir") or "",
+        host=options.get("host") or "",
+        port=options.get("port"),
+        user=options.get("user") or "",
+        passfile=options.get("passfile") or "",
+        maintenance_database=options.get("maintenance_database") or "postgres",
+    )
+
+
+def work_directory(params: Mapping[str, Any], side: str) -> WorkDirectory:
+    """The rehearsal's work directory on this host."""
+    return WorkDirectory.at(params["work_dir"], params["id"], side)
+
+
+def marker(params: Mapping[str, Any]) -> Marker:
+    """The marker of the rehearsal."""
+    return Marker(id=params["id"], source=params["source"], created=params["created"], expires=params["expires"])

@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The codes that a finding can have: what each means, how severe it is unless a policy says otherwise. The only list of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Tuple
+
+BLOCKER, WARNING, INFO = "blocker", "warning", "info"
+SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, INFO)
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """`rehearsal_failed`: it says that the rehearsal could not be carried out, not that the migrations are bad."""
+
+    severity: str
+    title: str
+    meaning: str
+    advice: str
+    rehearsal_failed: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something the judge says about the evidence. `message`: what was measured and what was allowed; `advice`: what to do."""
+
+    code: str
+    severity: str
+    stage: str
+    object: str
+    message: str
+    advice: str
+
+    def to_json(self) -> Dict[str, Any]:
+        """As it stands in the record."""
+        return dataclasses.asdict(self)
+
+
+CODES: Dict[str, Code] = {
+    "preflight": Code(
+        BLOCKER,
+        "The rehearsal cannot start",
+        "Something that the rehearsal needs is missing or wrong. It was found before anything was touched.",
+        "Put it right and run again; nothing has to be cleaned up.",
+        rehearsal_failed=True,
+    ),
+    "stage-failed": Code(
+        BLOCKER,
+        "A stage of the rehearsal failed",
+        "The rehearsal itself, not a migration, could not be carried out as far as the end.",
+        "See the message; the stages after it were not carried out, clean-up was.",
+        rehearsal_failed=True,
+    ),
+    "interrupted": Code(
+        BLOCKER,
+        "The rehearsal was interrupted",
+        "The controller ended (Ctrl-C, a signal, a lost terminal) before the last stage.",
+        "Run it again.",
+        rehearsal_failed=True,
+    ),
+    "not-measured": Code(
+        BLOCKER,
+        "Something was not measured",
+        "A check could not run because its evidence is missing. Nothing is assumed in its place.",
+        "See which stage failed before it.",
+        rehearsal_failed=True,
+    ),
+    "left-behind": Code(
+        BLOCKER,
+        "Something may be left behind",
+        "Clean-up could not remove the copy, the dump or the work files, or could not prove that they are gone.",
+        "Run the sweep playbook when the host can be reached again.",
+        rehearsal_failed=True,
+    ),
+    "copy-differs": Code(
+        BLOCKER,
+        "The copy is not what production was",
+        "A fact of the restored copy differs from the manifest that was taken in the dump's own snapshot.",
+        "Do not trust a rehearsal on it. Make dev equal (extension versions, collation, settings) and run again.",
+    ),
+    "parity": Code(
+        WARNING,
+        "Dev differs from production",
+        "The copy's surroundings differ from production's, so that times, plans or rights may differ too.",
+        "Give dev what production has, or weigh the verdict accordingly.",
+    ),
+    "fence": Code(
+        BLOCKER,
+        "Alembic went for another database",
+        "A connection that the application opened was not the copy. It was stopped before its first statement.",
+        "Make the application take its address from what the inventory declares (rehearsal_application.environment or x).",
+    ),
+    "revision-unknown": Code(
+        BLOCKER,
+        "The project does not know production's revision",
+        "Production stands on a revision that is not in the application's version directory.",
+        "Rehearse from a checkout that contains the revision that production runs.",
+    ),
+    "multiple-heads": Code(
+        BLOCKER,
+        "The project has several heads",
+        "«alembic upgrade head» cannot choose between them.",
+        "Merge them with «alembic merge», or set the target revision.",
+    ),
+    "nothing-pending": Code(
+        INFO,
+        "Nothing is pending",
+        "Production already stands on the revision that the application ends in.",
+        "There is nothing to deploy.",
+    ),
+    "migration-failed": Code(
+        BLOCKER,
+        "A migration does not apply",
+        "A pending revision ended with an error on production's own data.",
+        "Look for conflicts with existing tables, columns and rows, mend the revision, and rehearse again.",
+    ),
+    "downgrade-failed": Code(
+        BLOCKER,
+        "The way back fails",
+        "A revision's downgrade ended with an error.",
+        "Mend the downgrade, or plan to restore the backup instead and say so in the policy.",
+    ),
+    "again-failed": Code(
+        BLOCKER,
+        "The second upgrade fails",
+        "After the way back, the same revisions do not apply a second time.",
+        "The downgrade leaves something behind, or the upgrade depends on something that only existed once.",
+    ),
+    "revision-not-reached": Code(
+        BLOCKER,
+        "The expected revision was not reached",
+        "After the migration the copy stands on another revision than the one that was expected.",
+        "Check the expected revision and the project's heads.",
+    ),
+    "expectation-not-met": Code(
+        BLOCKER,
+        "An expectation is not met",
+        "The expectations file says that something must be true, and it was measured not to be.",
+        "Mend the migration, or the expectation.",
+    ),
+    "rows-changed": Code(
+        BLOCKER,
+        "A table's number of rows changed",
+        "The upgrade added or removed rows that the expectations do not declare.",
+        "If it is intended, declare it under «changes»; if not, do not deploy.",
+    ),
+    "data-changed": Code(
+        BLOCKER,
+        "Existing values changed unexpectedly",
+        "A column that existed before holds other values after the upgrade, and no declared change explains them.",
+        "If it is intended, declare it under «changes»; if not, do not deploy: find the cause, mend the migration, rehearse from zero.",
+    ),
+    "data-lost": Code(
+        BLOCKER,
+        "Data is dropped",
+        "The upgrade drops a table or a column that holds values, and the expectations do not declare it.",
+        "If it is intended, declare it under «changes» with «dropped: true».",
+    ),
+    "data-not-compared": Code(
+        BLOCKER,
+        "Values could not be compared",
+        "The values before and after could not be compared, so nothing is known of them.",
+        "Declare the change with an expression under «changes», so that it can be proved.",
+    ),
+    "orphans": Code(
+        BLOCKER,
+        "Rows stand behind no parent",
+        "A foreign key has rows whose referenced row does not exist.",
+        "Clean the rows in the migration before the constraint is relied on.",
+    ),
+    "downgrade-leaves-trace": Code(
+        BLOCKER,
+        "The way back leaves a trace",
+        "After the downgrade the schema differs from the one before the upgrade.",
+        "Make the downgrade undo exactly what the upgrade does.",
+    ),
+    "downgrade-loses-data": Code(
+        WARNING,
+        "The way back loses data",
+        "After the downgrade, values that existed before the upgrade are not what they were.",
+        "Know the price before the night of the deploy: restoring the backup may be the better way back.",
+    ),
+    "again-differs": Code(
+        BLOCKER,
+        "The second upgrade gives another result",
+        "The schema after the second upgrade differs from the one after the first.",
+        "The migration depends on what was there before; mend it.",
+    ),
+    "fk-set-null-not-null": Code(
+        WARNING,
+        "SET NULL on a NOT NULL column",
+        "A foreign key sets a column to NULL that must not be NULL: deleting the referenced row will fail.",
+        "Make the column nullable, or choose RESTRICT or CASCADE.",
+    ),
+    "fk-type-mismatch": Code(
+        WARNING,
+        "A foreign key's types differ",
+        "The column has another type than the one that it refers to.",
+        "Give both the same type.",
+    ),
+    "index-invalid": Code(
+        BLOCKER,
+        "An invalid index was left behind",
+        "An index is not valid: it costs writes and serves no query.",
+        "Drop it and build it again.",
+    ),
+    "constraint-not-valid": Code(
+        WARNING,
+        "A constraint was left NOT VALID",
+        "Existing rows were not checked against it.",
+        "Run ALTER TABLE … VALIDATE CONSTRAINT in a later revision.",
+    ),
+}

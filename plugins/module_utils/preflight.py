@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look, before anything is touched, whether a rehearsal can be carried out. All problems at once."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
+    READ_ONLY,
+    PostgresError,
+    Server,
+    Session,
+    quote_literal,
+    tool_version,
+)
+
+_MIB = 1 << 20
+# A compressed dump takes a fifth to a third of the database on disk (indexes are not in it); half is on the safe side.
+_DUMP_SHARE = 0.5
+# The restored copy is about as large as its original; WAL and sort files of index builds come on top.
+_COPY_SHARE = 1.3
+_ROOM_FOR_FILES = 16 * _MIB
+
+_UNREADABLE = """
+SELECT n.nspname || '.' || c.relname AS name
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'S', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND
+           CASE WHEN c.relkind = 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT') ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') END)
+ORDER BY 1"""
+
+
+class Preflight(RehearsalError):
+    """What stands in the way of a rehearsal."""
+
+    code = "preflight"
+
+    def __init__(self, problems: List[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+    def findings(self) -> List[Dict[str, Any]]:
+        """One finding a problem."""
+        return [{"code": self.code, "object": "", "message": problem} for problem in self.problems]
+
+
+def look_at_production(server: Server, database: str, rehearsal_id: str, work_base: str, timeout_s: float) -> Tuple[Dict[str, Any], List[str]]:
+    """Facts of production (empty if it cannot be reached) and problems. Reads only."""
+    problems: List[str] = []
+    facts: Dict[str, Any] = {}
+    settings = {**READ_ONLY, "statement_timeout": str(int(timeout_s * 1000)), "lock_timeout": "5000"}
+    try:
+        with Session(server, database, f"rehearsal {rehearsal_id}", settings, timeout_s) as session:
+            facts = database_facts.read_facts(session)
+            unreadable = [row["name"] for row in session.rows(_UNREADABLE)]
+            role = session.value("SELECT current_user::text")
+    except PostgresError as error:
+        problems.append(f"production: {error.message}")
+        return facts, problems
+    if unreadable:
+        more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
+        problems.append(
+            f"production: role {role} has no rights to dump {', '.join(unreadable[:5])}{more} of {server.describe(database)}: "
+            "grant it SELECT (role pg_read_all_data has all that is needed)"
+        )
+    problems += _tool_problem(server, "pg_dump", facts["server_version_num"], "production")
+    problems += _disk_problem(work_base, int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES, "production", "the dump")
+    return facts, problems
+
+
+def look_at_dev(
+    server: Server, copy: str, rehearsal_id: str, work_base: str, production: Dict[str, Any], production_database: str, timeout_s: float
+) -> Tuple[Dict[str, Any], List[str], List[Dict[str, Any]]]:
+    """Facts of dev, problems, and findings that are no problems (parity). `production` may be empty. Reads only."""
+    problems: List[str] = []
+    findings: List[Dict[str, Any]] = []
+    facts: Dict[str, Any] = {}
+    try:
+        with Session(server, server.maintenance_database, f"rehearsal {rehearsal_id}", READ_ONLY, timeout_s) as session:
+            facts = session.row(
+                "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::int AS server_version_num, "
+                "current_user::text AS role, (SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user) AS may_create"
+            )
+            facts["system_identifier"] = database_facts.read_system_identifier(session)
+            facts["data_directory"] = session.value(
+                "SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END"
+            )
+            problems += _name_problem(session, server, copy, rehearsal_id, facts, production, production_database)
+            extension_problems, extension_findings = _extensions(session, production)
+            problems += extension_problems
+            findings += extension_findings
+            known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
+    except PostgresError as error:
+        problems.append(f"dev: {error.message}")
+        return facts, problems, findings
+    if not facts["may_create"]:
+        problems.append(
+            f"dev: role {facts['role']} may not create databases on {server.describe(server.maintenance_database)}: ALTER ROLE … CREATEDB"
+        )
+    if not production:
+        return facts, problems, findings
+    problems += _tool_problem(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
+    if facts["server_version_num"] // 10000 < production["server_version_num"] // 10000:
+        problems.append(
+            f"dev: PostgreSQL {facts['server_version']} is older than production's {production['server_version']}: "
+            "a dump cannot be restored into an older server; give dev production's major version"
+        )
+    elif facts["server_version_num"] // 10000 != production["server_version_num"] // 10000:
+        findings.append(_parity("server", f"production runs PostgreSQL {production['server_version']}, dev {facts['server_version']}"))
+    missing = sorted(set(production["roles"]) - known)
+    if missing:
+        findings.append(
+            _parity(
+                ", ".join(missing),
+                f"dev lacks {len(missing)} of the roles that own or may use production's objects: the copy has no owners and grants",
+            )
+        )
+    problems += _disk_problem(work_base, int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES, "dev", "the backup and its unpacked dump")
+    if facts["data_directory"] and not server.prefix and os.path.isdir(os.path.dirname(facts["data_directory"])):
+        problems += _disk_problem(facts["data_directory"], int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
+    return facts, problems, findings
+
+
+def _name_problem(
+    session: Session, server: Server, copy: str, rehearsal_id: str, facts: Dict[str, Any], production: Dict[str, Any], production_database: str
+) -> List[str]:
+    same_server = production and production["system_identifier"] and production["system_identifier"] == facts["system_identifier"]
+    if same_server and copy == production_database:
+        return [f"dev: the copy would be {copy}, which is production's own database on the same server: it was not touched; choose another name"]
+    try:
+        copy_database.require_free_or_ours(session, copy, rehearsal_id)
+    except copy_database.CopyRefused as error:
+        return [f"dev: {error} ({server.describe(copy)})"]
+    return []
+
+
+def _extensions(session: Session, production: Dict[str, Any]) -> Tuple[List[str], List[Dict[str, Any]]]:
+    problems: List[str] = []
+    findings: List[Dict[str, Any]] = []
+    for name, version in (production.get("extensions") or {}).items():
+        available = session.rows(f"SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = {quote_literal(name)}")
+        default = session.rows(f"SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = {quote_literal(name)}")
+        if not available:
+            problems.append(f"dev: extension {name}, which production has in version {version}, is not installed on dev's server")
+        elif default and default[0]["default_version"] != version:
+            findings.append(_parity(name, f"extension {name} is {version} on production; a restore on dev makes {default[0]['default_version']}"))
+    return problems, findings
+
+
+def _parity(thing: str, message: str) -> Dict[str, Any]:
+    return {"code": "parity", "object": thing, "message": message}
+
+
+def _tool_problem(server: Server, tool: str, server_version_num: int, side: str) -> List[str]:
+    try:
+        version = tool_version(server, tool)
+    except PostgresError as error:
+        return [f"{side}: {error.message}"]
+    if version[0] < server_version_num // 10000:
+        return [
+            f"{side}: {tool} is version {version[0]}, older than the server's {server_version_num // 10000}: "
+            "it would refuse; install the newer client and name its directory in rehearsal_postgres.bin_dir"
+        ]
+    return []
+
+
+def _disk_problem(path: str, needed: int, side: str, what: str) -> List[str]:
+    place = _existing_parent(path)
+    if place is None:
+        return [f"{side}: {path} does not exist and cannot be made"]
+    status = os.statvfs(place)
+    free = status.f_bavail * status.f_frsize
+    if free < needed:
+        return [f"{side}: {what} needs about {needed // _MIB} MiB below {path}, and {free // _MIB} MiB are free"]
+    return []
+
+
+def _existing_parent(path: str) -> Optional[str]:
+    place = os.path.abspath(os.path.expanduser(path))
+    while not os.path.isdir(place):
+        parent = os.path.dirname(place)
+        if parent == place:
+            return None
+        place = parent
+    return place

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one stage of a rehearsal: the module of the same name, with its time and its outcome noted on the controller.
+
+Every module of this collection is run through `StageAction`. It turns an unreachable host into a failure (so that block, rescue and always
+hold for it), moves small evidence from the result into a file, and appends the stage to `stages.jsonl`. Outside a rehearsal (a role used
+alone) there is no directory, and nothing is noted.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
+
+
+class StageAction(ActionBase):  # type: ignore[misc]
+    """Base of the action plugins; a plain module needs nothing but a subclass without a body."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the stage; the result is the module's, without its evidence."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        directory = self.rehearsal_directory(variables)
+        started, clock = utc_now(), time.monotonic()
+        try:
+            result = self.perform(variables, directory)
+        except AnsibleConnectionFailure as error:
+            result = {"failed": True, "unreachable_host": True, "msg": f"{self.target_host(variables)} cannot be reached: {error.message}"}
+        evidence = result.pop("evidence", None) or {}
+        if directory:
+            for name, content in evidence.items():
+                directory.write_evidence(name, content)
+            self._note(directory, variables, result, format_time(started), time.monotonic() - clock)
+        return result
+
+    def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
+        """What the stage does: by default its module, on the task's host."""
+        result: dict[str, Any] = self._execute_module(task_vars=variables)
+        return result
+
+    def rehearsal(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The running rehearsal as `prepare` described it; empty outside one."""
+        value = self._templar.template(variables.get("__rehearsal") or {})
+        return dict(value)
+
+    def rehearsal_directory(self, variables: dict[str, Any]) -> RehearsalDirectory | None:
+        """Where the running rehearsal keeps its files on the controller."""
+        path = self.rehearsal(variables).get("directory")
+        return RehearsalDirectory(path) if path else None
+
+    def target_host(self, variables: dict[str, Any]) -> str:
+        """The host that the task runs on: the delegated one if there is one."""
+        delegated = variables.get("ansible_delegated_vars") or {}
+        return str(next(iter(delegated), variables.get("inventory_hostname")))
+
+    def _note(self, directory: RehearsalDirectory, variables: dict[str, Any], result: dict[str, Any], started: str, seconds: float) -> None:
+        stage = self._templar.template(variables.get("__rehearsal_stage") or "")
+        if not stage or result.get("skipped"):
+            return
+        failed = bool(result.get("failed"))
+        note: dict[str, Any] = {
+            "name": stage,
+            "host": self.target_host(variables),
+            "status": "unreachable" if result.get("unreachable_host") else "failed" if failed else "ok",
+            "started_at": started,
+            "seconds": round(seconds, 3),
+        }
+        if failed:
+            note["error"] = str(result.get("msg", "no message"))
+        if result.get("findings"):
+            note["findings"] = result["findings"]
+        if result.get("summary"):
+            note["summary"] = result["summary"]
+        directory.add_stage(note)
