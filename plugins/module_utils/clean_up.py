@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove what a rehearsal made on a host, and prove by looking that it is gone. Sweep: the same for what has expired."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory, WorkDirectoryError, find_work_directories
+
+KEEP_COPY, KEEP_BACKUP, KEEP_NONE = "copy", "backup", "none"
+
+
+def clean_up(server: Server, database: Optional[str], rehearsal_id: str, work: WorkDirectory, keep: str, deadline_s: float) -> Dict[str, Any]:
+    """Remove one rehearsal from this host. Never raises: what could not be done or proven is in `problems`.
+
+    `database` is the copy's name on dev, None on production. Returns {"copy", "work_directory", "removed", "left", "problems"}.
+    """
+    removed: List[str] = []
+    problems: List[str] = []
+    # Processes first: a tool that still runs would make new files and sessions behind our back.
+    work.stop_processes()
+    copy = _clean_copy(server, database, rehearsal_id, keep, deadline_s, removed, problems)
+    try:
+        if keep == KEEP_BACKUP and database:
+            work_state = _keep_backup_only(work)
+        else:
+            work_state = "removed" if work.remove() else "absent"
+    except (WorkDirectoryError, OSError) as error:
+        work_state = "left"
+        problems.append(str(error))
+    if work_state == "removed":
+        removed.append(work.path)
+    left = _look(server, database if keep != KEEP_COPY else None, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems)
+    return {"copy": copy, "work_directory": work_state, "removed": removed, "left": left, "problems": problems}
+
+
+def _clean_copy(
+    server: Server, database: Optional[str], rehearsal_id: str, keep: str, deadline_s: float, removed: List[str], problems: List[str]
+) -> str:
+    if not database:
+        return "none"
+    if keep == KEEP_COPY:
+        return "kept"
+    try:
+        outcome = copy_database.drop_copy(server, database, rehearsal_id, deadline_s)
+    except copy_database.CopyRefused:
+        # Somebody else's database has that name: then no copy of ours was ever made there.
+        return "absent"
+    except PostgresError as error:
+        problems.append(error.message)
+        return "left"
+    if outcome == "dropped":
+        removed.append(f"database {database}")
+    return outcome
+
+
+def _keep_backup_only(work: WorkDirectory) -> str:
+    if work.marker() is None:
+        return "absent"
+    for entry in os.scandir(work.path):
+        if entry.is_dir(follow_symlinks=False) and entry.name != backup.DUMP:
+            shutil.rmtree(entry.path)
+    return "kept"
+
+
+def _look(
+    server: Server, database: Optional[str], rehearsal_id: str, work: Optional[WorkDirectory], deadline_s: float, problems: List[str]
+) -> List[str]:
+    """What of the rehearsal is still to be seen on this host."""
+    left: List[str] = []
+    if work and os.path.lexists(work.path):
+        left.append(work.path)
+    name = application_name(rehearsal_id)
+    try:
+        # Another name than the rehearsal's, so that this session does not count itself.
+        with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
+            if database and copy_database.database_exists(session, database):
+                found = copy_database.read_marker(session, database)
+                if found and found.id == rehearsal_id:
+                    left.append(f"database {database}")
+            # Sessions end a moment after the process that opened them.
+            session.execute(
+                "DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM pg_catalog.pg_stat_clear_snapshot(); "
+                f"EXIT WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = {quote_literal(name)}); "
+                "PERFORM pg_catalog.pg_sleep(0.05); END LOOP; END $$"
+            )
+            sessions = session.value(f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = {quote_literal(name)}")
+            if sessions:
+                left.append(f"{sessions} sessions of «{name}»")
+    except PostgresError as error:
+        problems.append(f"could not look: {error.message}")
+    return left
+
+
+def sweep(server: Optional[Server], base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
+    """Remove marked copies and work directories that have expired, and nothing else.
+
+    Returns {"removed", "kept", "problems"}; with `dry_run`, `removed` is what would be.
+    """
+    result: Dict[str, List[str]] = {"removed": [], "kept": [], "problems": []}
+    for work in find_work_directories(base):
+        marker = work.marker()
+        if marker is None or not marker.expired(now):
+            result["kept"].append(work.path)
+            continue
+        try:
+            if not dry_run:
+                work.remove()
+            result["removed"].append(work.path)
+        except (WorkDirectoryError, OSError) as error:
+            result["problems"].append(str(error))
+    if server is not None:
+        _sweep_copies(server, now, deadline_s, dry_run, result)
+    return dict(result)
+
+
+def _sweep_copies(server: Server, now: datetime.datetime, deadline_s: float, dry_run: bool, result: Dict[str, List[str]]) -> None:
+    try:
+        with Session(server, server.maintenance_database, "rehearsal sweep", deadline_s=deadline_s) as session:
+            found = session.rows(
+                "SELECT d.datname AS name, pg_catalog.shobj_description(d.oid, 'pg_database') AS comment FROM pg_catalog.pg_database d"
+            )
+    except PostgresError as error:
+        result["problems"].append(error.message)
+        return
+    for row in found:
+        marker = Marker.from_text(row["comment"])
+        if marker is None:
+            continue
+        if not marker.expired(now):
+            result["kept"].append(f"database {row['name']}")
+            continue
+        try:
+            if not dry_run:
+                copy_database.drop_copy(server, row["name"], marker.id, deadline_s)
+            result["removed"].append(f"database {row['name']}")
+        except RehearsalError as error:
+            result["problems"].append(str(error))

@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look, before anything is touched, whether a rehearsal can be carried out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Check that a rehearsal can be carried out
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Checks connections, rights, versions, names and disk space on production or on dev. It only reads.
+  - Reports all problems at once.
+extends_documentation_fragment:
+  - migrations.rehearsal.postgres
+  - migrations.rehearsal.rehearsal
+options:
+  side:
+    description: Which side this host is.
+    type: str
+    choices: [production, dev]
+    required: true
+  database:
+    description: The production database, by its name on production.
+    type: str
+    required: true
+  copy_database:
+    description: Name that the copy will have. Needed on dev.
+    type: str
+    default: ""
+  production:
+    description: RV(facts) of the run on production, for the checks on dev that compare.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds that any single question may take.
+    type: float
+    default: 60
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at production
+  migrations.rehearsal.preflight:
+    side: production
+    id: 20261122-223011-9f3a2c
+    database: staffprobot_prod
+    postgres:
+      user: postgres
+"""
+
+RETURN = r"""
+facts:
+  description: What was found out about the server, and on production about the database.
+  returned: always
+  type: dict
+problems:
+  description: What stands in the way, one sentence each. Empty means that the rehearsal can start.
+  returned: always
+  type: list
+  elements: str
+findings:
+  description: Problems and differences, for the judge.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight
+
+
+def main() -> None:
+    """Look, and fail with every problem."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "postgres": arguments.POSTGRES,
+            "side": {"type": "str", "choices": ["production", "dev"], "required": True},
+            "database": {"type": "str", "required": True},
+            "copy_database": {"type": "str", "default": ""},
+            "production": {"type": "dict", "default": {}},
+            "timeout": {"type": "float", "default": 60},
+        },
+        required_if=[("side", "dev", ("copy_database",))],
+        supports_check_mode=True,
+    )
+    p = module.params
+    server = arguments.server(p["postgres"])
+    findings = []
+    if p["side"] == "production":
+        facts, problems = preflight.look_at_production(server, p["database"], p["id"], p["work_dir"], p["timeout"])
+    else:
+        facts, problems, findings = preflight.look_at_dev(
+            server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
+        )
+    result = {
+        "changed": False,
+        "facts": facts,
+        "problems": problems,
+        "findings": findings + preflight.Preflight(problems).findings(),
+        "evidence": {f"preflight-{p['side']}.json": {"facts": facts, "problems": problems, "findings": findings}},
+    }
+    if problems:
+        module.fail_json(msg="\n".join(problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove what rehearsals left on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sweep
+short_description: Remove what a rehearsal left behind, and prove that it is gone
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - With O(id), removes that rehearsal from this host - the copy, the dump, the work files, its sessions and processes - and looks afterwards.
+  - Without O(id), removes marked copies and work directories that have expired, and nothing else.
+  - What does not carry a rehearsal's marker is never touched.
+extends_documentation_fragment:
+  - migrations.rehearsal.postgres
+options:
+  id:
+    description: The rehearsal to remove. Empty means whatever has expired.
+    type: str
+    default: ""
+  work_dir:
+    description: Directory below which the work directories are.
+    type: path
+    default: ~/.migrations-rehearsal
+  side:
+    description: Which side this host is. On V(production) no database is ever dropped.
+    type: str
+    choices: [production, dev]
+    required: true
+  database:
+    description: Name of the copy, with O(id) on dev.
+    type: str
+    default: ""
+  keep:
+    description: What to leave until it expires.
+    type: str
+    choices: [copy, backup, none]
+    default: none
+  timeout:
+    description: Seconds that any single step may take.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Remove what has expired
+  migrations.rehearsal.sweep:
+    side: dev
+    postgres:
+      user: postgres
+"""
+
+RETURN = r"""
+removed:
+  description: What was removed.
+  returned: always
+  type: list
+  elements: str
+left:
+  description: What of the rehearsal is still there after a look, with O(id).
+  returned: with O(id)
+  type: list
+  elements: str
+problems:
+  description: What could not be done.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, utc_now
+
+
+def main() -> None:
+    """Remove and look."""
+    module = AnsibleModule(
+        argument_spec={
+            "id": {"type": "str", "default": ""},
+            "work_dir": arguments.REHEARSAL["work_dir"],
+            "postgres": arguments.POSTGRES,
+            "side": {"type": "str", "choices": ["production", "dev"], "required": True},
+            "database": {"type": "str", "default": ""},
+            "keep": {"type": "str", "choices": ["copy", "backup", "none"], "default": "none"},
+            "timeout": {"type": "float", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    server = arguments.server(p["postgres"])
+    on_dev = p["side"] == "dev"
+    if not p["id"]:
+        result = clean_up.sweep(server if on_dev else None, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
+    else:
+        if not is_id(p["id"]):
+            module.fail_json(msg=f"«{p['id']}» is not the id of a rehearsal")
+        if module.check_mode:
+            module.exit_json(changed=True, removed=[], left=[], problems=[])
+        work = arguments.work_directory(p, p["side"])
+        result = clean_up.clean_up(server, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
+        result["evidence"] = {f"cleanup-{p['side']}.json": dict(result)}
+    problems = [*result["problems"], *(f"still there: {thing}" for thing in result.get("left", []))]
+    if problems:
+        module.fail_json(msg="\n".join(problems), changed=bool(result["removed"]), **result)
+    module.exit_json(changed=bool(result["removed"]), summary=", ".join(result["removed"]) or "nothing was there", **result)
+
+
+if __name__ == "__main__":
+    main()
