@@ -1,0 +1,398 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user expects of a migration, as data that travels as JSON, and the check of it against evidence.
+
+The controller reads the user's file (plugin_utils/expectations_file.py); everything here is pure and needs no YAML.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import json
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms import Scalar, canonical_type, default_matches, default_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+
+# How many there are (beside the primary key, for indexes), or the names that must be among them; None: nothing is expected.
+CountOrNames = Union[None, int, Tuple[str, ...]]
+
+# The tables of a snapshot, and what a look at them gives: whether the expectation holds, and what was measured.
+Tables = Mapping[str, Mapping[str, Any]]
+Look = Callable[[Tables], Tuple[bool, str]]
+
+PRODUCTION = "production"
+NOT_MEASURED = "not measured"
+
+# Stage -> the moment that it ends with, and the moment that it starts from.
+_MOMENTS = {"upgrade": ("after", "before"), "downgrade": ("back", "after")}
+_SINGULAR = {"tables": "table", "columns": "column", "indexes": "index", "foreign_keys": "foreign key"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnExpectation:
+    """A column that must be there. None: not asked; `default` counts only when `default_given`, for it may be None itself."""
+
+    type: Optional[str] = None
+    nullable: Optional[bool] = None
+    default: Scalar = None
+    default_given: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TableExpectation:
+    """A table that must be there. `existing_rows`: column -> the value that every row from before the upgrade holds."""
+
+    columns: Mapping[str, ColumnExpectation] = dataclasses.field(default_factory=dict)
+    indexes: CountOrNames = None
+    foreign_keys: CountOrNames = None
+    existing_rows: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Absent:
+    """What must not be there; the dictionaries are table -> names."""
+
+    tables: Tuple[str, ...] = ()
+    columns: Mapping[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    indexes: Mapping[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    foreign_keys: Mapping[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """What the catalog must say at one moment. Tables are object names (`shifts`, `billing.invoices`)."""
+
+    tables: Mapping[str, TableExpectation] = dataclasses.field(default_factory=dict)
+    absent: Absent = dataclasses.field(default_factory=Absent)
+
+
+@dataclasses.dataclass(frozen=True)
+class RowChange:
+    """How many rows a table may gain and lose; None: any number."""
+
+    added: Optional[int] = 0
+    removed: Optional[int] = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """An intended change of existing data. `kind` says which:
+
+    `expect`: a column, whose new value is `expression`, SQL over `old`; `changed`: a column that may hold anything now (not proved);
+    `dropped`: a table or a column (their names never clash in one text: look for either); `rows`: a table that gains or loses rows.
+    """
+
+    kind: str
+    expression: str = ""
+    rows: Optional[RowChange] = None
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Assertion:
+    """A JMESPath query. `operator` is `contains`, `equals` or `truthy` (`value` is not used then)."""
+
+    name: str
+    query: str
+    operator: str = "truthy"
+    value: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Expectations:
+    """Everything one file says. `revision` empty: not asked. `changes` is by table or `table.column`."""
+
+    revision: Tuple[str, ...] = ()
+    after_upgrade: Structure = dataclasses.field(default_factory=Structure)
+    after_downgrade: Structure = dataclasses.field(default_factory=Structure)
+    downgrade_to: str = PRODUCTION
+    changes: Mapping[str, Change] = dataclasses.field(default_factory=dict)
+    assertions: Tuple[Assertion, ...] = ()
+
+    def declared_expressions(self) -> Dict[str, str]:
+        """`table.column` -> the SQL expression over `old` that gives the column's new value."""
+        return {name: change.expression for name, change in self.changes.items() if change.kind == "expect"}
+
+    def to_json(self) -> Dict[str, Any]:
+        """Plain JSON data (dictionaries, lists, scalars); `from_json` makes an equal object of it."""
+        data: Dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Expectations:
+        """The inverse of `to_json`. Raises KeyError or TypeError for anything else."""
+        return cls(
+            revision=tuple(data["revision"]),
+            after_upgrade=_structure(data["after_upgrade"]),
+            after_downgrade=_structure(data["after_downgrade"]),
+            downgrade_to=data["downgrade_to"],
+            changes={name: _change(change) for name, change in data["changes"].items()},
+            assertions=tuple(Assertion(**assertion) for assertion in data["assertions"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One expectation and what was found: a line of the checklist, and a finding when it is not ok.
+
+    `stage` is `upgrade` or `downgrade`; `object` is an object name, or the query of an assertion; "" for the revision.
+    """
+
+    item: str
+    stage: str
+    object: str
+    ok: bool
+    measured: str
+    expected: str
+
+
+def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[str, Any]], heads_after: Optional[Sequence[str]]) -> List[Check]:
+    """One Check for each expectation about revision and catalog, in the order of the file.
+
+    `snapshots` is moment -> snapshot; a moment that is not there makes its checks not ok, with the measurement "not measured".
+    So does `heads_after` None (the revisions that the database stood at after the upgrade).
+    """
+    checks: List[Check] = []
+    if expectations.revision:
+        wanted = ", ".join(expectations.revision)
+        reached = heads_after is not None and set(heads_after) == set(expectations.revision)
+        measured = NOT_MEASURED if heads_after is None else ", ".join(heads_after) or "no revision"
+        checks.append(Check(f"revision {wanted} is reached", "upgrade", "", reached, measured, wanted))
+    for stage, structure in (("upgrade", expectations.after_upgrade), ("downgrade", expectations.after_downgrade)):
+        now, earlier = (_tables(snapshots, moment) for moment in _MOMENTS[stage])
+        for item, object_, expected, look in _looks(structure, earlier):
+            checks.append(_check(item, stage, object_, expected, now, look))
+    after, before = (_tables(snapshots, moment) for moment in _MOMENTS["upgrade"])
+    for name, change in expectations.changes.items():
+        if change.kind == "dropped":
+            checks.append(_check(f"{name} is dropped", "upgrade", name, "absent", after, functools.partial(_look_dropped, name, before)))
+    return checks
+
+
+def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -> List[Check]:
+    """One Check for each column under `existing_rows`, from evidence `checks-after.json`.
+
+    A measurement counts when it was made with the very value that is expected.
+    """
+    results = []
+    for table, expectation in expectations.after_upgrade.tables.items():
+        for column, value in expectation.existing_rows.items():
+            found = [
+                entry
+                for entry in checks.get("existing_rows") or []
+                if entry.get("table") == table
+                and entry.get("column") == column
+                and "expected" in entry
+                and same_value(entry["expected"], value)
+                and isinstance(entry.get("rows"), int)
+                and isinstance(entry.get("matching"), int)
+            ]
+            shown = json.dumps(value, ensure_ascii=False)
+            if not found:
+                ok, measured = False, NOT_MEASURED
+            else:
+                ok = all(entry["rows"] == entry["matching"] for entry in found)
+                worst = min(found, key=lambda entry: int(entry["matching"] - entry["rows"]))
+                measured = f"{worst['matching']} of {worst['rows']} rows"
+            name = column_name(table, column)
+            results.append(Check(f"every existing row holds {name} = {shown}", "upgrade", name, ok, measured, f"{shown} in every row"))
+    return results
+
+
+def _tables(snapshots: Mapping[str, Mapping[str, Any]], moment: str) -> Optional[Tables]:
+    return (snapshots.get(moment) or {}).get("tables")
+
+
+def _check(item: str, stage: str, object_: str, expected: str, tables: Optional[Tables], look: Look) -> Check:
+    ok, measured = (False, NOT_MEASURED) if tables is None else look(tables)
+    return Check(item, stage, object_, ok, measured, expected)
+
+
+def _looks(structure: Structure, earlier: Optional[Tables]) -> Iterable[Tuple[str, str, str, Look]]:
+    """(item, object, expected, look) of each expectation about one moment."""
+    for table, expectation in structure.tables.items():
+        yield f"table {table} exists", table, "present", functools.partial(_look_table, table)
+        for column, wanted in expectation.columns.items():
+            name, form = column_name(table, column), _wanted_form(wanted)
+            item = f"column {name} is {form}" if form else f"column {name} exists"
+            yield item, name, form or "present", functools.partial(_look_column, table, column, wanted)
+        for kind, wanted_keys in (("indexes", expectation.indexes), ("foreign_keys", expectation.foreign_keys)):
+            if isinstance(wanted_keys, int):
+                what = _plural(kind, wanted_keys) + (" beside the primary key" if kind == "indexes" else "")
+                yield f"table {table} has {what}", table, str(wanted_keys), functools.partial(_look_count, table, kind, wanted_keys)
+            for name in wanted_keys if isinstance(wanted_keys, tuple) else ():
+                yield f"{_SINGULAR[kind]} {name} on {table} exists", table, "present", functools.partial(_look_name, table, kind, name)
+    absent = structure.absent
+    for table in absent.tables:
+        yield f"table {table} is absent", table, "absent", functools.partial(_look_absent, table, "tables", table, earlier)
+    for kind, lists in (("columns", absent.columns), ("indexes", absent.indexes), ("foreign_keys", absent.foreign_keys)):
+        for table, names in lists.items():
+            for name in names:
+                object_ = column_name(table, name) if kind == "columns" else table
+                item = f"column {object_} is absent" if kind == "columns" else f"{_SINGULAR[kind]} {name} on {table} is absent"
+                yield item, object_, "absent", functools.partial(_look_absent, table, kind, name, earlier)
+
+
+def _look_table(table: str, tables: Tables) -> Tuple[bool, str]:
+    return (True, "present") if table in tables else (False, _none("table", table, tables))
+
+
+def _look_column(table: str, column: str, wanted: ColumnExpectation, tables: Tables) -> Tuple[bool, str]:
+    if table not in tables:
+        return _look_table(table, tables)
+    columns = tables[table]["columns"]
+    if column not in columns:
+        return False, _none("column", column, columns)
+    found = columns[column]
+    ok, forms = True, []
+    if wanted.type is not None:
+        ok = ok and canonical_type(wanted.type) == canonical_type(found["type"])
+        forms.append(found["type"])
+    if wanted.nullable is not None:
+        ok = ok and wanted.nullable == found["nullable"]
+        forms.append(_nullable(found["nullable"]))
+    if wanted.default_given:
+        ok = ok and default_matches(wanted.default, found["default"])
+        forms.append("no default" if found["default"] is None else f"default {found['default']}")
+    return ok, ", ".join(forms) or "present"
+
+
+def _look_count(table: str, kind: str, wanted: int, tables: Tables) -> Tuple[bool, str]:
+    if table not in tables:
+        return _look_table(table, tables)
+    found = _members(tables[table], kind)
+    counted = [name for name, entry in found.items() if kind != "indexes" or (_is_usable(entry) and not entry.get("primary"))]
+    invalid = [name for name, entry in found.items() if kind == "indexes" and not _is_usable(entry)]
+    measured = str(len(counted)) + (": " + ", ".join(sorted(counted)) if counted else "")
+    return len(counted) == wanted, measured + (f"; not valid: {', '.join(sorted(invalid))}" if invalid else "")
+
+
+def _look_name(table: str, kind: str, name: str, tables: Tables) -> Tuple[bool, str]:
+    if table not in tables:
+        return _look_table(table, tables)
+    found = _members(tables[table], kind)
+    if name not in found:
+        return False, _none(_SINGULAR[kind], name, found)
+    return (True, "present") if kind != "indexes" or _is_usable(found[name]) else (False, "present, but not valid")
+
+
+def _look_absent(table: str, kind: str, name: str, earlier: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
+    if _is_there(table, kind, name, tables):
+        return False, "present"
+    # True all the same, but a misspelt name is true as well: the reader must be able to see it.
+    return True, "absent" if earlier is None or _is_there(table, kind, name, earlier) else "absent, and it was not there earlier either"
+
+
+def _look_dropped(name: str, before: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
+    def is_there(where: Tables) -> bool:
+        return name in where or any(column_name(table, column) == name for table, entry in where.items() for column in entry["columns"])
+
+    if is_there(tables):
+        return False, "present"
+    return True, "absent" if before is None or is_there(before) else "absent, and it was not there earlier either"
+
+
+def _is_there(table: str, kind: str, name: str, tables: Tables) -> bool:
+    return table in tables and (kind == "tables" or name in _members(tables[table], kind))
+
+
+def _members(table: Mapping[str, Any], kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """The columns, indexes or foreign keys of a table of a snapshot, by name."""
+    if kind == "foreign_keys":
+        return {name: entry for name, entry in table["constraints"].items() if entry["kind"] == "foreign key"}
+    members: Mapping[str, Mapping[str, Any]] = table[kind]
+    return members
+
+
+def _is_usable(index: Mapping[str, Any]) -> bool:
+    # A failed CREATE INDEX CONCURRENTLY leaves an index that has a name and does nothing.
+    return index.get("valid") is not False
+
+
+def _none(what: str, name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.75)
+    return f"no {what} {name}" + (f" (there is {near[0]})" if near else "")
+
+
+def _wanted_form(wanted: ColumnExpectation) -> str:
+    forms = [] if wanted.type is None else [canonical_type(wanted.type)]
+    if wanted.nullable is not None:
+        forms.append(_nullable(wanted.nullable))
+    if wanted.default_given:
+        forms.append("no default" if wanted.default is None else f"default {default_text(wanted.default)}")
+    return ", ".join(forms)
+
+
+def _nullable(nullable: bool) -> str:
+    return "nullable" if nullable else "not null"
+
+
+def _plural(kind: str, number: int) -> str:
+    return f"{number} {_SINGULAR[kind] if number == 1 else kind.replace('_', ' ')}"
+
+
+def expression_problem(expression: str) -> Optional[str]:
+    """Why a text cannot be the expression of a declared change, or None.
+
+    It is put into a query between parentheses, so it must stay inside them; the server has the last word on the rest.
+    """
+    for character in (";", "\\", "--", "/*"):
+        if character in expression:
+            return f"it holds {character!r}" if character != "\\" else "it holds a backslash"
+    bare = re.sub(r"'(?:[^']|'')*'", "''", expression)
+    if bare.count("'") % 2 or bare.count('"') % 2:
+        return "a quote is not closed"
+    if not re.search(r"\bold\b", bare, re.IGNORECASE):
+        return "it does not use the word old"
+    outside = re.sub(r'"[^"]*"', '""', bare)
+    if "$" in outside:
+        return "it holds '$' outside quotes"
+    depth = 0
+    for character in outside:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+    return "its parentheses do not match" if depth else None
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equality of JSON values: true is not 1, but 1 is 1.0 (JSON has one kind of number)."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same_value(value, other[key]) for key, value in one.items())
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(same_value(*pair) for pair in zip(one, other))
+    return bool(one == other)
+
+
+def _structure(data: Mapping[str, Any]) -> Structure:
+    return Structure(tables={name: _table(table) for name, table in data["tables"].items()}, absent=_absent(data["absent"]))
+
+
+def _table(data: Mapping[str, Any]) -> TableExpectation:
+    return TableExpectation(
+        columns={name: ColumnExpectation(**column) for name, column in data["columns"].items()},
+        indexes=_count_or_names(data["indexes"]),
+        foreign_keys=_count_or_names(data["foreign_keys"]),
+        existing_rows=dict(data["existing_rows"]),
+    )
+
+
+def _absent(data: Mapping[str, Any]) -> Absent:
+    lists = {kind: {table: tuple(names) for table, names in data[kind].items()} for kind in ("columns", "indexes", "foreign_keys")}
+    return Absent(tables=tuple(data["tables"]), **lists)
+
+
+def _count_or_names(data: Any) -> CountOrNames:
+    return data if data is None or isinstance(data, int) else tuple(data)
+
+
+def _change(data: Mapping[str, Any]) -> Change:
+    rows = data["rows"]
+    return Change(data["kind"], data["expression"], None if rows is None else RowChange(**rows), data["reason"])
