@@ -84,7 +84,6 @@ summary:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 

@@ -89,7 +89,6 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 

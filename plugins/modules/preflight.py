@@ -73,7 +73,6 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight
 
 

@@ -77,7 +77,6 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, utc_now
 
