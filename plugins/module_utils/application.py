@@ -1,0 +1,421 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start the agent in the application's Python and read what it tells.
+
+The agent's source goes in on standard input, with what the inventory declares; nothing is installed or written there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import secrets
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from types import ModuleType
+from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    agent,
+    agent_channel,
+    agent_errors,
+    agent_fence,
+    agent_suspects,
+    agent_watcher,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
+
+# In the order in which they import each other.
+_AGENT_MODULES: Tuple[ModuleType, ...] = (agent_channel, agent_errors, agent_fence, agent_suspects, agent_watcher, agent)
+_PACKAGE = __name__.rpartition(".")[0]
+# A name of its own: an application that has Ansible itself must not meet ours.
+_AGENT_PACKAGE = "_rehearsal_agent"
+
+OPERATIONS = ("info", "current", "upgrade", "downgrade")
+MOST_LOG_BYTES = 1_000_000
+GRACE_S = 10.0
+
+Event = Dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """How the project's Python is started and its Alembic configured; what the inventory declares.
+
+    `command` starts Python (`.venv/bin/python`, `docker compose exec -T web python`), in directory `chdir`. `config` is an
+    Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments. Of the
+    variables that lead to a database, the application gets those in `environment` and no others.
+    """
+
+    command: Tuple[str, ...]
+    chdir: str = ""
+    config: str = "alembic.ini"
+    x: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    section: str = ""
+    deadline_s: float = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of one operation. `error` and `fence` are None when all went well; values in `events` are masked."""
+
+    exit_code: int
+    events: List[Event]
+    error: Optional[Event]
+    fence: Optional[Event]
+    timed_out: bool
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is None and self.fence is None and self.exit_code == 0
+
+    def last(self, event: str) -> Optional[Event]:
+        """The last event of a name, or None."""
+        return next((found for found in reversed(self.events) if found["event"] == event), None)
+
+
+def run(
+    application: Application,
+    operation: str,
+    *,
+    marker_id: Optional[str] = None,
+    target: Optional[str] = None,
+    events_path: Optional[str] = None,
+    log_path: Optional[str] = None,
+    on_event: Optional[Callable[[Event], None]] = None,
+    pid_path: Optional[str] = None,
+) -> Outcome:
+    """Run one operation of the agent to its end. A user's mistake ends in `Outcome.error`, never in an exception.
+
+    `marker_id` is the rehearsal whose copy may be used; None is for `info` only. `events_path` and `log_path` are appended to,
+    `pid_path` holds the process group while it runs.
+    """
+    if operation not in OPERATIONS:
+        raise ValueError(f"no such operation: {operation}")
+    if not application.command:
+        return _refused("CommandMissing", "the application command is empty: it must start the project's Python")
+    return _Runner(application, operation, marker_id, target, events_path, log_path, on_event, pid_path).run()
+
+
+def agent_script(parameters: Mapping[str, Any]) -> str:
+    """The Python program that goes in on standard input: pure ASCII, older Pythons get a clear answer."""
+    sources = {_local_name(module): _source(module).replace(_PACKAGE, _AGENT_PACKAGE) for module in _AGENT_MODULES}
+    return _BOOTSTRAP.format(
+        package=_AGENT_PACKAGE,
+        nonce=parameters["nonce"],
+        sources=repr(json.dumps(list(sources.items()))),
+        parameters=repr(json.dumps(dict(parameters))),
+    )
+
+
+_BOOTSTRAP = """\
+import json, sys, types
+if sys.version_info < (3, 8):
+    sys.stdout.write("{nonce} " + json.dumps({{"event": "error", "t": 0, "kind": "PythonTooOld",
+        "message": "the application command starts Python %d.%d; 3.8 or later is needed" % sys.version_info[:2]}}) + "\\n")
+    sys.stdout.flush()
+    sys.exit(1)
+def _load():
+    package = types.ModuleType("{package}")
+    package.__path__ = []
+    sys.modules["{package}"] = package
+    for name, source in json.loads({sources}):
+        module = types.ModuleType("{package}." + name)
+        sys.modules[module.__name__] = module
+        setattr(package, name, module)
+        exec(compile(source, "<rehearsal " + name + ">", "exec"), module.__dict__)
+    return package.agent.main
+_load()(json.loads({parameters}))
+"""
+
+
+def _local_name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def _source(module: ModuleType) -> str:
+    """Source text, also out of the zip file in which Ansible ships modules."""
+    source = module.__loader__.get_source(module.__name__)  # type: ignore[union-attr]
+    assert isinstance(source, str)
+    return source
+
+
+def _refused(kind: str, message: str) -> Outcome:
+    return Outcome(exit_code=-1, events=[], error=_error(kind, message), fence=None, timed_out=False)
+
+
+def _error(kind: str, message: str, **fields: Any) -> Event:
+    empty: Event = {"sqlstate": None, "revision": None, "statement": None, "file": None, "line": None}
+    return {"event": "error", "t": None, "kind": kind, "message": message, **empty, **fields}
+
+
+class _Runner:
+    def __init__(
+        self,
+        application: Application,
+        operation: str,
+        marker_id: Optional[str],
+        target: Optional[str],
+        events_path: Optional[str],
+        log_path: Optional[str],
+        on_event: Optional[Callable[[Event], None]],
+        pid_path: Optional[str],
+    ) -> None:
+        self._application = application
+        self._operation = operation
+        self._events_path = events_path
+        self._log_path = log_path
+        self._on_event = on_event
+        self._pid_path = pid_path
+        self._nonce = secrets.token_hex(16)
+        self._script = agent_script(
+            {
+                "nonce": self._nonce,
+                "operation": operation,
+                "marker_id": marker_id,
+                "target": target,
+                "config": application.config,
+                "section": application.section,
+                "x": dict(application.x),
+                "environment": dict(application.environment),
+                "deadline_s": application.deadline_s,
+            }
+        )
+        self._secrets = [value for name, value in application.environment.items() if _is_secret(name) and len(value) >= 4]
+        self._events: List[Event] = []
+        self._log = _Log(log_path, self._secrets)
+
+    def run(self) -> Outcome:
+        application = self._application
+        argv = [*application.command, "-"]
+        environment = {name: value for name, value in os.environ.items() if not agent_suspects.leads_to_a_database(name, value)}
+        environment["PYTHONUNBUFFERED"] = "1"
+        if application.chdir and not os.path.isdir(application.chdir):
+            return _refused("DirectoryMissing", f"the application directory {application.chdir} does not exist")
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=application.chdir or None,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return _refused("CommandMissing", f"cannot start the application command «{' '.join(application.command)}»: {error.strerror}")
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        if self._pid_path:
+            with open(self._pid_path, "w", encoding="ascii") as file:
+                file.write(f"{process.pid}\n")
+        threads = [
+            threading.Thread(target=_feed, args=(process.stdin, self._script.encode("ascii")), daemon=True),
+            threading.Thread(target=self._log.read, args=(process.stderr,), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        timed_out = True
+        try:
+            timed_out = not self._read_events(process)
+        finally:
+            self._end(process)
+            for thread in threads:
+                thread.join(timeout=GRACE_S)
+            process.stdout.close()
+            self._log.close()
+            if self._pid_path:
+                _remove(self._pid_path)
+        return self._outcome(process.returncode, timed_out)
+
+    def _read_events(self, process: subprocess.Popen[bytes]) -> bool:
+        """Read until standard output ends; False when the deadline came first."""
+        assert process.stdout is not None
+        deadline = time.monotonic() + self._application.deadline_s + GRACE_S
+        buffer = b""
+        events_file = open(self._events_path, "a", encoding="utf-8") if self._events_path else None  # noqa: SIM115
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(process.stdout, selectors.EVENT_READ)
+                while True:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    if not selector.select(timeout=min(left, 1.0)):
+                        # A grandchild may hold the pipe open after the agent has ended.
+                        if process.poll() is not None:
+                            return True
+                        continue
+                    chunk = os.read(process.stdout.fileno(), 1 << 18)
+                    if not chunk:
+                        return self._wait(process, deadline)
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        self._take(line.decode("utf-8", "replace"), events_file)
+        finally:
+            if events_file:
+                events_file.close()
+
+    def _wait(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
+        try:
+            process.wait(timeout=max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _take(self, line: str, events_file: Optional[IO[str]]) -> None:
+        nonce, _space, text = line.partition(" ")
+        if nonce != self._nonce:
+            if line.strip():
+                self._log.add(line + "\n")
+            return
+        event = mask_event(json.loads(text), self._secrets)
+        self._events.append(event)
+        if events_file:
+            events_file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            events_file.flush()
+        if self._on_event:
+            self._on_event(event)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Nothing of the group outlives the run."""
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        process.wait()
+
+    def _outcome(self, exit_code: int, timed_out: bool) -> Outcome:
+        error = _last(self._events, "error")
+        fence = _last(self._events, "fence")
+        if error is not None and error["kind"] == "Deadline":
+            timed_out = True
+        elif timed_out:
+            error = _error("Deadline", f"not finished within {self._application.deadline_s:g} s")
+        elif error is None and fence is None and (exit_code != 0 or _last(self._events, "done") is None):
+            error = self._ended_early(exit_code)
+        return Outcome(exit_code=exit_code, events=self._events, error=error, fence=fence, timed_out=timed_out)
+
+    def _ended_early(self, exit_code: int) -> Event:
+        how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"
+        command = " ".join(self._application.command)
+        said = self._log.tail()
+        if _last(self._events, "hello") is None:
+            return _error("NotStarted", f"«{command}» {how} before the agent could start" + (f": {said}" if said else ""))
+        last = _last(self._events, "statement") or {}
+        revision = (_last(self._events, "revision_begin") or {}).get("revision")
+        message = f"the application's process {how} without finishing" + (f"; it said: {said}" if said else "")
+        return _error("ProcessEnded", message, revision=revision, statement=last.get("sql"))
+
+
+def _last(events: List[Event], name: str) -> Optional[Event]:
+    return next((event for event in reversed(events) if event["event"] == name), None)
+
+
+def _feed(stream: IO[bytes], data: bytes) -> None:
+    try:
+        stream.write(data)
+        stream.close()
+    except OSError:
+        pass
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+# Masking: everything that leaves this module has gone through here.
+
+_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+_PARAMETERS = re.compile(r"\[parameters: .*?\](?=$|\n)", re.DOTALL)
+_DETAIL = re.compile(r"^(\s*(?:DETAIL|CONTEXT):).*$", re.MULTILINE)
+_STRING = re.compile(r"'(?:[^'\\\n]|\\.|'')*'")
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name))
+
+
+def mask_text(text: str, hidden: Sequence[str] = ()) -> str:
+    """Text of the application (its log, an exception) without secrets, quoted values and statement parameters."""
+    for secret in hidden:
+        text = text.replace(secret, MASK)
+    text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
+    text = _DETAIL.sub(rf"\1 {MASK}", text)
+    return mask_values(_STRING.sub(f"'{MASK}'", text))
+
+
+def mask_statement(sql: str, truncated: bool = False) -> str:
+    """SQL with its literals masked. Where it was cut within a literal, that literal goes."""
+    masked = mask_sql(sql)
+    if truncated:
+        open_literal = re.search(r"'|\$\w*\$", masked.replace(f"'{MASK}'", "\0" * (len(MASK) + 2)))
+        masked = (masked[: open_literal.start()] if open_literal else masked) + " …"
+    return masked
+
+
+def mask_event(event: Event, hidden: List[str]) -> Event:
+    """An event as it may be written down."""
+    masked = dict(event)
+    if isinstance(masked.get("sql"), str):
+        masked["sql"] = mask_statement(masked["sql"], bool(masked.pop("truncated", False)))
+    if masked["event"] == "error":
+        statement = masked.get("statement")
+        masked["statement"] = mask_statement(statement) if statement else None
+        message = str(masked.get("message", ""))
+        # Our own messages name revisions and files; those of servers and applications can hold anything.
+        masked["message"] = mask_values(message) if masked.get("sqlstate") else _hide(mask_secrets(message), hidden)
+    return masked
+
+
+def _hide(text: str, hidden: List[str]) -> str:
+    text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
+    for secret in hidden:
+        text = text.replace(secret, MASK)
+    return text
+
+
+class _Log:
+    """The application's own output: masked, at most MOST_LOG_BYTES of it written."""
+
+    def __init__(self, path: Optional[str], hidden: List[str]) -> None:
+        self._file = open(path, "a", encoding="utf-8") if path else None  # noqa: SIM115
+        self._hidden = hidden
+        self._written = 0
+        self._lock = threading.Lock()
+        self._tail = ""
+
+    def read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            self.add(line.decode("utf-8", "replace"))
+        stream.close()
+
+    def add(self, text: str) -> None:
+        masked = mask_text(text, self._hidden)
+        with self._lock:
+            if masked.strip():
+                self._tail = masked.strip()
+            if self._file and not self._file.closed and self._written < MOST_LOG_BYTES:
+                self._written += len(masked.encode())
+                self._file.write(masked)
+                if self._written >= MOST_LOG_BYTES:
+                    self._file.write("… (the rest is left out)\n")
+                self._file.flush()
+
+    def tail(self) -> str:
+        """The last line that says something, shortened."""
+        return self._tail[:300]
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file:
+                self._file.close()
