@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The difference of two snapshots: which objects came, went and changed.
+
+What follows from another change is not listed again: the parts of an added or removed table, the index behind a constraint, the
+sequence behind a serial or identity column. The order is that of the kinds below, then by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Set, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_words import (
+    Record,
+    column_words,
+    definition_words,
+    difference_words,
+    index_words,
+    quote,
+    relation_words,
+    value_words,
+)
+
+Snapshot = Mapping[str, Any]
+
+# In the order in which changes are listed.
+OBJECT_KINDS = (
+    "extension", "schema", "type", "sequence", "table", "column", "constraint", "index", "statistics", "trigger", "rule", "policy",
+    "view", "function", "event trigger", "publication", "subscription", "foreign server", "other", "grant", "default privileges",
+    "setting",
+)  # fmt: skip
+
+_COLLECTIONS = (
+    ("extensions", "extension"),
+    ("schemas", "schema"),
+    ("types", "type"),
+    ("sequences", "sequence"),
+    ("tables", "table"),
+    ("views", "view"),
+    ("functions", "function"),
+    ("event_triggers", "event trigger"),
+    ("publications", "publication"),
+    ("subscriptions", "subscription"),
+    ("foreign_servers", "foreign server"),
+    ("others", "other"),
+)
+_PARTS = (
+    ("columns", "column"),
+    ("constraints", "constraint"),
+    ("indexes", "index"),
+    ("statistics", "statistics"),
+    ("triggers", "trigger"),
+    ("rules", "rule"),
+    ("policies", "policy"),
+)
+_NOT_OF_THE_OBJECT = frozenset(["columns", "constraints", "indexes", "statistics", "triggers", "rules", "policies", "grants", "column_grants"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One difference. `before` and `after` are the object's records, null where it is not there.
+
+    `object` is the object's name: `table.name` for columns, constraints, triggers, rules and policies, the name with its schema
+    for the rest. `table` is the table or view that the object belongs to.
+    """
+
+    kind: str
+    object: str
+    object_kind: str
+    before: Any
+    after: Any
+    text: str
+    table: Optional[str] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """An object of one snapshot. `role` tells the grants on one object apart.
+
+    `within` are the objects that it comes and goes with; None if something else always shows that it came or went.
+    """
+
+    object_kind: str
+    object: str
+    record: Any
+    table: Optional[str] = None
+    role: str = ""
+    within: Optional[Tuple[Tuple[str, str], ...]] = ()
+
+    @property
+    def key(self) -> Tuple[int, str, str]:
+        return OBJECT_KINDS.index(self.object_kind), self.object, self.role
+
+
+def diff(before: Snapshot, after: Snapshot, positions: bool = False, owners: bool = True, sequence_values: bool = False) -> List[Change]:
+    """What must be said about the way from one snapshot to the other; empty if they describe the same schema.
+
+    `positions`: also where only the place of a column in its table differs; `owners`: also owners; `sequence_values`: also the last
+    values of sequences.
+    """
+    ignored = {"schema", "name", "definition_hash"}
+    ignored.update(field for field, wanted in (("position", positions), ("owner", owners), ("last_value", sequence_values)) if not wanted)
+    old = {found.key: found for found in _objects(before, after)}
+    new = {found.key: found for found in _objects(after, before)}
+    came = {(found.object_kind, found.object) for key, found in new.items() if key not in old}
+    went = {(found.object_kind, found.object) for key, found in old.items() if key not in new}
+    changes: List[Change] = []
+    for key in sorted({*old, *new}):
+        if key not in old:
+            if not _follows(new[key], came):
+                changes.append(_added(new[key]))
+        elif key not in new:
+            if not _follows(old[key], went):
+                changes.append(_removed(old[key]))
+        else:
+            change = _changed(old[key], new[key], frozenset(ignored))
+            if change:
+                changes.append(change)
+    return changes
+
+
+def _follows(found: _Found, others: Set[Tuple[str, str]]) -> bool:
+    return found.within is None or any(owner in others for owner in found.within)
+
+
+def _objects(snapshot: Snapshot, other: Snapshot) -> Iterator[_Found]:
+    """The objects of a snapshot, without those that are word for word the same in the other one."""
+    for collection, kind in _COLLECTIONS:
+        known = other.get(collection, {})
+        for name, record in snapshot.get(collection, {}).items():
+            if record != known.get(name):
+                yield from _object(kind, name, record)
+    for collection, kind in (("default_privileges", "default privileges"), ("settings", "setting")):
+        for name, entries in snapshot.get(collection, {}).items():
+            for role, value in entries.items():
+                yield _Found(kind, name, value, role=role)
+
+
+def _object(kind: str, name: str, record: Record) -> Iterator[_Found]:
+    within: Optional[Tuple[Tuple[str, str], ...]] = ()
+    if kind == "sequence":
+        within = None if record["identity"] else (("column", record["owned_by"]),) if record["owned_by"] else ()
+    yield _Found(kind, name, record, within=within)
+    for role, privileges in record.get("grants", {}).items():
+        yield _Found("grant", name, privileges, role=role, within=((kind, name),))
+    if kind not in ("table", "view"):
+        return
+    for column, grants in record["column_grants"].items():
+        for role, privileges in grants.items():
+            object_ = column_name(name, column)
+            yield _Found("grant", object_, privileges, table=name, role=role, within=((kind, name), ("column", object_)))
+    for part, part_kind in _PARTS:
+        for part_name, part_record in record[part].items():
+            yield _part(kind, name, record["schema"], part_kind, part_name, part_record)
+
+
+def _part(kind: str, relation: str, schema: str, part_kind: str, name: str, record: Record) -> _Found:
+    object_ = object_name(schema, name) if part_kind == "index" else column_name(relation, name)
+    within: Optional[Tuple[Tuple[str, str], ...]] = ((kind, relation),)
+    if part_kind == "column" and kind == "view":
+        within = None
+    elif part_kind == "index" and record["constraint"]:
+        within = ((kind, relation), ("constraint", column_name(relation, record["constraint"])))
+    return _Found(part_kind, object_, record, table=relation, within=within)
+
+
+def _added(found: _Found) -> Change:
+    words = _words(found)
+    text = f"{_title(found)} added: {words}" if words else f"{_title(found)} added"
+    return Change("added", found.object, found.object_kind, None, found.record, text, found.table)
+
+
+def _removed(found: _Found) -> Change:
+    return Change("removed", found.object, found.object_kind, found.record, None, f"{_title(found)} removed", found.table)
+
+
+def _changed(old: _Found, new: _Found, ignored: FrozenSet[str]) -> Optional[Change]:
+    if not isinstance(new.record, dict):
+        if old.record == new.record:
+            return None
+        said = value_words(old.record, new.record)
+        return Change("changed", new.object, new.object_kind, old.record, new.record, f"{_title(new)} changed: {said}", new.table)
+    said = "; ".join(difference_words(old.record, new.record, ignored | _NOT_OF_THE_OBJECT))
+    if not said:
+        return None
+    before, after = ({field: value for field, value in found.record.items() if field not in _NOT_OF_THE_OBJECT} for found in (old, new))
+    return Change("changed", new.object, new.object_kind, before, after, f"{_title(new)} changed: {said}", new.table)
+
+
+def _title(found: _Found) -> str:
+    """What the object is called in a sentence."""
+    kind, name = found.object_kind, found.object
+    if kind in ("constraint", "statistics", "trigger", "rule", "policy"):
+        noun = {"constraint": "", "statistics": "statistics"}.get(kind, kind) or found.record["kind"]
+        assert found.table is not None
+        return f"{noun} {name[len(found.table) + 1 :]} on {found.table}"
+    if kind == "index":
+        return f"index {name} on {found.table}"
+    if kind in ("table", "view", "function"):
+        return f"{found.record['kind']} {name}"
+    if kind == "type":
+        noun = found.record["kind"]
+        return f"{noun} {name}" if noun in ("enum", "domain") else f"{noun} type {name}"
+    if kind == "other":
+        return name
+    if kind == "grant":
+        return f"grant on {name} to {found.role}"
+    if kind == "default privileges":
+        return f"default privileges for {name} to {found.role}"
+    if kind == "setting":
+        return f"setting {found.role} of {'the database' if name == '*' else f'role {name}'}"
+    return f"{kind} {name}"
+
+
+def _words(found: _Found) -> str:
+    if found.object_kind == "column":
+        return column_words(found.record)
+    if found.object_kind == "index":
+        return index_words(found.record)
+    if found.object_kind == "table":
+        return relation_words(found.record)
+    return definition_words(found.record) if isinstance(found.record, dict) else quote(found.record)
