@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what the inventory says, give the rehearsal an id and a directory, and start the watch."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+from ansible import context
+from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.module_utils import identity
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file, watch
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
+
+_COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller alone: nothing is touched before its checks pass."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The rehearsal as all later stages see it (result `rehearsal`), or every problem at once."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        now = identity.utc_now()
+        rehearsal_id = identity.new_id(now)
+        values = self._values(variables, rehearsal_id)
+        dev = values.dev
+        production = values.production_host()
+        database = production and values.required(production, "rehearsal_database", str, "the name of the production database")
+        for host in filter(None, (production, dev)):
+            values.optional(host, "rehearsal_postgres", dict, {}, "must be a mapping: host, port, user, passfile, bin_dir, prefix")
+        application = values.application()
+        keep = values.value(dev, "rehearsal_keep", "none")
+        if keep not in KEEP:
+            values.problems.append(f"{dev}: rehearsal_keep is «{keep}»: it must be one of {', '.join(KEEP)}")
+        hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
+        expectations = self._expectations(values)
+        if values.problems:
+            return {
+                "failed": True,
+                "usage_error": True,
+                "problems": values.problems,
+                "msg": "\n".join(["The inventory cannot be used:", *values.problems]),
+            }
+
+        rehearsal: dict[str, Any] = {
+            "id": rehearsal_id,
+            "production_host": production,
+            "dev_host": dev,
+            "database": database,
+            "copy_database": values.value(dev, "rehearsal_copy_database") or identity.copy_database_name(rehearsal_id),
+            "source": f"{production}/{database}",
+            "created": identity.format_time(now),
+            "expires": identity.format_time(now + datetime.timedelta(hours=float(hours))),
+            "keep": keep,
+            "expectations": expectations.to_json(),
+            "expressions": expectations.declared_expressions(),
+        }
+        if self._play_context.check_mode:
+            return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}}
+        report_dir = str(values.value(dev, "rehearsal_report_dir") or "rehearsals")
+        try:
+            directory = RehearsalDirectory.create(report_dir, rehearsal_id)
+        except OSError as error:
+            return {
+                "failed": True,
+                "usage_error": True,
+                "msg": f"cannot write to the report directory {os.path.abspath(report_dir)}: {error.strerror}",
+            }
+        rehearsal["directory"] = directory.path
+        directory.write_state({"cleaned": False, "rehearsal": rehearsal})
+        directory.write_evidence("expectations.json", rehearsal["expectations"])
+        directory.write_evidence("context.json", self._context(rehearsal, application, values))
+        self._start_watch(directory, dev)
+        return {"changed": False, "rehearsal": rehearsal}
+
+    def _values(self, variables: dict[str, Any], rehearsal_id: str) -> InventoryValues:
+        dev = str(variables["inventory_hostname"])
+        # The name of the copy is part of what the application's environment is made of.
+        names = {"rehearsal_copy_database": identity.copy_database_name(rehearsal_id), "rehearsal_id": rehearsal_id, **variables}
+        self._templar.available_variables = names
+
+        def read(host: str, name: str) -> Any:
+            if host == dev:
+                return self._templar.template(names.get(name))
+            return variables["hostvars"][host].get(name)
+
+        return InventoryValues(dev=dev, read=read, groups=dict(variables.get("groups", {})))
+
+    def _expectations(self, values: InventoryValues) -> Expectations:
+        path = values.value(values.dev, "rehearsal_expectations")
+        if not path:
+            return Expectations()
+        path = os.path.abspath(os.path.expanduser(str(path)))
+        try:
+            return expectations_file.load(path)
+        except expectations_file.ExpectationsError as error:
+            values.problems += error.problems
+        except OSError as error:
+            values.problems.append(f"{values.dev}: rehearsal_expectations: cannot read {path}: {error.strerror}")
+        return Expectations()
+
+    @staticmethod
+    def _context(rehearsal: dict[str, Any], application: dict[str, Any], values: InventoryValues) -> dict[str, Any]:
+        """What was asked for, without any secret: of the application's environment, the names only."""
+        return {
+            **{key: rehearsal[key] for key in ("id", "production_host", "dev_host", "database", "copy_database", "created", "expires", "keep")},
+            "application": {
+                "command": application["command"],
+                "chdir": application.get("chdir") or "",
+                "config": application.get("config") or "alembic.ini",
+                "environment": sorted(application.get("environment") or {}),
+                "x": sorted(application.get("x") or {}),
+            },
+            "expectations_file": str(values.value(values.dev, "rehearsal_expectations") or ""),
+        }
+
+    @staticmethod
+    def _start_watch(directory: RehearsalDirectory, dev: str) -> None:
+        """Its own session, so that Ctrl-C at the terminal does not reach it."""
+        program = sys.argv[0] if os.path.basename(sys.argv[0]).startswith("ansible-playbook") else shutil.which("ansible-playbook") or sys.argv[0]
+        argv = [sys.executable, program]
+        options = context.CLIARGS
+        for inventory in options.get("inventory") or ():
+            argv += ["--inventory", inventory]
+        for extra in options.get("extra_vars") or ():
+            argv += ["--extra-vars", extra]
+        for vault in options.get("vault_ids") or ():
+            argv += ["--vault-id", vault]
+        for name in ("private_key_file", "remote_user", "connection", "ssh_common_args", "ssh_extra_args", "become_method", "become_user"):
+            if options.get(name):
+                argv += [f"--{name.replace('_', '-').replace('private-key-file', 'private-key').replace('remote-user', 'user')}", str(options[name])]
+        if options.get("become"):
+            argv.append("--become")
+        argv += [
+            "--limit",
+            dev,
+            "--extra-vars",
+            json.dumps({"rehearsal_resume": directory.path}),
+            os.path.join(_COLLECTION, "playbooks", "cleanup.yml"),
+        ]
+        roots = [_COLLECTION.rsplit(f"{os.sep}ansible_collections{os.sep}", 1)[0], os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]
+        order = {
+            "pid": os.getppid(),
+            "directory": directory.path,
+            "argv": argv,
+            "environment": {**os.environ, "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, roots)), "ANSIBLE_FORCE_COLOR": "0"},
+        }
+        watcher = subprocess.Popen(
+            [sys.executable, watch.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert watcher.stdin is not None
+        watcher.stdin.write(json.dumps(order).encode())
+        watcher.stdin.close()

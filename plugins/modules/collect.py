@@ -1,0 +1,59 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pack the evidence of a rehearsal."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: collect
+short_description: Fetch the evidence of a rehearsal to the controller
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Packs the evidence in the rehearsal's work directory and fetches it. It holds counts, hashes and definitions, never a row value.
+extends_documentation_fragment:
+  - migrations.rehearsal.rehearsal
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Fetch the evidence
+  migrations.rehearsal.collect:
+    id: 20261122-223011-9f3a2c
+"""
+
+RETURN = r"""
+path:
+  description: The archive on the host; empty if there is no evidence yet.
+  returned: success
+  type: str
+"""
+
+import os
+import tarfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments
+
+
+def main() -> None:
+    """Pack what is there."""
+    module = AnsibleModule(argument_spec=dict(arguments.REHEARSAL), supports_check_mode=True)
+    work = arguments.work_directory(module.params, "dev")
+    if module.check_mode or not os.path.isdir(work.evidence):
+        module.exit_json(changed=False, path="")
+    path = work.file("evidence.tar.gz")
+    with tarfile.open(path, mode="w:gz", compresslevel=1) as archive:
+        for name in sorted(os.listdir(work.evidence)):
+            if not name.endswith(".partial"):
+                archive.add(os.path.join(work.evidence, name), arcname=name)
+    module.exit_json(changed=False, path=path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what the inventory says about a rehearsal, and name everything that it does not say. All at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+KEEP = ("copy", "backup", "none")
+
+
+@dataclasses.dataclass
+class InventoryValues:
+    """`read(host, name)` gives a variable of a host, templated; None where it is not set. Problems gather in `problems`."""
+
+    dev: str
+    read: Callable[[str, str], Any]
+    groups: dict[str, list[str]]
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+    def value(self, host: str, name: str, default: Any = None) -> Any:
+        """A variable, or the default; a value that cannot be templated is a problem."""
+        try:
+            found = self.read(host, name)
+        except AnsibleError as error:
+            self._problem(host, name, str(error.message))
+            return default
+        return default if found is None else found
+
+    def required(self, host: str, name: str, kind: type, what: str) -> Any:
+        """A variable that must be there; `what` tells a person what to fill in."""
+        before = len(self.problems)
+        found = self.value(host, name)
+        if len(self.problems) > before:
+            return None
+        if found is None or found == "":
+            self._problem(host, name, f"is not set: {what}")
+            return None
+        if not isinstance(found, kind):
+            self._problem(host, name, f"must be a {kind.__name__}, not {type(found).__name__}: {what}")
+            return None
+        return found
+
+    def optional(self, host: str, name: str, kind: type | tuple[type, ...], default: Any, what: str) -> Any:
+        """A variable with a default; one of the wrong type is a problem."""
+        found = self.value(host, name, default)
+        if isinstance(found, bool) or not isinstance(found, kind):
+            self._problem(host, name, what)
+            return default
+        return found
+
+    def production_host(self) -> str | None:
+        """The host whose database this dev host rehearses: `rehearsal_production`, or the only host in group prod."""
+        named = self.value(self.dev, "rehearsal_production")
+        candidates = self.groups.get("prod", [])
+        if named:
+            if named in self.groups.get("all", []):
+                return str(named)
+            self._problem(self.dev, "rehearsal_production", f"names «{named}», which is not a host of the inventory")
+        elif len(candidates) == 1:
+            return candidates[0]
+        elif candidates:
+            self._problem(self.dev, "rehearsal_production", f"is not set, and group prod has {len(candidates)} hosts: {', '.join(candidates)}")
+        else:
+            self.problems.append("the inventory has no host in group prod: name the production host there")
+        return None
+
+    def application(self) -> dict[str, Any]:
+        """`rehearsal_application` with its command as a list."""
+        found = self.required(
+            self.dev, "rehearsal_application", dict, "the project whose migrations are rehearsed: command, chdir, config, environment, x"
+        )
+        if not found:
+            return {}
+        command = found.get("command")
+        if not isinstance(command, list) or not command or not all(command):
+            self._problem(self.dev, "rehearsal_application.command", "must be a list of words that start the application's Python")
+        for name in ("environment", "x"):
+            if not isinstance(found.get(name) or {}, dict):
+                self._problem(self.dev, f"rehearsal_application.{name}", "must be a mapping of names to values")
+        unknown = sorted(set(found) - {"command", "chdir", "config", "environment", "x"})
+        if unknown:
+            self._problem(self.dev, "rehearsal_application", f"has unknown keys: {', '.join(unknown)}")
+        return dict(found)
+
+    def _problem(self, host: str, name: str, text: str) -> None:
+        problem = f"{host}: {name} {text}"
+        # One cause behind several variables (the demonstration's servers are down) is told once.
+        if not any(known.endswith(text) for known in self.problems):
+            self.problems.append(problem)

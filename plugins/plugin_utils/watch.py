@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clean up after a controller that died: started by `prepare`, outlives it, runs clean-up if the rehearsal did not.
+
+Ansible runs no `always` section when it is interrupted, and the tools that it started on the hosts go on. This process waits for
+ansible-playbook to end. If the rehearsal has not reached its end by then, it runs the clean-up playbook with the same inventory.
+
+A script of its own (standard library only), because nothing of Ansible's process may be left when it is needed.
+Standard input: {"pid", "directory", "argv", "environment"} as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from typing import Any
+
+_CLEAN_UP_S = 900
+_POLL_S = 0.5
+
+
+def wait_for_end(pid: int) -> None:
+    """Return when the process has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):
+        while os.path.exists(f"/proc/{pid}"):
+            time.sleep(_POLL_S)
+        return
+    # A zombie has ended too: pidfds become readable then.
+    select.select([descriptor], [], [])
+    os.close(descriptor)
+
+
+def finished(directory: str) -> bool:
+    """Whether the rehearsal cleaned up after itself."""
+    try:
+        with open(os.path.join(directory, "state.json"), encoding="utf-8") as file:
+            return bool(json.load(file).get("cleaned"))
+    except (OSError, ValueError):
+        return True  # the directory is gone: nothing to clean up by
+
+
+def note_interruption(directory: str) -> None:
+    """One line in stages.jsonl, for the judge."""
+    note: dict[str, Any] = {
+        "name": "interrupted",
+        "host": "controller",
+        "status": "failed",
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": 0.0,
+        "error": "ansible-playbook ended before the rehearsal did",
+        "findings": [{"code": "interrupted", "object": "", "message": "ansible-playbook ended before the rehearsal did; clean-up was run after it"}],
+    }
+    with open(os.path.join(directory, "evidence", "stages.jsonl"), "a", encoding="utf-8") as file:
+        file.write(json.dumps(note, sort_keys=True) + "\n")
+
+
+def main() -> int:
+    """Wait, look, clean up."""
+    order = json.load(sys.stdin)
+    try:
+        terminal = os.open(f"/proc/{order['pid']}/fd/2", os.O_WRONLY | os.O_NOCTTY)
+    except OSError:
+        terminal = os.open(os.devnull, os.O_WRONLY)
+    wait_for_end(order["pid"])
+    directory = order["directory"]
+    if finished(directory):
+        return 0
+
+    def say(text: str) -> None:
+        try:
+            os.write(terminal, f"\n{text}\n".encode())
+        except OSError:
+            pass  # the terminal went with the controller
+
+    say("The rehearsal was interrupted: cleaning up on production and dev …")
+    note_interruption(directory)
+    log = os.path.join(directory, "cleanup.log")
+    with open(log, "ab") as output:
+        try:
+            code = subprocess.run(
+                order["argv"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=order["environment"],
+                timeout=_CLEAN_UP_S,
+                check=False,
+            ).returncode
+        except (OSError, subprocess.TimeoutExpired) as error:
+            output.write(f"{error}\n".encode())
+            code = 1
+    cleaned = finished(directory)
+    say("Cleaned up: nothing is left behind." if cleaned else f"Clean-up ended with exit code {code}: see {log}, then run the sweep playbook.")
+    return 0 if cleaned else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
