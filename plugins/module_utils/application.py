@@ -30,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_watcher,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import note_process
 
 # In the order in which they import each other.
 _AGENT_MODULES: Tuple[ModuleType, ...] = (agent_channel, agent_errors, agent_fence, agent_suspects, agent_watcher, agent)
@@ -95,7 +96,7 @@ def run(
     """Run one operation of the agent to its end. A user's mistake ends in `Outcome.error`, never in an exception.
 
     `marker_id` is the rehearsal whose copy may be used; None is for `info` only. `events_path` and `log_path` are appended to,
-    `pid_path` holds the process group while it runs.
+    `pid_path` holds the process group while it runs (see `work_directory.note_process`).
     """
     if operation not in OPERATIONS:
         raise ValueError(f"no such operation: {operation}")
@@ -213,8 +214,7 @@ class _Runner:
             return _refused("CommandMissing", f"cannot start the application command «{' '.join(application.command)}»: {error.strerror}")
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         if self._pid_path:
-            with open(self._pid_path, "w", encoding="ascii") as file:
-                file.write(f"{process.pid}\n")
+            note_process(self._pid_path, process.pid, group=True)
         threads = [
             threading.Thread(target=_feed, args=(process.stdin, self._script.encode("ascii")), daemon=True),
             threading.Thread(target=self._log.read, args=(process.stderr,), daemon=True),

@@ -106,7 +106,7 @@ class WorkDirectory:
 
     def register_process(self, pid: int, group: bool) -> None:
         """Note a process (or the group that it leads) as working for this rehearsal."""
-        files.write_json(self.pid_file(pid), {"pid": pid, "group": group, "started": process_start(pid)})
+        note_process(self.pid_file(pid), pid, group)
 
     def unregister_process(self, pid: int) -> None:
         """The process has ended by itself."""
@@ -153,6 +153,11 @@ def find_work_directories(base: str) -> List[WorkDirectory]:
         return []
     found = [WorkDirectory(os.path.join(root, name)) for name in names]
     return [directory for directory in found if directory.marker() is not None]
+
+
+def note_process(path: str, pid: int, group: bool) -> None:
+    """Write down who is running, so that clean-up can end exactly that process (or the group that it leads) and no later one with its pid."""
+    files.write_json(path, {"pid": pid, "group": group, "started": process_start(pid)})
 
 
 def process_start(pid: int) -> Optional[str]:
