@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What on the copy could act on the world outside it: triggers, event triggers, subscriptions, foreign servers, scheduled jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Iterator, Mapping, Optional
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
+
+CODE = "outside-world"
+
+_SCHEDULERS = ("pg_cron", "pgagent", "pg_timetable", "timescaledb")
+_SENDS = re.compile(
+    r"\b(dblink\w*|pg_notify|lo_export|pg_background_launch|aws_lambda\.\w+|net\.http\w*|http|http_(?:get|post|put|patch|delete|head)|urlencode)\s*\("
+    r"|\b(NOTIFY)\s+\w|\b(COPY)\b[^;]*\b(?:PROGRAM|TO\s+')",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_CALL = re.compile(r"([A-Za-z_][\w$]*)\s*\(")
+
+
+def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
+    senders = _senders(snapshot["functions"])
+    for relations in (snapshot["tables"], snapshot["views"]):
+        for name, relation in relations.items():
+            for trigger, record in relation["triggers"].items():
+                reason = senders.get(record["function"])
+                if reason and record["enabled"] in ("origin", "always"):
+                    yield finding(
+                        CODE, column_name(name, trigger),
+                        touched.part("trigger", name, column_name(name, trigger)) or touched.object("function", record["function"]),
+                        f"trigger on {name} is enabled and runs {record['function']}: {reason}",
+                        f"ALTER TABLE {name} DISABLE TRIGGER {trigger} on the copy before it is migrated",
+                    )  # fmt: skip
+    for name, record in snapshot["event_triggers"].items():
+        if record["enabled"] in ("origin", "always"):
+            reason = senders.get(record["function"])
+            yield finding(
+                CODE, name, touched.object("event trigger", name),
+                f"event trigger on {record['event']} is enabled and runs {record['function']}{': ' + reason if reason else ''}",
+                f"ALTER EVENT TRIGGER {name} DISABLE on the copy, unless the migrations need it",
+            )  # fmt: skip
+    for name, record in snapshot["subscriptions"].items():
+        if record["enabled"]:
+            yield finding(
+                CODE, name, touched.object("subscription", name),
+                "subscription is enabled: it takes rows, and a replication slot, from its publisher",
+                f"ALTER SUBSCRIPTION {name} DISABLE, then SET (slot_name = NONE), on the copy",
+            )  # fmt: skip
+    for name, record in snapshot["foreign_servers"].items():
+        mapped = ", ".join(record["user_mappings"]) or "nobody"
+        yield finding(
+            CODE, name, touched.object("foreign server", name),
+            f"foreign server ({record['wrapper']}) is there; user mappings: {mapped}",
+            "drop its user mappings on the copy, or keep the copy's server from reaching it",
+        )  # fmt: skip
+    for name in _SCHEDULERS:
+        if name in snapshot["extensions"]:
+            yield finding(
+                CODE, name, touched.object("extension", name),
+                f"extension {name} is installed: it may run scheduled jobs",
+                "keep its background worker from starting on the server of the copy",
+            )  # fmt: skip
+
+
+def _senders(functions: Mapping[str, Mapping[str, Any]]) -> Dict[str, str]:
+    """Functions that could reach beyond the database, with the reason; also those that call one of them."""
+    found: Dict[str, str] = {}
+    calls = {}
+    for name, record in functions.items():
+        body = _COMMENT.sub("", record["definition"])
+        calls[name] = set(_CALL.findall(body))
+        reason = _reason(record, body)
+        if reason:
+            found[name] = reason
+    while True:
+        named = {functions[name]["name"]: name for name in sorted(found)}
+        new = {name: sorted(called & named.keys()) for name, called in calls.items() if name not in found and called & named.keys()}
+        if not new:
+            return found
+        found.update((name, f"calls {named[called[0]]}") for name, called in new.items())
+
+
+def _reason(record: Mapping[str, Any], body: str) -> Optional[str]:
+    if not record["trusted"] and record["language"] != "internal" and record["kind"] != "aggregate":
+        return f"language {record['language']} may do anything"
+    match = _SENDS.search(body)
+    return f"uses {next(word for word in match.groups() if word)}" if match else None
