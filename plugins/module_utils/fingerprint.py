@@ -65,15 +65,17 @@ def take_fingerprint(
         raise ValueError("proof «changed» needs the fingerprint taken before")
     for column, expression in (declared or {}).items():
         check_expression(column, expression)
+    mark = untouched.take_mark(session) if snapshot_id is None else None
     with proof_transaction(session, snapshot_id):
         found, left_out = relations.read_relations(session)
         wanted = [relation for relation in found if tables is None or relation.name in tables]
-        jobs = [Job(relation, declared or {}, canonical, since, proof) for relation in wanted]
+        is_new = untouched.new_row_condition(session, since["mark"]) if since is not None else None
+        jobs = [Job(relation, declared or {}, canonical, since, is_new, proof) for relation in wanted]
         _refuse_unknown(declared or {}, canonical, jobs, tables)
         result: Dict[str, Any] = {
             "proof": proof,
             "server_version_num": int(session.value("SELECT current_setting('server_version_num') AS v")),
-            "mark": untouched.take_mark(session),
+            "mark": mark or untouched.snapshot_mark(session),
             "left_out": {name: reason for name, reason in sorted(left_out.items()) if tables is None or name in tables},
         }
         result["tables"] = dict(sorted(_run(session, jobs, snapshot_id, connections).items()))
@@ -119,13 +121,20 @@ class Job:
     """One table and what is wanted of it."""
 
     def __init__(
-        self, relation: Relation, declared: Mapping[str, str], canonical: Collection[str], since: Optional[Mapping[str, Any]], proof: str
+        self,
+        relation: Relation,
+        declared: Mapping[str, str],
+        canonical: Collection[str],
+        since: Optional[Mapping[str, Any]],
+        is_new: Optional[str],
+        proof: str,
     ) -> None:
         self.relation = relation
         self.declared = {column.name: declared[name] for column, name in self._names(relation) if name in declared}
         self.canonical = [column.name for column, name in self._names(relation) if name in canonical]
         self.before: Optional[Mapping[str, Any]] = since["tables"].get(relation.name) if since is not None else None
-        self.mark: Optional[str] = since["mark"] if since is not None else None
+        # A condition for rows written since then; None where the table's files cannot tell.
+        self.is_new = is_new if self.before is not None and untouched.same_files(relation, self.before) else None
         self.proof = proof
         self.key = self._key()
 
@@ -142,12 +151,16 @@ class Job:
 
     def run(self, session: Session) -> Dict[str, Any]:
         """The entry of this table."""
-        entry: Dict[str, Any] = {"rows": 0, "key": self.key, "proof": self.proof, "files": self.relation.files, "columns": {}}
+        entry: Dict[str, Any] = {
+            "rows": 0,
+            "key": self.key,
+            "proof": "counts" if self.proof == "counts" else "full",
+            "files": self.relation.files,
+            "columns": {},
+        }
         hashed = [] if self.proof == "counts" else list(self.relation.columns)
-        if self.before is not None and self.mark is not None and untouched.same_files(self.relation, self.before):
-            entry["old_rows"] = untouched.old_rows(session, self.relation, self.mark)
-            if self.proof == "changed":
-                hashed = self._take_over(session, entry, hashed)
+        if self.proof == "changed" and self.is_new is not None:
+            hashed = self._take_over(session, entry, hashed)
         self._count_and_hash(session, entry, hashed)
         for name, expression in self.declared.items():
             if name in (self.key or ()):
@@ -164,8 +177,8 @@ class Job:
         assert self.before is not None
         if self.before["proof"] == "counts" or self.key != self.before["key"]:
             return hashed
-        rows = session.value(f"SELECT count(*) AS v FROM {self.relation.source}")
-        if not rows == entry["old_rows"] == self.before["rows"]:
+        rows, old_rows = self._value(session, f"SELECT ARRAY[count(*), count(*) FILTER (WHERE NOT {self.is_new})] AS v FROM {self.relation.source}")
+        if not rows == old_rows == self.before["rows"]:
             return hashed
         rest: List[Column] = []
         for column in hashed:
@@ -181,7 +194,7 @@ class Job:
             if column.name in kept:
                 old = self.before["columns"][column.name]
                 entry["columns"][column.name] = {name: old[name] for name in ("type", "by", "non_null", "hash")}
-        entry["rows"] = rows
+        entry.update(rows=rows, old_rows=old_rows)
         if self.before.get("row_hash") and set(self.before["row_hash"]["columns"]) <= kept:
             entry["row_hash"] = dict(self.before["row_hash"])
         return rest
@@ -193,7 +206,7 @@ class Job:
             return
         wanted = {column.name for column in hashed}
         seed = self.seed()
-        values = ["count(*)"]
+        values = ["count(*)", f"count(*) FILTER (WHERE NOT {self.is_new})" if self.is_new else "NULL"]
         for column in columns:
             values.append(f"count({column.value})")
             values.append(f"sum({hash_sql.hash_value(column.value, column.kind, seed)})" if column.name in wanted else "NULL")
@@ -204,13 +217,17 @@ class Job:
             session, f"SELECT ARRAY[{', '.join(f'{value}::text' for value in values)}] AS v FROM {self.relation.source}"
         )
         entry["rows"] = int(answer[0] or 0)
+        if self.is_new is not None:
+            entry["old_rows"] = int(answer[1] or 0)
         for index, column in enumerate(columns):
             entry["columns"][column.name] = {
                 "type": column.type,
                 "by": hash_sql.hash_form(column.kind),
-                "non_null": int(answer[1 + 2 * index] or 0),
-                "hash": (answer[2 + 2 * index] or "0") if column.name in wanted else None,
+                "non_null": int(answer[2 + 2 * index] or 0),
+                "hash": (answer[3 + 2 * index] or "0") if column.name in wanted else None,
             }
+            if not column.stable_text:
+                entry["columns"][column.name]["stable_text"] = False
         entry["columns"] = {column.name: entry["columns"][column.name] for column in self.relation.columns}
         if row_columns:
             entry["row_hash"] = {"columns": row_columns, "hash": answer[-1] or "0"}

@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened to the data between two fingerprints of one database. Pure: works offline, on evidence files.
+
+Each column gets one answer (`answers`):
+
+unchanged        every row has the value that it had
+as declared      every row has the value of the declared expression
+changed          neither: at least one value differs
+not comparable   it could not be measured (another key, another form, rows added and changed at once): this is no proof of anything
+counted          only rows and non-null values were counted, and are equal
+dropped, moved   the column is gone; moved: another column of the table has the same value in every row (a rename)
+
+Rows. Where the later fingerprint could tell rows written since (`old_rows`), pure additions and pure deletions are proved as such, and "at most" is
+said of the rows that changed; an UPDATE that wrote the same values counts there. Elsewhere only the difference of the two counts is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+
+Entry = Mapping[str, Any]
+
+UNCHANGED = "unchanged"
+AS_DECLARED = "as declared"
+CHANGED = "changed"
+NOT_COMPARABLE = "not comparable"
+COUNTED = "counted"
+DROPPED = "dropped"
+MOVED = "moved"
+
+OTHER_KEYS = "the rows have other keys than before"
+ROWS_DIFFER = "rows were added or lost, and others may have changed"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataChange:
+    """One thing that happened to the data of a table or column.
+
+    `kind`: table-added, table-dropped, table-moved, table-not-comparable, rows-added, rows-lost, rows-changed, rows-not-comparable, column-added,
+    column-dropped, column-moved, column-changed, column-as-declared, column-type-changed, column-not-comparable.
+    `values_*` are non-null values. `rows_changed_at_most` is None where nothing but the number of rows of the table bounds it.
+    """
+
+    kind: str
+    object: str
+    text: str
+    rows_before: Optional[int] = None
+    rows_after: Optional[int] = None
+    values_before: Optional[int] = None
+    values_after: Optional[int] = None
+    rows_changed_at_most: Optional[int] = None
+    other: Optional[str] = None  # where the values are now
+
+    def to_json(self) -> Dict[str, Any]:
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None) -> List[DataChange]:
+    """Everything that differs, in the order of names; an empty list with `proof` "full" means: every value is what it was."""
+    moved = _moved_tables(before, after)
+    changes: List[DataChange] = []
+    for name in sorted({*before["tables"], *after["tables"]}):
+        changes += _compare_table(name, before, after, declared or {}, moved)
+    return changes
+
+
+def answers(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """The answer for every column of `before`, by its name."""
+    moved = _moved_tables(before, after)
+    result: Dict[str, str] = {}
+    for name, old in before["tables"].items():
+        new = after["tables"].get(name)
+        if new is None:
+            answer = MOVED if name in moved else NOT_COMPARABLE if name in after["left_out"] else DROPPED
+            result.update({column_name(name, column): answer for column in old["columns"]})
+        else:
+            table = _Table(name, old, new, declared or {})
+            result.update({column_name(name, column): table.answer(column)[0] for column in old["columns"]})
+    return result
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+class _Table:
+    """One table that both fingerprints have."""
+
+    def __init__(self, name: str, old: Entry, new: Entry, declared: Mapping[str, str]) -> None:
+        self.name = name
+        self.old = old
+        self.new = new
+        self.declared = declared
+        old_rows: Optional[int] = new.get("old_rows")
+        self.old_rows = old_rows
+        # The rows that are there now and were there before are the same physical tuples.
+        self.only_added = old_rows is not None and old_rows == old["rows"]
+        self.only_lost = old_rows is not None and old_rows == new["rows"]
+        self.obstacle = self._obstacle()
+
+    def _obstacle(self) -> str:
+        """Why the hashes of two fingerprints of this table cannot be compared; "" if they can."""
+        old, new = self.old, self.new
+        if old["key"] != new["key"]:
+            return f"the primary key changed from {_key(old)} to {_key(new)}"
+        for name in old["key"] or ():
+            if old["columns"][name]["by"] != new["columns"][name]["by"]:
+                return f"the key column {name} changed its type from {old['columns'][name]['type']} to {new['columns'][name]['type']}"
+        if old["rows"] != new["rows"]:
+            return ROWS_DIFFER
+        for name in old["key"] or ():
+            if old["columns"][name]["hash"] != new["columns"][name]["hash"]:
+                return OTHER_KEYS
+        return ""
+
+    @property
+    def at_most(self) -> Optional[int]:
+        if self.old_rows is None:
+            return None
+        return max(int(self.old["rows"]) - self.old_rows, 0)
+
+    def answer(self, column: str) -> Tuple[str, str]:
+        """(answer, why) for a column that was there before."""
+        old = self.old["columns"][column]
+        new = self.new["columns"].get(column)
+        if new is None:
+            return (MOVED, self.twin(column)) if self.twin(column) else (DROPPED, "")
+        label = column_name(self.name, column)
+        if label in self.declared:
+            return self._declared_answer(old, new)
+        if not self.obstacle and old["hash"] is not None and new["hash"] is not None and old["by"] == new["by"]:
+            return (UNCHANGED, "") if old["hash"] == new["hash"] else (CHANGED, "")
+        if (self.only_added or self.only_lost) and old["type"] == new["type"] and old.get("stable_text", True):
+            return UNCHANGED, ""
+        if old["non_null"] == new["non_null"] == 0:
+            return UNCHANGED, ""
+        if self.obstacle == OTHER_KEYS and column in self.old["key"]:
+            return CHANGED, ""
+        if self.obstacle:
+            return NOT_COMPARABLE, self.obstacle
+        if old["hash"] is None or new["hash"] is None:
+            return (COUNTED, "") if old["non_null"] == new["non_null"] else (CHANGED, "")
+        return NOT_COMPARABLE, f"its type changed from {old['type']} to {new['type']}; declare what became of it, «old» if every value was kept"
+
+    def _declared_answer(self, old: Entry, new: Entry) -> Tuple[str, str]:
+        if self.obstacle:
+            return NOT_COMPARABLE, self.obstacle
+        if old.get("expected_hash") is None or new.get("canonical_hash") is None:
+            return NOT_COMPARABLE, "its declared value was not fingerprinted"
+        return (AS_DECLARED, "") if old["expected_hash"] == new["canonical_hash"] else (CHANGED, "")
+
+    def twin(self, column: str) -> str:
+        """A new column that has the same value in every row as one that is gone; "" unless there is just one."""
+        old = self.old["columns"][column]
+        if self.obstacle or not old["non_null"] or old["hash"] is None:
+            return ""
+        found = [
+            name
+            for name, new in self.new["columns"].items()
+            if name not in self.old["columns"] and (new["by"], new["non_null"], new["hash"]) == (old["by"], old["non_null"], old["hash"])
+        ]
+        return found[0] if len(found) == 1 else ""
+
+
+def _key(entry: Entry) -> str:
+    return f"({', '.join(entry['key'])})" if entry["key"] else "none"
+
+
+def _signature(entry: Entry) -> Tuple[Any, ...]:
+    columns = sorted((name, column["by"], column["non_null"], column["hash"]) for name, column in entry["columns"].items())
+    return entry["rows"], tuple(entry["key"] or ()), tuple(columns)
+
+
+def _moved_tables(before: Mapping[str, Any], after: Mapping[str, Any]) -> Dict[str, str]:
+    """Tables that are gone, and whose every value is in a table that was not there before: {old name: new name}."""
+    added: Dict[Tuple[Any, ...], List[str]] = {}
+    for name, entry in after["tables"].items():
+        if name not in before["tables"] and entry["rows"] and entry["proof"] != "counts":
+            added.setdefault(_signature(entry), []).append(name)
+    moved: Dict[str, str] = {}
+    for name, entry in before["tables"].items():
+        if name not in after["tables"] and entry["rows"] and entry["proof"] != "counts":
+            found = added.get(_signature(entry), [])
+            if len(found) == 1:
+                moved[name] = found[0]
+    return moved
+
+
+def _compare_table(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], declared: Mapping[str, str], moved: Mapping[str, str]
+) -> Iterator[DataChange]:
+    old, new = before["tables"].get(name), after["tables"].get(name)
+    if old is None:
+        if name in moved.values():
+            return
+        if name in before["left_out"]:
+            yield DataChange("table-not-comparable", name, f"{name} was not fingerprinted before: {before['left_out'][name]}", rows_after=new["rows"])
+            return
+        yield DataChange("table-added", name, f"{name} is new, with {_plural(new['rows'], 'row')}", rows_after=new["rows"])
+    elif new is None:
+        yield _gone_table(name, old, after, moved)
+    else:
+        table = _Table(name, old, new, declared)
+        yield from _row_changes(table)
+        yield from _column_changes(table)
+
+
+def _gone_table(name: str, old: Entry, after: Mapping[str, Any], moved: Mapping[str, str]) -> DataChange:
+    rows = old["rows"]
+    values = sum(column["non_null"] for column in old["columns"].values())
+    if name in moved:
+        text = f"{name} is gone; each of its {_plural(rows, 'row')} is in {moved[name]}"
+        return DataChange("table-moved", name, text, rows_before=rows, values_before=values, other=moved[name])
+    if name in after["left_out"]:
+        text = f"{name} was not fingerprinted after: {after['left_out'][name]}"
+        return DataChange("table-not-comparable", name, text, rows_before=rows, values_before=values)
+    text = f"{name} is gone, with {_plural(rows, 'row')} ({_plural(values, 'non-null value')})"
+    return DataChange("table-dropped", name, text, rows_before=rows, values_before=values)
+
+
+def _row_changes(table: _Table) -> Iterator[DataChange]:
+    name, before, after = table.name, table.old["rows"], table.new["rows"]
+    counts = {"rows_before": before, "rows_after": after, "rows_changed_at_most": table.at_most}
+    if after > before:
+        proved = "; every earlier row is untouched" if table.only_added else ""
+        yield DataChange("rows-added", name, f"{name} has {_plural(after - before, 'row')} more: {before:,}, now {after:,}{proved}", **counts)
+    elif after < before:
+        proved = "; every row that is left is untouched" if table.only_lost else ""
+        yield DataChange("rows-lost", name, f"{name} has {_plural(before - after, 'row')} less: {before:,}, now {after:,}{proved}", **counts)
+    elif table.obstacle == OTHER_KEYS:
+        text = f"{name}: rows have other keys than before: keys were changed, or rows lost and as many added"
+        yield DataChange("rows-changed", name, text, **counts)
+    if table.old["key"] is None and before == after and not table.only_added:
+        yield from _moved_values(table, counts)
+
+
+def _moved_values(table: _Table, counts: Mapping[str, Any]) -> Iterator[DataChange]:
+    """Without a primary key a column's hash does not see a value that moved to another row; the hash of whole rows does."""
+    if any(table.answer(column)[0] != UNCHANGED for column in table.old["columns"] if column in table.new["columns"]):
+        return
+    old, new = table.old.get("row_hash"), table.new.get("row_hash")
+    if old is None or new is None or len(old["columns"]) < 2:
+        return
+    if old["columns"] != new["columns"]:
+        text = f"{table.name} has no primary key and lost a column: whether values moved from row to row could not be measured"
+        yield DataChange("rows-not-comparable", table.name, text, **counts)
+    elif old["hash"] != new["hash"]:
+        yield DataChange("rows-changed", table.name, f"{table.name}: every column holds the values that it held, but in other rows", **counts)
+
+
+def _column_changes(table: _Table) -> Iterator[DataChange]:
+    twins = set()
+    for column, old in table.old["columns"].items():
+        new = table.new["columns"].get(column)
+        label = column_name(table.name, column)
+        answer, why = table.answer(column)
+        numbers: Dict[str, Any] = {"rows_before": table.old["rows"], "rows_after": table.new["rows"], "values_before": old["non_null"]}
+        if new is not None:
+            numbers["values_after"] = new["non_null"]
+        if answer == DROPPED:
+            yield DataChange("column-dropped", label, f"{label} is gone, with {_plural(old['non_null'], 'non-null value')}", **numbers)
+        elif answer == MOVED:
+            twins.add(why)
+            other = column_name(table.name, why)
+            yield DataChange("column-moved", label, f"{label} is gone; {other} has the same value in every row", other=other, **numbers)
+        elif answer == AS_DECLARED:
+            text = f"{label}: each of {_plural(table.old['rows'], 'row')} has the declared value ({table.declared[label]})"
+            yield DataChange("column-as-declared", label, text, **numbers)
+        elif answer == CHANGED:
+            yield DataChange("column-changed", label, _changed_text(table, label, numbers), rows_changed_at_most=table.at_most, **numbers)
+        elif answer == NOT_COMPARABLE:
+            yield DataChange("column-not-comparable", label, f"{label}: could not be compared: {why}", **numbers)
+        elif new is not None and old["type"] != new["type"]:
+            how = "counted only" if answer == COUNTED else f"every value compared as {new['by']} and the same"
+            yield DataChange("column-type-changed", label, f"{label}: type changed from {old['type']} to {new['type']}, {how}", **numbers)
+    for column, new in table.new["columns"].items():
+        if column not in table.old["columns"] and column not in twins:
+            label = column_name(table.name, column)
+            text = f"{label} is new, with {_plural(new['non_null'], 'non-null value')} in {_plural(table.new['rows'], 'row')}"
+            yield DataChange("column-added", label, text, rows_after=table.new["rows"], values_after=new["non_null"])
+
+
+def _changed_text(table: _Table, label: str, numbers: Mapping[str, Any]) -> str:
+    text = f"{label} changed"
+    if label in table.declared:
+        text = f"{label} is not what was declared ({table.declared[label]})"
+    if table.at_most is not None:
+        text += f", in {_plural(table.at_most, 'row')} at most"
+    if numbers["values_before"] != numbers["values_after"]:
+        text += f"; non-null values: {numbers['values_before']:,}, now {numbers['values_after']:,}"
+    return text
