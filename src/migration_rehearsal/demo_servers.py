@@ -14,8 +14,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, quote_identifier
@@ -28,6 +30,8 @@ DIRECTORY_VARIABLE = "REHEARSAL_DEMO"
 DATABASES: Mapping[str, str] = {"production": "staffprobot_prod", "dev": "staffprobot_dev"}
 APPLICATION_PACKAGES = ("alembic", "sqlalchemy", "psycopg")
 FILL_TIMEOUT_S = 3600
+# Dev has the tables of production's revision, and no rows.
+MIGRATE = "import sys, sqlalchemy; from staffprobot.generate import migrate; migrate(sqlalchemy.make_url(sys.argv[1]))"
 STATE_FORMAT = 1
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -111,9 +115,7 @@ def up(directory: str | os.PathLike[str], scale: int, pg_bin: str | os.PathLike[
         with concurrent.futures.ThreadPoolExecutor() as pool:
             started = {name: pool.submit(_start, place, name, binaries) for name in DATABASES}
             servers = {name: future.result() for name, future in started.items()}
-            scales = {"production": scale, "dev": 0}
-            for filled in [pool.submit(_fill, servers[name], application, scales[name]) for name in DATABASES]:
-                filled.result()
+        _fill(servers, application, scale)
         state = DemoState(place, servers["production"], servers["dev"], Path(sys.executable), application, inventory)
         _save(state)
     except BaseException:
@@ -125,8 +127,14 @@ def up(directory: str | os.PathLike[str], scale: int, pg_bin: str | os.PathLike[
 def down(directory: str | os.PathLike[str]) -> None:
     """Stop both servers and delete what belongs to the demonstration; nothing happens where there is none."""
     place = Path(directory).absolute()
+    failed = []
     for cluster in _clusters(place):
-        embedded.remove_cluster(cluster)
+        try:
+            embedded.remove_cluster(cluster)
+        except embedded.ClusterError as error:
+            failed.append(str(error))
+    if failed:
+        raise DemoError("; ".join(failed))
     ours = [place / STATE_FILE, place / f"{STATE_FILE}.partial", *(path for name in DATABASES for path in (place / name, _work_dir(place, name)))]
     for path in ours:
         if path.is_dir():
@@ -179,30 +187,36 @@ def _start(place: Path, name: str, binaries: embedded.Binaries) -> DemoServer:
     return server
 
 
-def _fill(server: DemoServer, application: Path, scale: int) -> None:
-    """Bring a database to production's revision, with rows unless the scale is 0."""
-    argv = [sys.executable, "-m", "staffprobot.generate", "--url", server.url, "--scale", str(scale)]
+def _fill(servers: Mapping[str, DemoServer], application: Path, scale: int) -> None:
+    """Bring both databases to production's revision, and production's rows into the one of production."""
+    programs = {
+        "production": ["-m", "staffprobot.generate", "--url", servers["production"].url, "--scale", str(scale)],
+        "dev": ["-c", MIGRATE, servers["dev"].url],
+    }
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "POSTGRES_")) and key != "DATABASE_URL"}
     # The sample may lie in site-packages or in a checkout: nothing is written into either.
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    running: list[tuple[str, subprocess.Popen[bytes], IO[bytes]]] = []
     try:
-        done = subprocess.run(
-            argv,
-            cwd=application,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=FILL_TIMEOUT_S,
-            check=False,
-        )
+        for name, program in programs.items():
+            # A file, not a pipe: neither has to wait for the other to be read.
+            said: IO[bytes] = tempfile.TemporaryFile()
+            argv = [sys.executable, *program]
+            process = subprocess.Popen(argv, cwd=application, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+            running.append((name, process, said))
+        for name, process, output in running:
+            if process.wait(FILL_TIMEOUT_S) != 0:
+                output.seek(0)
+                lines = output.read().decode(errors="replace").rstrip().splitlines()[-15:]
+                raise DemoError(f"filling {DATABASES[name]} ended with exit code {process.returncode}:\n" + "\n".join(f"  {line}" for line in lines))
     except subprocess.TimeoutExpired:
-        raise DemoError(f"filling {server.database} took more than {FILL_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        said = "\n".join(f"  {line}" for line in done.stdout.rstrip().splitlines()[-15:])
-        raise DemoError(f"filling {server.database} ended with exit code {done.returncode}:\n{said}")
+        raise DemoError(f"filling the databases took more than {FILL_TIMEOUT_S} s") from None
+    finally:
+        for _name, process, output in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            output.close()
 
 
 def _save(state: DemoState) -> None:

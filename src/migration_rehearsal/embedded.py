@@ -17,7 +17,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -31,7 +30,9 @@ PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_restore")
 SUPERUSER = "postgres"
 DEFAULT_PORT = 5432
 START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 30
+FAST_STOP_S = 30
+# In an immediate stop the postmaster gives its children 5 s before it kills them.
+IMMEDIATE_STOP_S = 15
 # sockaddr_un holds 107 bytes and a NUL on Linux, 103 elsewhere.
 SOCKET_PATH_BYTES = 103
 STATE_FILE = "cluster.json"
@@ -370,15 +371,22 @@ def _is_postmaster(pid: int, cluster: Cluster) -> bool:
         return False
     except PermissionError:
         pass
-    if not os.path.isdir("/proc/self"):
+    process = Path("/proc", str(pid))
+    if not Path("/proc/self/stat").exists():
         return True
     try:
-        # A postmaster's working directory is its data directory; a zombie has none.
-        return os.path.samefile(f"/proc/{pid}/cwd", cluster.data_directory)
+        # "123 (postgres) S …". A zombie is gone: it only waits for init to count it.
+        name, rest = process.joinpath("stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        if rest.split()[0] in "ZX":
+            return False
+        # A postmaster's working directory is its data directory, and none at all while it exits.
+        return os.readlink(process / "cwd").removesuffix(" (deleted)") == os.path.realpath(cluster.data_directory)
     except PermissionError:
         return True
-    except OSError:
+    except ProcessLookupError:
         return False
+    except FileNotFoundError:
+        return process.exists() and name == "postgres"
 
 
 def stop_cluster(cluster: Cluster | str | os.PathLike[str]) -> None:
@@ -388,18 +396,17 @@ def stop_cluster(cluster: Cluster | str | os.PathLike[str]) -> None:
     """
     if not isinstance(cluster, Cluster):
         cluster = load_cluster(cluster)
-    for mode in ("fast", "immediate"):
+    for mode, timeout_s in (("fast", FAST_STOP_S), ("immediate", IMMEDIATE_STOP_S)):
         if not is_running(cluster):
             return
-        _pg_ctl(cluster, "stop", STOP_TIMEOUT_S, "-m", mode)
+        stopped = _pg_ctl(cluster, "stop", timeout_s, "-m", mode).returncode == 0
         # pg_ctl waits for the lock file, which goes a moment before the process does.
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + (timeout_s if stopped else 0)
         while is_running(cluster) and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.01)
     if is_running(cluster):
         pid = _postmaster_pid(cluster) or cluster.pid
-        os.kill(pid, signal.SIGKILL)
-        raise ClusterError(f"the PostgreSQL server in {cluster.data_directory} (process {pid}) did not stop and was killed; see {cluster.log}")
+        raise ClusterError(f"the PostgreSQL server in {cluster.data_directory} (process {pid}) does not stop; see {cluster.log}")
 
 
 def remove_cluster(cluster: Cluster | str | os.PathLike[str]) -> None:
