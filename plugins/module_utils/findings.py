@@ -111,6 +111,13 @@ CODES: Dict[str, Code] = {
         "Production already stands on the revision that the application ends in.",
         "There is nothing to deploy.",
     ),
+    "application-failed": Code(
+        BLOCKER,
+        "The application does not answer",
+        "The application's Python, its env.py or its settings ended with an error before any revision ran.",
+        "Run «alembic current» in the application's own environment and mend what it says.",
+        rehearsal_failed=True,
+    ),
     "migration-failed": Code(
         BLOCKER,
         "A migration does not apply",

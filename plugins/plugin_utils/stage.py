@@ -35,6 +35,8 @@ class StageAction(ActionBase):  # type: ignore[misc]
             result = self.perform(variables, directory)
         except AnsibleConnectionFailure as error:
             result = {"failed": True, "unreachable_host": True, "msg": f"{self.target_host(variables)} cannot be reached: {error.message}"}
+        # The arguments as they were given, secrets among them: nobody needs them in the result.
+        result.pop("invocation", None)
         evidence = result.pop("evidence", None) or {}
         if directory:
             for name, content in evidence.items():

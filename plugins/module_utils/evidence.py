@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gather the evidence of one moment from the copy: its catalog, its data's fingerprint, and the rows behind checks."""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, List
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, fingerprint, row_checks, snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+MOMENTS = ("before", "after", "back", "again")
+SNAPSHOT, FINGERPRINT, CHECKS = "snapshot", "fingerprint", "checks"
+# At these moments the data is as the upgrade leaves it: declared changes have happened, and new columns are there.
+_UPGRADED = ("after", "again")
+
+
+class EvidenceRefused(RehearsalError):
+    """The database is not this rehearsal's copy, or a declaration cannot be measured."""
+
+
+def gather(
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    work: WorkDirectory,
+    *,
+    moment: str,
+    what: Collection[str],
+    expectations: Expectations,
+    proof: str,
+    connections: int,
+    deadline_s: float,
+) -> List[str]:
+    """Write the evidence files of a moment; each file's content in a few words. Read-only.
+
+    Raises EvidenceRefused and PostgresError.
+    """
+    said: List[str] = []
+    with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
+        marker = copy_database.read_marker(session, database)
+        if marker is None or marker.id != rehearsal_id:
+            raise EvidenceRefused(f"{server.describe(database)} is not the copy of rehearsal {rehearsal_id}")
+        if SNAPSHOT in what:
+            catalog = snapshot.take_snapshot(session)
+            files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
+            said.append(f"{len(catalog['tables'])} tables in the catalog")
+        if FINGERPRINT in what:
+            taken = _fingerprint(session, work, moment, expectations, proof, connections)
+            files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
+            rows = sum(table["rows"] for table in taken["tables"].values())
+            said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
+        if CHECKS in what:
+            checks = _checks(session, work, moment, expectations)
+            files.write_json(work.file("evidence", f"checks-{moment}.json"), checks)
+            said.append(f"{len(checks['orphans'])} foreign keys checked for orphans")
+    return said
+
+
+def _fingerprint(session: Session, work: WorkDirectory, moment: str, expectations: Expectations, proof: str, connections: int) -> Dict[str, Any]:
+    expressions = expectations.declared_expressions()
+    try:
+        if moment == "before":
+            return fingerprint.take_fingerprint(
+                session, declared=expressions, proof="counts" if proof == "counts" else "full", connections=connections
+            )
+        before = files.read_json(work.file("evidence", "fingerprint-before.json"))
+        canonical = list(expressions) if moment in _UPGRADED else []
+        return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections)
+    except ValueError as error:
+        raise EvidenceRefused(f"a declared change cannot be measured: {error}") from None
+
+
+def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Expectations) -> Dict[str, Any]:
+    catalog = files.read_json(work.file("evidence", f"snapshot-{moment}.json"))
+    existing: List[Dict[str, Any]] = []
+    for table, expected in expectations.after_upgrade.tables.items():
+        columns = (catalog["tables"].get(table) or {}).get("columns") or {}
+        wanted = {column: value for column, value in expected.existing_rows.items() if column in columns}
+        if wanted and moment in _UPGRADED:
+            existing += row_checks.existing_rows(session, table, wanted)
+    return {"orphans": row_checks.orphans(session, catalog), "existing_rows": existing}

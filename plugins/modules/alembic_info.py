@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the application's Alembic knows."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: alembic_info
+short_description: Ask the application's Alembic for its revisions, and for what is pending on the copy
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Sends the agent into the application's Python on standard input. Nothing is installed or written there.
+  - Without O(connect) only the version directory is read. With it, C(env.py) runs behind the fence, and what is pending is Alembic's own answer.
+extends_documentation_fragment:
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.application
+options:
+  connect:
+    description: Whether to connect to the copy.
+    type: bool
+    default: false
+  production_revisions:
+    description: Revisions that production stands on. One that the project does not know is a failure.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds that the application may take.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Ask which revisions the project has
+  migrations.rehearsal.alembic_info:
+    id: 20261122-223011-9f3a2c
+    application:
+      command: [.venv/bin/python]
+      chdir: /opt/staffprobot
+"""
+
+RETURN = r"""
+heads:
+  description: Heads of the project's revisions.
+  returned: success
+  type: list
+  elements: str
+current:
+  description: Revisions that the copy stands on, with O(connect).
+  returned: success
+  type: list
+  elements: str
+pending:
+  description: Revisions that an upgrade would run, in order, with O(connect).
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: The above in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
+
+
+def main() -> None:
+    """Ask."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "application": arguments.APPLICATION,
+            "connect": {"type": "bool", "default": False},
+            "production_revisions": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "float", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values = arguments.secrets_of(p["application"])
+    project = arguments.application(p["application"], p["timeout"])
+    if not p["connect"]:
+        outcome = application.run(project, "info")
+    else:
+        work = arguments.work_directory(p, "dev")
+        outcome = application.run(
+            project, "current", marker_id=p["id"], log_path=work.file("evidence", "application.log"), pid_path=work.file("running", "application")
+        )
+    findings = findings_of(outcome, "current" if p["connect"] else "info")
+    if findings:
+        module.fail_json(msg=findings[0]["message"], findings=findings)
+    hello, script = outcome.last("hello") or {}, outcome.last("script") or {}
+    known = {revision["revision"] for revision in script["revisions"]}
+    unknown = sorted(set(p["production_revisions"]) - known)
+    if unknown:
+        message = f"production stands on revision {', '.join(unknown)}, which is not among the {len(known)} revisions of {project.chdir or '.'}"
+        module.fail_json(msg=message, findings=[{"code": "revision-unknown", "object": ", ".join(unknown), "message": message}])
+    current, plan = outcome.last("current"), outcome.last("plan")
+    facts = {
+        **{key: hello.get(key) for key in ("python", "alembic", "sqlalchemy", "open_ways")},
+        "heads": script["heads"],
+        "revisions": len(known),
+        "current": current["heads"] if current else [],
+        "transaction_per_migration": current.get("transaction_per_migration") if current else None,
+        "pending": plan["steps"] if plan else [],
+    }
+    pending = [step["revision"] for step in facts["pending"]]
+    summary = f"{len(known)} revisions, head {', '.join(facts['heads'])}"
+    if p["connect"]:
+        summary = f"at {', '.join(facts['current']) or 'no revision'}, {len(pending)} pending, head {', '.join(facts['heads'])}"
+        files.write_json(arguments.work_directory(p, "dev").file("evidence", "application.json"), facts)
+    module.exit_json(changed=False, heads=facts["heads"], current=facts["current"], pending=pending, summary=summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrate the copy with the application's Alembic."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: alembic_migrate
+short_description: Upgrade or downgrade the copy with the application's own Alembic, fenced and timed
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Sends the agent into the application's Python on standard input. Nothing is installed or written there.
+  - Every connection that the application opens must be the copy. Anything else ends its process before the first statement.
+  - What was seen is written to C(migration-RUN.jsonl) in the evidence.
+extends_documentation_fragment:
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.application
+options:
+  direction:
+    description: Which way.
+    type: str
+    choices: [upgrade, downgrade]
+    required: true
+  target:
+    description: Where to - a revision, C(head), C(base), C(-2), or several revisions separated by commas.
+    type: str
+    default: head
+  run:
+    description: What the run is called in the evidence.
+    type: str
+    choices: [upgrade, downgrade, again]
+    required: true
+  timeout:
+    description: Seconds that the migrations may take.
+    type: float
+    default: 3600
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Apply what is pending to the copy
+  migrations.rehearsal.alembic_migrate:
+    id: 20261122-223011-9f3a2c
+    direction: upgrade
+    run: upgrade
+    application:
+      command: [.venv/bin/python]
+      chdir: /opt/staffprobot
+"""
+
+RETURN = r"""
+revisions:
+  description: Revisions that were run, with their seconds.
+  returned: always
+  type: list
+  elements: dict
+heads:
+  description: Revisions that the copy stands on afterwards.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: The above in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, arguments
+from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+
+
+def main() -> None:
+    """Migrate."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "application": arguments.APPLICATION,
+            "direction": {"type": "str", "choices": ["upgrade", "downgrade"], "required": True},
+            "target": {"type": "str", "default": "head"},
+            "run": {"type": "str", "choices": ["upgrade", "downgrade", "again"], "required": True},
+            "timeout": {"type": "float", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values = arguments.secrets_of(p["application"])
+    if module.check_mode:
+        module.exit_json(changed=True, revisions=[], heads=[], summary=f"would {p['direction']} the copy to {p['target']}")
+    work = arguments.work_directory(p, "dev")
+    with registered(work):
+        outcome = application.run(
+            arguments.application(p["application"], p["timeout"]),
+            p["direction"],
+            marker_id=p["id"],
+            target=p["target"],
+            events_path=work.file("evidence", f"migration-{p['run']}.jsonl"),
+            log_path=work.file("evidence", "application.log"),
+            pid_path=work.file("running", "application"),
+        )
+    ended = [event for event in outcome.events if event["event"] == "revision_end"]
+    revisions = [{"revision": event["revision"], "message": event["message"], "seconds": event["ms"] / 1000} for event in ended]
+    findings = findings_of(outcome, p["run"])
+    if findings:
+        module.fail_json(msg=findings[0]["message"], findings=findings, revisions=revisions)
+    done = outcome.last("done") or {}
+    seconds = sum(revision["seconds"] for revision in revisions)
+    summary = f"{len(revisions)} revisions in {seconds:.2f} s, now at {', '.join(done.get('heads', [])) or 'no revision'}"
+    module.exit_json(changed=bool(revisions), revisions=revisions, heads=done.get("heads", []), summary=summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gather evidence from the copy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: evidence
+short_description: Take the snapshot and the fingerprint of the copy at one moment
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Writes facts about the copy to the rehearsal's work directory - the catalog, counts and hashes computed inside PostgreSQL. No row travels.
+  - Only reads, and only this rehearsal's copy.
+extends_documentation_fragment:
+  - migrations.rehearsal.postgres
+  - migrations.rehearsal.rehearsal
+options:
+  database:
+    description: Name of the copy.
+    type: str
+    required: true
+  moment:
+    description: Which moment this is.
+    type: str
+    choices: [before, after, back, again]
+    required: true
+  collect:
+    description: What to gather. V(checks) needs V(snapshot) of the same moment.
+    type: list
+    elements: str
+    choices: [snapshot, fingerprint, checks]
+    default: [snapshot, fingerprint, checks]
+  expectations:
+    description: The expectations, as M(migrations.rehearsal.prepare) read them.
+    type: dict
+    default: {}
+  data_proof:
+    description: V(full) hashes every value, V(changed) skips what provably was not touched, V(counts) counts only.
+    type: str
+    choices: [full, changed, counts]
+    default: full
+  connections:
+    description: Sessions that may read at a time.
+    type: int
+    default: 2
+  timeout:
+    description: Seconds that any single statement may take.
+    type: float
+    default: 3600
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Take the fingerprint after the upgrade
+  migrations.rehearsal.evidence:
+    id: 20261122-223011-9f3a2c
+    database: rehearsal_20261122_223011_9f3a2c
+    moment: after
+    collect: [fingerprint]
+    postgres:
+      user: postgres
+"""
+
+RETURN = r"""
+summary:
+  description: What was gathered, in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+
+
+def main() -> None:
+    """Gather."""
+    kinds = [evidence.SNAPSHOT, evidence.FINGERPRINT, evidence.CHECKS]
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "postgres": arguments.POSTGRES,
+            "database": {"type": "str", "required": True},
+            "moment": {"type": "str", "choices": list(evidence.MOMENTS), "required": True},
+            "collect": {"type": "list", "elements": "str", "choices": kinds, "default": kinds},
+            "expectations": {"type": "dict", "default": {}},
+            "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
+            "connections": {"type": "int", "default": 2},
+            "timeout": {"type": "float", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    if module.check_mode:
+        module.exit_json(changed=False, summary=f"would gather {', '.join(p['collect'])}")
+    work = arguments.work_directory(p, "dev")
+    try:
+        with registered(work):
+            said = evidence.gather(
+                arguments.server(p["postgres"]),
+                p["database"],
+                p["id"],
+                work,
+                moment=p["moment"],
+                what=p["collect"],
+                expectations=Expectations.from_json(p["expectations"]),
+                proof=p["data_proof"],
+                connections=p["connections"],
+                deadline_s=p["timeout"],
+            )
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    module.exit_json(changed=False, summary=", ".join(said))
+
+
+if __name__ == "__main__":
+    main()
