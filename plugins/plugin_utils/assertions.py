@@ -48,6 +48,11 @@ def compile_query(query: str) -> Any:
     for name in _functions(compiled.parsed):
         if name not in functions:
             raise QueryError(f"the query calls {name}(), which JMESPath does not have{_near(name, functions)}", ", ".join(functions))
+    if _goes_on_after_each(compiled.parsed):
+        raise QueryError(
+            f"the query {query!r} goes on for more than one name after .*, which jmespath reads as a name of the list: always null",
+            "values(x)[].a.b in place of x.*.a.b",
+        )
     found = first_names(compiled)
     for name in sorted(found - {*NAMES, "@"}):
         raise QueryError(f'the query begins with "{name}"{_near(name, NAMES)}', "a query begins with " + ", ".join(NAMES))
@@ -114,6 +119,14 @@ def _functions(node: Mapping[str, Any]) -> Iterator[str]:
     for child in node["children"]:
         if isinstance(child, dict):
             yield from _functions(child)
+
+
+def _goes_on_after_each(node: Mapping[str, Any]) -> bool:
+    """Whether a name is asked of a list. `x.*.a.b` comes out like that (jmespath.py 131 and 182), and would be null without a word."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    if node["type"] in ("subexpression", "value_projection") and children[0]["type"].endswith("projection"):
+        return True
+    return any(_goes_on_after_each(child) for child in children)
 
 
 def _first_names(node: Mapping[str, Any]) -> Iterator[str]:

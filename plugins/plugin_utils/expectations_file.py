@@ -123,7 +123,7 @@ def _downgrade_to(node: yaml.Node, problems: Problems) -> str:
         return PRODUCTION
     if yaml_nodes.is_text(node) and node.value != PRODUCTION:
         # A revision may have any name, so only what is almost the word is taken for a slip.
-        hint = yaml_nodes.near("production" if node.value in ("prod", "Production") else node.value, [PRODUCTION], cutoff=0.85)
+        hint = yaml_nodes.near(PRODUCTION if node.value == "prod" else node.value, [PRODUCTION], cutoff=0.85)
         if hint:
             problems.add(node, f'downgrade_to is "{node.value}"{hint}', allowed)
             return PRODUCTION

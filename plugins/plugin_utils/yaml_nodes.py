@@ -29,6 +29,8 @@ _KINDS = {
     "null": "nothing",
     "timestamp": "a date",
 }
+# PyYAML composes recursively and needs time in the square of the depth; the format itself is 6 deep.
+_DEEPEST = 50
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
@@ -60,9 +62,16 @@ class Problems:
 def compose(text: str, problems: Problems, allowed: str) -> yaml.Node | None:
     """The root node, or None: the text is empty, or a problem was noted."""
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                problems.add(line_of(event), f"this is nested more than {_DEEPEST} deep", allowed)
+                return None
             if isinstance(event, yaml.AliasEvent):
-                problems.add(event.start_mark.line + 1, f'the alias "*{event.anchor}"', "write the value out: aliases are not read here")
+                problems.add(line_of(event), f'the alias "*{event.anchor}"', "write the value out: aliases are not read here")
+            elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag:
+                problems.add(line_of(event), f'the tag "{event.tag.replace(_TAG, "!!")}"', "write the value without a tag")
         return None if problems.lines() else yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -70,19 +79,17 @@ def compose(text: str, problems: Problems, allowed: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         problems.add(line, f"this is not YAML: the character U+{int(error.character):04X} is not allowed", allowed)
-    except RecursionError:
-        problems.add(1, "this is nested too deep to be read", allowed)
     return None
 
 
-def line_of(node: yaml.Node) -> int:
+def line_of(node: yaml.Node | yaml.Event) -> int:
     """The line where a node begins, counted from 1."""
     return int(node.start_mark.line) + 1 if node.start_mark else 1
 
 
 def kind(node: yaml.Node) -> str:
     """What a node is, as a person calls it."""
-    return _KINDS.get(node.tag.removeprefix(_TAG), f"the tag {node.tag}")
+    return _KINDS.get(node.tag.removeprefix(_TAG), "a special mark")
 
 
 def is_null(node: yaml.Node) -> bool:
