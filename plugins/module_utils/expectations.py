@@ -125,7 +125,9 @@ class Expectations:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Expectations:
-        """The inverse of `to_json`. Raises KeyError or TypeError for anything else."""
+        """The inverse of `to_json`; an empty mapping is a file that says nothing. Raises KeyError or TypeError for anything else."""
+        if not data:
+            return cls()
         return cls(
             revision=tuple(data["revision"]),
             after_upgrade=_structure(data["after_upgrade"]),

@@ -100,7 +100,9 @@ EVERYTHING = Expectations(
 
 def test_everything_survives_the_way_through_json() -> None:
     assert Expectations.from_json(json.loads(json.dumps(EVERYTHING.to_json()))) == EVERYTHING
-    assert Expectations.from_json(Expectations().to_json()) == Expectations()
+    assert Expectations.from_json(Expectations().to_json()) == Expectations.from_json({}) == Expectations()
+    with pytest.raises(KeyError):
+        Expectations.from_json({"revision": ["a"]})
 
 
 def test_json_is_plain_data_that_is_equal_after_a_trip() -> None:

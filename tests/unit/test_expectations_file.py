@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import textwrap
 
 import pytest
@@ -644,6 +645,16 @@ def test_a_file_that_cannot_be_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "latin.yml").write_bytes(b"revision: a\n# \xe9\n")
     with pytest.raises(ExpectationsError, match=r"latin.yml:2: this is not UTF-8"):
         load(str(tmp_path / "latin.yml"))
+
+
+def test_the_documentation_shows_what_the_parser_says() -> None:
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "expectations.md").read_text(encoding="utf-8")
+    good, bad = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)\n```", page, re.DOTALL)
+    assert parse(good, "expectations.yml").declared_expressions() == {"contracts.hourly_rate": "old / 100.0"}
+    with pytest.raises(ExpectationsError) as caught:
+        parse(bad, "expectations.yml")
+    assert str(caught.value) == shown
 
 
 _WORDS = st.sampled_from(
