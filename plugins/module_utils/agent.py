@@ -40,7 +40,9 @@ def main(parameters: Mapping[str, Any]) -> None:
         run.go()
     except BaseException as error:
         code = EXIT_ERROR
-        channel.emit("error", **describe_error(error, run.watcher.revision, run.watcher.failed_sql))
+        failed = describe_error(error, run.watcher.revision, run.watcher.failed_sql)
+        run.watcher.finish()
+        channel.emit("error", **failed)
     channel.stop(code)
 
 
@@ -96,6 +98,7 @@ class _Run:
         self._report_script()
         if self.operation != "info":
             self._run_environment()
+            self.watcher.finish()
         self.channel.emit("done", heads=self.heads_after)
 
     def _build_fence(self) -> None:
@@ -104,7 +107,7 @@ class _Run:
         fence = Fence(self.channel, self.parameters["marker_id"], self._suspects)
         install_driver_checks(fence)
         install_sqlalchemy_checks(fence)
-        self.watcher.install()
+        self.watcher.install(fence)
 
     def _suspects(self, address: Mapping[str, Any]) -> List[str]:
         options: List[Tuple[str, str, str]] = []

@@ -13,7 +13,7 @@ import json
 import sys
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import EXIT_FENCE, Channel
 
@@ -44,7 +44,15 @@ class Fence:
         self._count = 0
         self._numbers: Dict[int, int] = {}
         self._kept: List[Any] = []
+        self._local = threading.local()
         self.backend_pids: Dict[int, int] = {}
+        self.databases: Dict[int, str] = {}
+        # How SQLAlchemy opened a connection: (dialect, arguments, keyword arguments).
+        self.openings: Dict[int, Tuple[Any, Any, Any]] = {}
+
+    def mark_observer(self, observing: bool) -> None:
+        """What this thread opens from now on is our own, not the application's."""
+        self._local.observing = observing
 
     def number_of(self, driver_connection: Any) -> Optional[int]:
         """The number of a connection that has passed, or None."""
@@ -66,11 +74,14 @@ class Fence:
             number = self._count
             self._numbers[id(connection)] = number
             self.backend_pids[number] = int(backend_pid)
+            self.databases[number] = database
         try:
             weakref.finalize(connection, self._numbers.pop, id(connection), None).atexit = False
         except TypeError:
             # Kept alive, so that its identity is never given to another connection.
             self._kept.append(connection)
+        if getattr(self._local, "observing", False):
+            through = "observer"
         self._channel.emit("connection", n=number, driver=driver, address=address, fence="passed", through=through)
         return number
 
@@ -247,10 +258,12 @@ def install_sqlalchemy_checks(fence: Fence) -> None:
     from sqlalchemy.engine import Engine
     from sqlalchemy.pool import Pool
 
-    def before_connect(dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
+    def before_connect(dialect: Any, record: Any, arguments: Any, parameters: Any) -> None:
         if dialect.name != "postgresql":
             address = {key: parameters.get(key) for key in ("host", "port", "database", "user")}
             fence.stop(f"{dialect.name}+{dialect.driver}", address, f"not a PostgreSQL database but {dialect.name}")
+        if record is not None:
+            record.info["rehearsal.opening"] = (dialect, tuple(arguments), parameters)
 
     def connected(dbapi_connection: Any, record: Any) -> None:
         driver_connection = getattr(record, "driver_connection", None) or dbapi_connection
@@ -269,6 +282,8 @@ def install_sqlalchemy_checks(fence: Fence) -> None:
         else:
             fence.report_pooled(number, driver)
         record.info["rehearsal.connection"] = number
+        if "rehearsal.opening" in record.info:
+            fence.openings[number] = record.info["rehearsal.opening"]
 
     sqlalchemy.event.listen(Engine, "do_connect", before_connect)
     sqlalchemy.event.listen(Pool, "connect", connected, insert=True)

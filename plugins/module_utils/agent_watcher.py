@@ -8,29 +8,62 @@ Runs inside the application's Python: standard library and the application's SQL
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import Fence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_observer import OBJECTS_SQL, ObjectRow, Observer, parse_objects
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_probe import (
+    RELATIONS_SQL,
+    UNMEASURED,
+    Database,
+    Measurement,
+    Probe,
+    describe_lock,
+    describe_rewrites,
+    first_word,
+    is_data,
+    read_relations,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 
 MOST_SQL = 20_000
 
 
+class _Statement:
+    """A statement on its way."""
+
+    def __init__(self, t0: float, word: str, number: Optional[int], sampling: Optional[Observer]) -> None:
+        self.t0 = t0
+        self.word = word
+        self.number = number
+        self.sampling = sampling
+
+
 class Watcher:
-    """Knows which revision is running, and reports statements and ends of transactions."""
+    """Knows which revision is running; reports statements, what they did, and ends of transactions."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._fence: Optional[Fence] = None
         self.revision: Optional[str] = None
-        self.direction: Optional[str] = None
         self.failed_sql: Optional[str] = None
-        self._began: Dict[int, float] = {}
+        self._running: Dict[int, _Statement] = {}
+        self._probes: Dict[int, Probe] = {}
+        self._databases: Dict[str, Database] = {}
+        self._objects: Dict[str, List[ObjectRow]] = {}
+        self._openings: Dict[str, Tuple[Any, Any, Any]] = {}
+        self._observers: Dict[str, Observer] = {}
+        self._measuring = True
+        self._overhead_ms = 0.0
 
-    def install(self) -> None:
+    def install(self, fence: Fence) -> None:
         """Hook into SQLAlchemy at class level: engines that do not exist yet are covered too."""
         import sqlalchemy.event
         from sqlalchemy.engine import Engine
         from sqlalchemy.engine.default import DefaultDialect
 
+        self._fence = fence
         sqlalchemy.event.listen(Engine, "before_cursor_execute", self._before)
         sqlalchemy.event.listen(Engine, "after_cursor_execute", self._after)
         sqlalchemy.event.listen(Engine, "handle_error", self._failed)
@@ -39,37 +72,218 @@ class Watcher:
             original = getattr(DefaultDialect, f"do_{name}")
             setattr(DefaultDialect, f"do_{name}", self._ending(name, original))
 
+    def finish(self) -> None:
+        """Tell what the run left behind, also after a failure, and what measuring has cost."""
+        for name, before in self._objects.items():
+            try:
+                after = self._observer_of(name).objects()
+            except Exception as error:
+                self._give_up(error)
+                continue
+            self._channel.emit("objects", database=name, **compare_objects(before, after))
+        self._channel.emit("measuring", complete=self._measuring, ms=round(self._overhead_ms, 3))
+
+    def _give_up(self, error: BaseException) -> None:
+        """Measuring must never break a migration: from here on nothing is measured, and the evidence says so."""
+        self._measuring = False
+        self._channel.emit("measuring_failed", kind=type(error).__name__, message=str(error)[:500], revision=self.revision)
+
     def _ending(self, name: str, original: Any) -> Any:
         def end(dialect: Any, dbapi_connection: Any) -> None:
             t0 = self._channel.now()
             original(dialect, dbapi_connection)
-            info = getattr(dbapi_connection, "info", None)
-            number = info.get("rehearsal.connection") if isinstance(info, dict) else None
+            number = self._number(dbapi_connection)
+            if number is None:
+                return
+            probe = self._probes.get(number)
+            if probe is not None:
+                probe.transaction_ended(committed=name == "commit")
             self._channel.emit(name, connection=number, t0=t0, t1=self._channel.now(), revision=self.revision)
 
         return end
 
-    def _before(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        self._began[id(cursor)] = self._channel.now()
+    def _number(self, proxy: Any) -> Optional[int]:
+        try:
+            number: Optional[int] = proxy.info.get("rehearsal.connection")
+            return number
+        except (NotImplementedError, AttributeError):
+            # What SQLAlchemy wraps a connection in while it gets to know a server; nothing of the application runs there.
+            return None
 
-    def _after(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+    def _before(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
+        word = first_word(sql)
+        proxy = connection.connection
+        number = self._number(proxy)
+        sampling: Optional[Observer] = None
+        if self._measuring and number is not None and word not in UNMEASURED:
+            began = self._channel.now()
+            try:
+                probe = self._probe_of(number, proxy.dbapi_connection)
+                if not _autocommit(proxy):
+                    probe.before(proxy.dbapi_connection.cursor, word)
+                elif not is_data(word):
+                    sampling = self._sample(number)
+            except Exception as error:
+                self._give_up(error)
+            self._overhead_ms += self._channel.now() - began
+        self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling)
+
+    def _after(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
         t1 = self._channel.now()
-        t0 = self._began.pop(id(cursor), t1)
+        running = self._running.pop(id(cursor), None) or _Statement(t1, first_word(sql), None, None)
         proxy = connection.connection
         rows = cursor.rowcount
-        self._channel.emit(
-            "statement",
-            revision=self.revision,
-            connection=proxy.info.get("rehearsal.connection"),
-            t0=t0,
-            t1=t1,
-            sql=statement[:MOST_SQL],
-            truncated=len(statement) > MOST_SQL,
-            rows=rows if isinstance(rows, int) and rows >= 0 else None,
-            autocommit=bool(getattr(proxy.dbapi_connection, "autocommit", False)),
-            locks=[],
-        )
+        autocommit = _autocommit(proxy)
+        event: Dict[str, Any] = {
+            "revision": self.revision,
+            "connection": running.number,
+            "t0": running.t0,
+            "t1": t1,
+            "sql": sql if len(sql) <= MOST_SQL else sql[:MOST_SQL],
+            "rows": rows if isinstance(rows, int) and rows >= 0 else None,
+            "autocommit": autocommit,
+            "locks": [],
+        }
+        if len(sql) > MOST_SQL:
+            event["truncated"] = True
+        probe = self._probes.get(running.number) if running.number is not None else None
+        if self._measuring and probe is not None:
+            try:
+                if running.sampling is not None:
+                    event.update(self._sampled(running.sampling, running.number, sql))
+                if probe.wants(running.word, sql, t1 - running.t0):
+                    _add_measurement(event, probe.measure(proxy.dbapi_connection.cursor, sql, running.word))
+                if autocommit:
+                    probe.transaction_ended(committed=True)
+            except Exception as error:
+                self._give_up(error)
+            self._overhead_ms += self._channel.now() - t1
+        self._channel.emit("statement", **event)
 
     def _failed(self, context: Any) -> None:
-        if context.statement:
-            self.failed_sql = str(context.statement)[:MOST_SQL]
+        sql = str(context.statement or "")
+        if not sql:
+            return
+        self.failed_sql = sql[:MOST_SQL]
+        running = self._running.pop(id(context.cursor), None)
+        if running is None:
+            return
+        event: Dict[str, Any] = {
+            "revision": self.revision,
+            "connection": running.number,
+            "t0": running.t0,
+            "t1": self._channel.now(),
+            "sql": self.failed_sql,
+            "rows": None,
+            "autocommit": running.sampling is not None,
+            "locks": [],
+            "failed": True,
+        }
+        if len(sql) > MOST_SQL:
+            event["truncated"] = True
+        if running.sampling is not None:
+            try:
+                event.update(self._sampled(running.sampling, running.number, sql))
+            except Exception as error:
+                self._give_up(error)
+        self._channel.emit("statement", **event)
+
+    def _probe_of(self, number: int, dbapi_connection: Any) -> Probe:
+        probe = self._probes.get(number)
+        if probe is None:
+            assert self._fence is not None
+            name = self._fence.databases[number]
+            if name not in self._databases:
+                self._look_at(name, dbapi_connection)
+            if number in self._fence.openings:
+                self._openings.setdefault(name, self._fence.openings[number])
+            probe = self._probes[number] = Probe(self._databases[name])
+        return probe
+
+    def _look_at(self, name: str, dbapi_connection: Any) -> None:
+        cursor = dbapi_connection.cursor()
+        try:
+            cursor.execute("SELECT pg_catalog.current_setting('server_version_num')")
+            version = int(cursor.fetchone()[0])
+            self._databases[name] = read_relations(cursor, version)
+            cursor.execute(OBJECTS_SQL)
+            self._objects[name] = parse_objects(cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def _observer_of(self, name: str) -> Observer:
+        if name not in self._observers:
+            assert self._fence is not None
+            dialect, arguments, parameters = self._openings[name]
+            self._observers[name] = Observer(self._channel, dialect, arguments, parameters, self._fence.mark_observer)
+        return self._observers[name]
+
+    def _sample(self, number: int) -> Observer:
+        assert self._fence is not None
+        observer = self._observer_of(self._fence.databases[number])
+        observer.start_sampling(self._fence.backend_pids[number])
+        return observer
+
+    def _sampled(self, observer: Observer, number: Optional[int], sql: str) -> Dict[str, Any]:
+        """What the observer saw of a statement outside a transaction."""
+        assert self._fence is not None and number is not None
+        database = self._databases[self._fence.databases[number]]
+        locks: List[Dict[str, Any]] = []
+        waits: List[Dict[str, Any]] = []
+        for (oid, mode, granted), (first, last) in sorted(observer.stop_sampling().items()):
+            relation = database.relations.get(oid)
+            if relation is not None and mode != "AccessShareLock":
+                (locks if granted else waits).append({**describe_lock(relation, mode), "seen": [first, last]})
+        rewritten = []
+        for oid, _schema, _name, _kind, filenode, _table in observer.rows(RELATIONS_SQL):
+            if oid in database.relations and filenode not in (0, database.filenodes.get(oid)):
+                database.filenodes[oid] = filenode
+                rewritten.append(database.relations[oid])
+        found: Dict[str, Any] = {"sampled": True, "locks": locks}
+        if waits:
+            found["waits"] = waits
+        if rewritten:
+            found["rewrites"] = describe_rewrites(rewritten, sql)
+        return found
+
+
+def _autocommit(proxy: Any) -> bool:
+    return bool(getattr(proxy.dbapi_connection, "autocommit", False))
+
+
+def _add_measurement(event: Dict[str, Any], found: Measurement) -> None:
+    event["locks"] = event["locks"] or found.locks
+    for name, value in (("released", found.released), ("scans", found.scans)):
+        if value:
+            event[name] = value
+    if found.rewrites:
+        event.setdefault("rewrites", found.rewrites)
+    event["wal"] = found.wal_bytes
+    if event["locks"]:
+        event["lock_timeout"] = found.lock_timeout
+        event["statement_timeout"] = found.statement_timeout
+
+
+def compare_objects(before: List[ObjectRow], after: List[ObjectRow]) -> Dict[str, Any]:
+    """The fields of an `objects` event. Sizes are bytes with indexes and TOAST, for tables whose size changed."""
+    old = {row[:5]: row for row in before}
+    new = {row[:5]: row for row in after}
+
+    def describe(row: ObjectRow) -> Dict[str, Any]:
+        name = row[2] if row[0] == "constraint" else object_name(row[1], row[2])
+        return {"name": name, "table": object_name(row[3], row[4])}
+
+    sizes = [
+        {"relation": object_name(key[1], key[2]), "before": old[key][6] if key in old else None, "after": new[key][6] if key in new else None}
+        for key in sorted({**old, **new})
+        if key[0] == "table" and (key not in old or key not in new or old[key][6] != new[key][6])
+    ]
+    return {
+        "indexes_new": [describe(row) for key, row in sorted(new.items()) if row[0] == "index" and key not in old],
+        "indexes_dropped": [describe(row) for key, row in sorted(old.items()) if row[0] == "index" and key not in new],
+        "indexes_invalid": [
+            {**describe(row), "new": key not in old or old[key][5]} for key, row in sorted(new.items()) if row[0] == "index" and not row[5]
+        ],
+        "constraints_not_valid": [{**describe(row), "new": key not in old} for key, row in sorted(new.items()) if row[0] == "constraint"],
+        "sizes": sizes,
+    }

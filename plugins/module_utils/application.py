@@ -26,14 +26,27 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_channel,
     agent_errors,
     agent_fence,
+    agent_observer,
+    agent_probe,
     agent_suspects,
     agent_watcher,
+    names,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import note_process
 
 # In the order in which they import each other.
-_AGENT_MODULES: Tuple[ModuleType, ...] = (agent_channel, agent_errors, agent_fence, agent_suspects, agent_watcher, agent)
+_AGENT_MODULES: Tuple[ModuleType, ...] = (
+    names,
+    agent_channel,
+    agent_errors,
+    agent_fence,
+    agent_observer,
+    agent_probe,
+    agent_suspects,
+    agent_watcher,
+    agent,
+)
 _PACKAGE = __name__.rpartition(".")[0]
 # A name of its own: an application that has Ansible itself must not meet ours.
 _AGENT_PACKAGE = "_rehearsal_agent"
