@@ -6,6 +6,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import create_engine, pool
 from sqlalchemy.engine import URL, make_url
+from staffprobot.database import with_driver
 from staffprobot.models import Base
 
 config = context.config
@@ -15,8 +16,8 @@ if config.config_file_name is not None:
 
 def database_url():
     if os.environ.get("DATABASE_URL"):
-        return make_url(os.environ["DATABASE_URL"])
-    return URL.create(
+        return with_driver(make_url(os.environ["DATABASE_URL"]))
+    url = URL.create(
         "postgresql",
         username=os.environ.get("POSTGRES_USER", "postgres"),
         password=os.environ.get("POSTGRES_PASSWORD"),
@@ -24,6 +25,7 @@ def database_url():
         port=int(os.environ.get("POSTGRES_PORT", "5432")),
         database=os.environ.get("POSTGRES_DB", "staffprobot_dev"),
     )
+    return with_driver(url)
 
 
 def run_migrations_offline():

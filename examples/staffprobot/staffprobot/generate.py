@@ -6,7 +6,6 @@ the same seed and scale give the same rows in the same order, on every server ve
 
 import argparse
 import hashlib
-import importlib.util
 import itertools
 import os
 import re
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from staffprobot import PRODUCTION_REVISION
+from staffprobot.database import with_driver
 
 PROJECT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -411,13 +411,6 @@ def expand(expression, bounds, seed, *place):
     return substitute(expression)
 
 
-def sql_driver():
-    """The PostgreSQL driver that this Python has, as SQLAlchemy calls it."""
-    if importlib.util.find_spec("psycopg") and not sa.__version__.startswith("1."):
-        return "psycopg"
-    return "psycopg2"
-
-
 def migrate(url):
     """Bring an empty database to production's revision, the way the project does it: the URL in the environment."""
     before = os.environ.get("DATABASE_URL")
@@ -500,7 +493,8 @@ def main(argv=None):
     parser.add_argument("--url", default=os.environ.get("DATABASE_URL"), help="default: DATABASE_URL")
     parser.add_argument("--scale", type=int, default=1, help="1: 1,200 shifts; 1000: 1.2 million (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed gives other rows (default: %(default)s)")
-    parser.add_argument("--with-settings", action=argparse.BooleanOptionalAction, default=True, help="ALTER DATABASE … SET timezone")
+    parser.add_argument("--with-settings", action="store_true", default=True, help="ALTER DATABASE … SET timezone (default)")
+    parser.add_argument("--no-with-settings", action="store_false", dest="with_settings", help="leave the database's settings alone")
     arguments = parser.parse_args(argv)
     if not arguments.url:
         parser.error("say which database: --url, or DATABASE_URL")
@@ -508,9 +502,7 @@ def main(argv=None):
         parser.error("--scale must be 1 or more")
 
     started = time.monotonic()
-    url = make_url(arguments.url)
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername=f"postgresql+{sql_driver()}")
+    url = with_driver(make_url(arguments.url))
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
