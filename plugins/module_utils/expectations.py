@@ -45,12 +45,12 @@ class ColumnExpectation:
 
 @dataclasses.dataclass(frozen=True)
 class TableExpectation:
-    """A table that must be there. `existing_rows`: column -> the value that every row from before the upgrade holds."""
+    """A table that must be there. `existing_rows`: column -> the JSON value that every row from before the upgrade holds."""
 
     columns: Mapping[str, ColumnExpectation] = dataclasses.field(default_factory=dict)
     indexes: CountOrNames = None
     foreign_keys: CountOrNames = None
-    existing_rows: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
+    existing_rows: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

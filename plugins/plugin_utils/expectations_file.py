@@ -42,11 +42,11 @@ _LIKE_A_NUMBER = re.compile(r"[-+]?[\d_]+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
 
 class ExpectationsError(ValueError):
-    """The file cannot be used. `errors` has everything that is wrong with it, one `file:line: what — what is allowed` each."""
+    """The file cannot be used. `problems` has everything that is wrong with it, one `file:line: what — what is allowed` each."""
 
-    def __init__(self, errors: Sequence[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = tuple(errors)
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 def load(path: str) -> Expectations:
@@ -165,9 +165,7 @@ def _table(entry: Entry, where: str, keys: Sequence[str], problems: Problems) ->
         columns={name: _column(column.node, f"{where}.columns.{name}", problems) for name, column in under("columns").items()},
         indexes=_count_or_names(entries.get("indexes"), where, problems),
         foreign_keys=_count_or_names(entries.get("foreign_keys"), where, problems),
-        existing_rows={
-            name: yaml_nodes.scalar(item.node, f"{where}.existing_rows.{name}", problems) for name, item in under("existing_rows").items()
-        },
+        existing_rows={name: yaml_nodes.value(item.node, f"{where}.existing_rows.{name}", problems) for name, item in under("existing_rows").items()},
     )
 
 

@@ -182,7 +182,7 @@ def count(node: yaml.Node, where: str, problems: Problems, allowed: str) -> int:
 def scalar(node: yaml.Node, where: str, problems: Problems) -> Any:
     """A value: nothing, true or false, a number or text; None after a problem. What people and YAML read differently is a problem."""
     if not isinstance(node, yaml.ScalarNode):
-        problems.add(node, f"{where} is {kind(node)}", "null, true, false, a number or text (JSON values as text, in quotes)")
+        problems.add(node, f"{where} is {kind(node)}", "null, true, false, a number or text; SQL and JSON in quotes")
         return None
     if is_null(node):
         return None
