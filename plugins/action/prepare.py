@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
@@ -69,7 +70,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "expectations": expectations.to_json(),
             "expressions": expectations.declared_expressions(),
         }
-        if self._play_context.check_mode:
+        if self._play_context.check_mode or not boolean(self._task.args.get("record", True)):
             return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}}
         report_dir = str(values.value(dev, "rehearsal_report_dir") or "rehearsals")
         try:

@@ -220,4 +220,31 @@ CODES: Dict[str, Code] = {
         "Existing rows were not checked against it.",
         "Run ALTER TABLE … VALIDATE CONSTRAINT in a later revision.",
     ),
+    "again-differs-data": Code(
+        WARNING,
+        "The second upgrade gives other data",
+        "After the way back and a second upgrade, values differ from those after the first.",
+        "A migration that writes the time or random values does this; anything else depends on what was there before.",
+    ),
+    "fk-without-index": Code(
+        WARNING,
+        "A foreign key has no supporting index",
+        "Deleting or changing a referenced row scans the whole table.",
+        "Add an index on the referencing columns.",
+    ),
+    "index-duplicate": Code(WARNING, "Two indexes are the same", "Two indexes cover the same columns in the same way.", "Drop one of them."),
+    "index-redundant": Code(
+        INFO, "An index is covered by another", "Another index begins with the same columns.", "Consider dropping the shorter one."
+    ),
+    "timestamp-without-time-zone": Code(
+        INFO, "A timestamp without time zone", "Its meaning depends on who reads it.", "Use timestamp with time zone."
+    ),
+    "json-not-jsonb": Code(INFO, "json instead of jsonb", "json cannot be indexed or compared.", "Use jsonb."),
+    "integer-primary-key": Code(INFO, "A small primary key", "A 32-bit key ends at 2,147,483,647.", "Use bigint for tables that grow."),
+    "outside-world": Code(
+        INFO,
+        "Something on the copy could act on the outside world",
+        "Triggers, event triggers, subscriptions or foreign servers are on the copy and may run during migrations.",
+        "Disable them before the migrations if they reach other systems.",
+    ),
 }

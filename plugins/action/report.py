@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge the evidence of a rehearsal; write its record and its report."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, identity, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
+
+RECORD = "record.json"
+REPORT = "report.md"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller alone."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The verdict and where the files are."""
+        super().run(tmp, task_vars)
+        directory = RehearsalDirectory(self._task.args["directory"])
+        self._note_failure(directory)
+        self._clean_controller(directory)
+        record = judge(evidence_files.load(directory.evidence()), assertions.evaluate)
+        files.write_json(directory.file(RECORD), record)
+        files.write_bytes(directory.file(REPORT), report_text.markdown(record).encode())
+        directory.point_latest()
+        directory.write_state({**directory.read_state(), "cleaned": True})
+        return {
+            "changed": False,
+            "verdict": record["verdict"],
+            "record": directory.file(RECORD),
+            "report": directory.file(REPORT),
+            "findings": record["findings"],
+        }
+
+    def _note_failure(self, directory: RehearsalDirectory) -> None:
+        """A failure that no stage noted itself (a template, an argument) is still one."""
+        message = self._task.args.get("failed_message")
+        if not message:
+            return
+        stages = evidence_files.load(directory.evidence()).stages
+        if any(stage["status"] != "ok" for stage in stages):
+            return
+        text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False, default=str)
+        directory.add_stage(
+            {
+                "name": self._task.args.get("failed_task") or "playbook",
+                "host": "controller",
+                "status": "failed",
+                "started_at": identity.format_time(identity.utc_now()),
+                "seconds": 0.0,
+                "error": text,
+            }
+        )
+
+    @staticmethod
+    def _clean_controller(directory: RehearsalDirectory) -> None:
+        """The dump passes through here; after a failure it may still be."""
+        transfer = directory.file("transfer")
+        if os.path.isdir(transfer):
+            for name in os.listdir(transfer):
+                os.unlink(os.path.join(transfer, name))
+            os.rmdir(transfer)

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the evidence of a rehearsal back from its files. See docs/evidence.md for their shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+
+MOMENTS = ("before", "after", "back", "again")
+RUNS = ("upgrade", "downgrade", "again")
+SIDES = ("dev", "production")
+
+Document = Dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Everything that is known of a rehearsal. None, or a key that is missing: it was not measured."""
+
+    context: Document
+    stages: List[Document]
+    expectations: Expectations
+    preflight: Dict[str, Document]
+    manifest: Optional[Document]
+    copy: Optional[Document]
+    application: Optional[Document]
+    snapshots: Dict[str, Document]
+    fingerprints: Dict[str, Document]
+    checks: Dict[str, Document]
+    migrations: Dict[str, List[Document]]
+    cleanup: Dict[str, Document]
+
+    def failed_stages(self) -> List[Document]:
+        """The stages that did not end well."""
+        return [stage for stage in self.stages if stage["status"] != "ok"]
+
+
+def load(directory: str) -> Evidence:
+    """All evidence below a directory. Raises OSError where the directory or its context.json is missing, ValueError for a damaged file."""
+
+    def document(name: str) -> Optional[Document]:
+        path = os.path.join(directory, name)
+        return files.read_json(path) if os.path.exists(path) else None
+
+    def lines(name: str) -> Optional[List[Document]]:
+        path = os.path.join(directory, name)
+        return list(files.read_json_lines(path)) if os.path.exists(path) else None
+
+    def each(pattern: str, keys: Any, read: Any) -> Dict[str, Any]:
+        found = {key: read(pattern.format(key)) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    return Evidence(
+        context=files.read_json(os.path.join(directory, "context.json")),
+        stages=lines("stages.jsonl") or [],
+        expectations=Expectations.from_json(document("expectations.json") or {}),
+        preflight=each("preflight-{}.json", SIDES, document),
+        manifest=document("manifest.json"),
+        copy=document("copy.json"),
+        application=document("application.json"),
+        snapshots=each("snapshot-{}.json", MOMENTS, document),
+        fingerprints=each("fingerprint-{}.json", MOMENTS, document),
+        checks=each("checks-{}.json", MOMENTS, document),
+        migrations=each("migration-{}.jsonl", RUNS, lines),
+        cleanup=each("cleanup-{}.json", SIDES, document),
+    )

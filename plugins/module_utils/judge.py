@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge: evidence and expectations in, record out. Pure: the same evidence gives the same record, offline and on any machine."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, record, schema_diff, structure_checks
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding
+
+# Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
+Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
+
+# More findings of one code than this are folded into the last one: nobody reads the two hundredth table.
+_MOST_OF_A_CODE = 20
+
+
+class _Bench:
+    """Gathers findings under one policy."""
+
+    def __init__(self, policy: Mapping[str, str]) -> None:
+        self._policy = policy
+        self.findings: List[Finding] = []
+
+    def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None) -> None:
+        """Add a finding. What was declared or is old stays info, whatever the policy says of its code."""
+        known = CODES[code]
+        self.findings.append(Finding(code, severity or self._policy.get(code, known.severity), stage, thing, message, known.advice))
+
+
+def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
+    """The record of a rehearsal. `policy` maps codes to severities that replace the defaults."""
+    bench = _Bench(policy or {})
+    _stages(bench, evidence)
+    _copy(bench, evidence)
+    checks = _expectations(bench, evidence)
+    changes = _schema(bench, evidence)
+    data = _data(bench, evidence)
+    _orphans(bench, evidence)
+    _clean_up(bench, evidence)
+    _missing(bench, evidence)
+    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data)
+    if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
+        asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
+        _say_checks(bench, asserted)
+        draft = record.build(evidence, _ordered(bench.findings), [*checks, *asserted], changes, data)
+    return draft
+
+
+def _ordered(findings: Iterable[Finding]) -> List[Finding]:
+    """Blockers first, in the order of the stages otherwise; too many of one code are folded."""
+    kept: List[Finding] = []
+    counts: Dict[str, int] = {}
+    for finding in sorted(findings, key=lambda one: SEVERITIES.index(one.severity)):
+        key = f"{finding.code} {finding.severity}"
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= _MOST_OF_A_CODE:
+            kept.append(finding)
+    for key, count in counts.items():
+        code, severity = key.split()
+        if count > _MOST_OF_A_CODE:
+            more = f"{count - _MOST_OF_A_CODE} more like these; all are in the evidence"
+            position = max(number for number, one in enumerate(kept) if (one.code, one.severity) == (code, severity))
+            kept.insert(position + 1, Finding(code, severity, kept[position].stage, "", more, CODES[code].advice))
+    return kept
+
+
+def _stages(bench: _Bench, evidence: Evidence) -> None:
+    for stage in evidence.stages:
+        for found in stage.get("findings") or []:
+            bench.say(found["code"], stage["name"], found.get("object", ""), found["message"])
+        # A stage whose clean-up evidence is there is judged by that; see _clean_up.
+        if stage["status"] != "ok" and not stage.get("findings") and stage["name"] != "cleanup":
+            bench.say("stage-failed", stage["name"], stage["host"], f"{stage['name']} on {stage['host']}: {stage.get('error', 'no message')}")
+
+
+def _copy(bench: _Bench, evidence: Evidence) -> None:
+    copy = evidence.copy
+    if copy is None:
+        return
+    for difference in copy["differences"]:
+        message = f"{difference['object']}: {difference['what']} is {difference['copy']} on the copy, {difference['production']} on production"
+        bench.say("copy-differs", "restore", difference["object"], message)
+    for failure in copy["settings_not_replayed"]:
+        bench.say("parity", "restore", "settings", f"a setting of production could not be given to the copy: {failure}")
+
+
+def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
+    """Every expectation, checked; one finding if none could be, because the stage before them failed."""
+    wanted = evidence.expectations
+    heads = _heads_after(evidence, "upgrade")
+    structure = expected.check_structure(wanted, evidence.snapshots, heads)
+    rows = expected.check_existing_rows(wanted, evidence.checks.get("after") or {})
+    checks = [*structure, *rows]
+    measured = [check for check in checks if check.measured != expected.NOT_MEASURED]
+    _say_checks(bench, measured)
+    if len(measured) < len(checks) and not evidence.failed_stages():
+        for check in checks:
+            if check.measured == expected.NOT_MEASURED:
+                bench.say("not-measured", check.stage, check.object, f"{check.item}: not measured")
+    script_heads = (evidence.application or {}).get("heads")
+    if heads is not None and not wanted.revision and script_heads is not None and set(heads) != set(script_heads):
+        message = f"the upgrade ended at {', '.join(heads) or 'no revision'}; the project's head is {', '.join(script_heads)}"
+        bench.say("revision-not-reached", "upgrade", "", message)
+    if heads is not None and not _revisions(evidence, "upgrade"):
+        bench.say("nothing-pending", "upgrade", "", f"production already stands at {', '.join(heads) or 'no revision'}")
+    return checks
+
+
+def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:
+    for check in checks:
+        if not check.ok:
+            code = "revision-not-reached" if check.item.startswith("revision ") else "expectation-not-met"
+            bench.say(code, check.stage, check.object, f"{check.item}: measured {check.measured}, expected {check.expected}")
+
+
+def _heads_after(evidence: Evidence, run: str) -> Optional[List[str]]:
+    done = [event for event in evidence.migrations.get(run, []) if event["event"] == "done"]
+    return list(done[-1]["heads"]) if done else None
+
+
+def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
+    return [event for event in evidence.migrations.get(run, []) if event["event"] == "revision_end"]
+
+
+def version_tables(evidence: Evidence) -> List[str]:
+    """Alembic's own tables: they change with every revision, and are nobody's data."""
+    known = set((evidence.manifest or {}).get("revisions") or {})
+    known |= {table for table in (evidence.application or {}).get("version_tables") or []}
+    return sorted(known or {"alembic_version"})
+
+
+def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
+    """Differences between the snapshots, as they stand in the record."""
+    snapshots = evidence.snapshots
+    own = version_tables(evidence)
+    found: Dict[str, List[Dict[str, Any]]] = {}
+
+    def between(first: str, second: str) -> Iterator[schema_diff.Change]:
+        for change in schema_diff.diff(snapshots[first], snapshots[second]):
+            if not any(change.object == table or change.object.startswith(f"{table}.") for table in own):
+                yield change
+
+    if "before" in snapshots and "after" in snapshots:
+        changes = list(between("before", "after"))
+        found["upgrade"] = [change.to_json() for change in changes]
+        for check in structure_checks.check(snapshots["after"], changes):
+            message = check["measured"] if check["touched"] else f"{check['measured']} (it was so before)"
+            bench.say(check["code"], "structure", check["object"], message, None if check["touched"] else INFO)
+    if "before" in snapshots and "back" in snapshots and evidence.expectations.downgrade_to == expected.PRODUCTION:
+        changes = list(between("before", "back"))
+        found["way_back"] = [change.to_json() for change in changes]
+        for change in changes:
+            bench.say("downgrade-leaves-trace", "downgrade", change.object, change.text)
+    if "after" in snapshots and "again" in snapshots:
+        changes = list(between("after", "again"))
+        found["again"] = [change.to_json() for change in changes]
+        for change in changes:
+            bench.say("again-differs", "again", change.object, change.text)
+    return found
+
+
+def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
+    prints, own, wanted = evidence.fingerprints, version_tables(evidence), evidence.expectations
+    found: Dict[str, List[Dict[str, Any]]] = {}
+    if "before" in prints and "after" in prints:
+        changes = judge_data.changes_between(prints["before"], prints["after"], wanted, own)
+        found["upgrade"] = [change.to_json() for change in changes]
+        for code, thing, message, severity in judge_data.of_upgrade(changes, wanted):
+            bench.say(code, "data", thing, message, severity)
+    if "before" in prints and "back" in prints and wanted.downgrade_to == expected.PRODUCTION:
+        changes = judge_data.changes_between(prints["before"], prints["back"], expected.Expectations(), own)
+        found["way_back"] = [change.to_json() for change in changes]
+        for code, thing, message, severity in judge_data.of_way_back(changes, wanted):
+            bench.say(code, "downgrade", thing, message, severity)
+    if "after" in prints and "again" in prints:
+        lost = {name for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
+        changes = judge_data.changes_between(prints["after"], prints["again"], expected.Expectations(), own)
+        found["again"] = [change.to_json() for change in changes]
+        for code, thing, message, severity in judge_data.of_second_upgrade(changes):
+            if thing not in lost:
+                bench.say(code, "again", thing, message, severity)
+    return found
+
+
+def _orphans(bench: _Bench, evidence: Evidence) -> None:
+    for orphan in (evidence.checks.get("after") or {}).get("orphans") or []:
+        if orphan["rows"]:
+            message = f"{orphan['rows']:,} rows of {orphan['table']} have no parent behind foreign key {orphan['constraint']}"
+            bench.say("orphans", "data", orphan["table"], message)
+
+
+def _clean_up(bench: _Bench, evidence: Evidence) -> None:
+    started = any(stage["name"] not in ("preflight", "interrupted") for stage in evidence.stages)
+    for side in SIDES if started else ():
+        found = evidence.cleanup.get(side)
+        if found is None:
+            bench.say("left-behind", "cleanup", side, f"clean-up on {side} is not proven: {_clean_up_error(evidence)}")
+            continue
+        for thing in found["left"]:
+            bench.say("left-behind", "cleanup", thing, f"still there on {side} after clean-up: {thing}")
+        for problem in found["problems"]:
+            bench.say("left-behind", "cleanup", side, f"{side}: {problem}")
+
+
+def _clean_up_error(evidence: Evidence) -> str:
+    errors = [stage.get("error", "") for stage in evidence.failed_stages() if stage["name"] == "cleanup"]
+    return "; ".join(filter(None, errors)) or "it was not carried out"
+
+
+def _missing(bench: _Bench, evidence: Evidence) -> None:
+    """No failed stage explains a gap: then the gap itself is a finding, for green means measured."""
+    if evidence.failed_stages():
+        return
+    wanted = {
+        "the manifest": evidence.manifest,
+        "the copy": evidence.copy,
+        **{f"snapshot «{moment}»": evidence.snapshots.get(moment) for moment in MOMENTS},
+        **{f"fingerprint «{moment}»": evidence.fingerprints.get(moment) for moment in MOMENTS},
+        **{f"migration «{run}»": evidence.migrations.get(run) for run in RUNS},
+        "the checks after the upgrade": evidence.checks.get("after"),
+    }
+    for what, found in wanted.items():
+        if found is None:
+            bench.say("not-measured", "evidence", what, f"{what} is missing from the evidence")

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the differences between two fingerprints mean, given what was declared. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff
+from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+
+# (code, object, message, severity if another than the code's)
+Said = Tuple[str, str, str, Optional[str]]
+
+
+def changes_between(
+    before: Mapping[str, Any], after: Mapping[str, Any], expectations: Expectations, version_tables: Collection[str]
+) -> List[DataChange]:
+    """All data changes but those of Alembic's own version tables."""
+    found = data_diff.compare(before, after, expectations.declared_expressions())
+    return [change for change in found if not any(_within(change.object, table) for table in version_tables)]
+
+
+def of_upgrade(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:
+    """What the upgrade did to existing data."""
+    for change in changes:
+        declared = expectations.changes.get(change.object)
+        table = expectations.changes.get(change.object.rpartition(".")[0])
+        said = _JUDGED.get(change.kind)
+        if said is None or (said == "data-lost" and not (change.rows_before if change.kind == "table-dropped" else change.values_before)):
+            continue
+        if _declared(change, declared, table):
+            yield said, change.object, f"{change.text}, as declared{_reason(declared or table)}", INFO
+        elif declared and declared.kind == "changed":
+            yield said, change.object, f"{change.text}; declared as changed, so its new values were not proved{_reason(declared)}", INFO
+        else:
+            yield said, change.object, f"{change.text}; declared: {_what(declared)}", None
+
+
+# Kinds of change that are not here are no change of existing data.
+_JUDGED: Dict[str, str] = {
+    "rows-added": "rows-changed",
+    "rows-lost": "rows-changed",
+    "rows-changed": "data-changed",
+    "column-changed": "data-changed",
+    "table-dropped": "data-lost",
+    "column-dropped": "data-lost",
+    "table-not-comparable": "data-not-compared",
+    "rows-not-comparable": "data-not-compared",
+    "column-not-comparable": "data-not-compared",
+}
+
+
+def _declared(change: DataChange, declared: Optional[Change], table: Optional[Change]) -> bool:
+    if change.kind in ("table-dropped", "column-dropped"):
+        return declared is not None and declared.kind == "dropped"
+    if change.kind in ("rows-added", "rows-lost") and declared is not None and declared.rows is not None:
+        allowed = declared.rows.added if change.kind == "rows-added" else declared.rows.removed
+        return allowed is None or allowed == abs((change.rows_after or 0) - (change.rows_before or 0))
+    return False
+
+
+def _reason(declared: Optional[Change]) -> str:
+    return f" ({declared.reason})" if declared and declared.reason else ""
+
+
+def _what(declared: Optional[Change]) -> str:
+    if declared is None:
+        return "nothing"
+    if declared.kind == "expect":
+        return f"«{declared.expression}»"
+    if declared.rows:
+        added, removed = ("any" if number is None else number for number in (declared.rows.added, declared.rows.removed))
+        return f"{added} rows added, {removed} removed"
+    return declared.kind
+
+
+def of_way_back(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:
+    """Which values and rows the way back loses: `changes` are between "before" and "back"."""
+    for change in changes:
+        if change.kind in ("table-added", "column-added", "column-type-changed", "column-as-declared"):
+            continue
+        dropped = [expectations.changes.get(name) for name in (change.object, change.object.rpartition(".")[0])]
+        if any(declared is not None and declared.kind == "dropped" for declared in dropped):
+            yield "downgrade-loses-data", change.object, f"{change.text} (dropped as declared: the way back cannot bring it back)", INFO
+        else:
+            yield "downgrade-loses-data", change.object, change.text, None
+
+
+def of_second_upgrade(changes: List[DataChange]) -> Iterator[Said]:
+    """What the second upgrade made of the data differently: `changes` are between "after" and "again"."""
+    for change in changes:
+        if change.kind not in ("column-type-changed", "column-as-declared"):
+            yield "again-differs-data", change.object, change.text, None
+
+
+def _within(name: str, table: str) -> bool:
+    return name == table or name.startswith(f"{table}.")

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record: the one JSON document of a rehearsal, from which every report is rendered."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import verdict
+
+SCHEMA_VERSION = 1
+OK, FAILED, UNKNOWN = "ok", "failed", "not measured"
+
+Changes = Mapping[str, List[Dict[str, Any]]]
+
+
+def build(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check], schema: Changes, data: Changes) -> Dict[str, Any]:
+    """The record, from evidence and from what the judge said of it."""
+    context = evidence.context
+    stages = [{key: stage.get(key) for key in ("name", "host", "status", "started_at", "seconds", "summary", "error")} for stage in evidence.stages]
+    finished = _finished(context["created"], evidence.stages)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": context["id"],
+        "verdict": verdict(findings),
+        "started_at": context["created"],
+        "finished_at": finished,
+        "seconds": (parse_time(finished) - parse_time(context["created"])).total_seconds(),
+        "production": {"host": context["production_host"], "database": context["database"], **_production(evidence.manifest)},
+        "copy": {"host": context["dev_host"], "database": context["copy_database"], **_copy(evidence.copy)},
+        "application": {**context["application"], **(evidence.application or {})},
+        "stages": stages,
+        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run)],
+        "findings": [finding.to_json() for finding in findings],
+        "checklist": _checklist(evidence, findings, checks),
+        "expectations": [
+            {"item": check.item, "stage": check.stage, "object": check.object, "ok": check.ok, "measured": check.measured, "expected": check.expected}
+            for check in checks
+        ],
+        "schema_changes": {name: list(found) for name, found in schema.items()},
+        "data_changes": {name: list(found) for name, found in data.items()},
+        "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
+    }
+
+
+def _finished(started: str, stages: Sequence[Mapping[str, Any]]) -> str:
+    ends = [parse_time(stage["started_at"]) + datetime.timedelta(seconds=stage["seconds"]) for stage in stages]
+    return format_time(max([parse_time(started), *ends]))
+
+
+def _production(manifest: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    if manifest is None:
+        return {}
+    wanted = ("server_version", "encoding", "collate", "ctype", "time_zone", "size_bytes", "extensions", "revisions", "taken_at")
+    return {
+        **{key: manifest[key] for key in wanted},
+        "tables": len(manifest["rows"]),
+        "rows": sum(manifest["rows"].values()),
+        "dump_bytes": sum(file["bytes"] for file in manifest["files"].values()),
+    }
+
+
+def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    if copy is None:
+        return {}
+    facts = {key: copy["facts"][key] for key in ("server_version", "encoding", "collate", "ctype", "time_zone", "size_bytes", "extensions")}
+    return {**facts, "marker": copy["marker"], "differences": copy["differences"], "missing_roles": copy["missing_roles"]}
+
+
+def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
+    """One row for each revision that was run: {revision, message, run, direction, seconds, statements}."""
+    events = evidence.migrations.get(run, [])
+    statements: Dict[str, int] = {}
+    for event in events:
+        if event["event"] == "statement" and event.get("revision"):
+            statements[event["revision"]] = statements.get(event["revision"], 0) + 1
+    return [
+        {
+            "revision": event["revision"],
+            "message": event["message"],
+            "run": run,
+            "direction": event["direction"],
+            "seconds": event["ms"] / 1000,
+            "statements": statements.get(event["revision"], 0),
+        }
+        for event in events
+        if event["event"] == "revision_end"
+    ]
+
+
+# The runbook's criteria of success, in its order: what stands for each, and the findings that speak against it.
+_CRITERIA = (
+    ("backup made and copy equal to production", ("copy",), {"copy-differs"}),
+    ("migrations applied without errors", ("upgrade",), {"migration-failed", "fence", "revision-unknown", "multiple-heads", "revision-not-reached"}),
+    ("all tables and fields made", ("snapshot",), {"expectation-not-met"}),
+    ("indexes and foreign keys work", ("checks",), {"orphans", "index-invalid"}),
+    ("existing data undamaged", ("fingerprint",), {"data-changed", "data-lost", "rows-changed", "data-not-compared"}),
+    ("downgrade works", ("downgrade", "again"), {"downgrade-failed", "downgrade-leaves-trace", "again-failed", "again-differs"}),
+    ("test database removed, nothing left behind", ("cleanup",), {"left-behind"}),
+)
+
+
+def _checklist(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check]) -> List[Dict[str, Any]]:
+    measured = {
+        "copy": evidence.copy is not None,
+        "upgrade": _completed(evidence, "upgrade"),
+        "downgrade": _completed(evidence, "downgrade") and "back" in evidence.snapshots,
+        "again": _completed(evidence, "again") and "again" in evidence.snapshots,
+        "snapshot": "after" in evidence.snapshots,
+        "checks": "after" in evidence.checks,
+        "fingerprint": "after" in evidence.fingerprints,
+        "cleanup": all(side in evidence.cleanup for side in SIDES),
+    }
+    lines: List[Dict[str, Any]] = []
+    for item, needs, codes in _CRITERIA:
+        against = [finding for finding in findings if finding.code in codes and finding.severity == BLOCKER]
+        status = FAILED if against else OK if all(measured[need] for need in needs) else UNKNOWN
+        lines.append({"item": item, "status": status, "detail": against[0].message if against else _detail(item, evidence, checks)})
+    return lines
+
+
+def _completed(evidence: Evidence, run: str) -> bool:
+    return any(event["event"] == "done" for event in evidence.migrations.get(run, []))
+
+
+def _detail(item: str, evidence: Evidence, checks: Sequence[Check]) -> str:
+    if item.startswith("backup") and evidence.manifest:
+        return f"{len(evidence.manifest['rows'])} tables, {sum(evidence.manifest['rows'].values()):,} rows"
+    if item.startswith("migrations"):
+        rows = _revisions(evidence, "upgrade")
+        return f"{len(rows)} revisions in {sum(row['seconds'] for row in rows):.2f} s" if rows else ""
+    if item.startswith("all tables") and checks:
+        return f"{sum(check.ok for check in checks)} of {sum(check.measured != NOT_MEASURED for check in checks)} expectations met"
+    if item.startswith("indexes") and "after" in evidence.checks:
+        return f"{len(evidence.checks['after']['orphans'])} foreign keys, no row without its parent"
+    if item.startswith("existing") and "after" in evidence.fingerprints:
+        tables = evidence.fingerprints["after"]["tables"]
+        return f"{sum(table['rows'] for table in tables.values()):,} rows of {len(tables)} tables compared"
+    if item.startswith("downgrade"):
+        rows = _revisions(evidence, "downgrade")
+        return f"{len(rows)} revisions back in {sum(row['seconds'] for row in rows):.2f} s" if rows else ""
+    return ""

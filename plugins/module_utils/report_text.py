@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render the record: the verdict block of the terminal and the Markdown report. Both are made of the record alone."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
+
+Record = Mapping[str, Any]
+
+_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
+_HEADINGS = (("blocker", "Blockers"), ("warning", "Warnings"), ("info", "For information"))
+_MOST_CHANGES = 60
+
+
+def verdict_block(record: Record, report: str) -> str:
+    """What the last task prints: the verdict, the checklist, the findings, the path of the report."""
+    lines = [f"{record['verdict']}  {record['production']['host']}/{record['production']['database']}  rehearsal {record['id']}", ""]
+    for line in record["checklist"]:
+        lines.append(f"  {_SIGNS[line['status']]} " + ": ".join(filter(None, (line["item"], _one_line(line["detail"])))))
+    shown = [finding for finding in record["findings"] if finding["severity"] != "info"]
+    if shown:
+        lines.append("")
+    for finding in shown:
+        lines.append(f"  {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}")
+        lines.append(f"    → {finding['advice']}")
+    informed = len(record["findings"]) - len(shown)
+    if informed:
+        lines += ["", f"  {informed} more for information, in the report"]
+    lines += ["", f"  {_timing(record)}", f"  Report: {report}"]
+    return "\n".join(lines)
+
+
+def _timing(record: Record) -> str:
+    parts = [f"{record['seconds']:.0f} s in all"]
+    for run, name in (("upgrade", "upgrade"), ("downgrade", "way back")):
+        rows = [row for row in record["revisions"] if row["run"] == run]
+        if rows:
+            parts.append(f"{name} {sum(row['seconds'] for row in rows):.2f} s ({len(rows)} revisions)")
+    return ", ".join(parts)
+
+
+def summary_table(records: Sequence[Record]) -> str:
+    """One line a database."""
+    lines = [f"Rehearsed {len(records)} databases:"]
+    rows = [[record["verdict"], f"{record['production']['host']}/{record['production']['database']}", _first(record)] for record in records]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def _first(record: Record) -> str:
+    findings = [finding for finding in record["findings"] if finding["severity"] != "info"]
+    return f"{findings[0]['code']}: {_one_line(findings[0]['message'])}" if findings else _timing(record)
+
+
+def markdown(record: Record) -> str:
+    """The report in the order of the runbook's success criteria."""
+    production, copy = record["production"], record["copy"]
+    lines = [f"# {record['verdict']}: {production['host']}/{production['database']}", ""]
+    lines += [f"Rehearsal {record['id']}, {record['started_at']}, {_timing(record)}.", "", "## Checklist", ""]
+    lines += [_checklist_line(line) for line in record["checklist"]]
+    lines += _findings(record)
+    lines += _table(
+        "Revisions",
+        ("run", "revision", "message", "seconds", "statements"),
+        [(row["run"], f"`{row['revision']}`", row["message"], f"{row['seconds']:.3f}", row["statements"]) for row in record["revisions"]],
+    )
+    lines += _table(
+        "Expectations",
+        ("", "expectation", "measured"),
+        [(_SIGNS["ok" if check["ok"] else "failed"], check["item"], check["measured"]) for check in record["expectations"]],
+    )
+    lines += _changes("What the upgrade does to the schema", record["schema_changes"].get("upgrade"))
+    lines += _changes("What the upgrade does to existing data", record["data_changes"].get("upgrade"))
+    lines += _changes("What the way back loses", record["data_changes"].get("way_back"))
+    lines += _table("Production and copy", ("", "production", "copy"), list(_sides(production, copy)))
+    lines += _table(
+        "Stages",
+        ("stage", "host", "status", "seconds", ""),
+        [(row["name"], row["host"], row["status"], f"{row['seconds']:.1f}", row["summary"] or row["error"] or "") for row in record["stages"]],
+    )
+    lines += ["", "## Clean-up", "", *_clean_up(record["cleanup"])]
+    return "\n".join(lines) + "\n"
+
+
+def _checklist_line(line: Mapping[str, Any]) -> str:
+    return f"- {_SIGNS[line['status']]} " + " — ".join(filter(None, (f"**{line['item']}**", _cell(line["detail"]))))
+
+
+def _findings(record: Record) -> List[str]:
+    lines: List[str] = []
+    for severity, heading in _HEADINGS:
+        found = [finding for finding in record["findings"] if finding["severity"] == severity]
+        if found:
+            lines += ["", f"## {heading}", ""]
+        for finding in found:
+            lines.append(f"- **{finding['code']}** ({finding['stage']}): {_cell(finding['message'])}")
+            if severity != "info":
+                lines.append(f"  - {finding['advice']}")
+    return lines
+
+
+def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
+    if not rows:
+        return []
+    lines = ["", f"## {heading}", "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return lines + [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+
+
+def _changes(heading: str, changes: Any) -> List[str]:
+    if not changes:
+        return []
+    shown = [f"- {_cell(change['text'])}" for change in changes[:_MOST_CHANGES]]
+    more = [f"- … and {len(changes) - _MOST_CHANGES} more, in record.json"] if len(changes) > _MOST_CHANGES else []
+    return ["", f"## {heading}", "", *shown, *more]
+
+
+def _sides(production: Record, copy: Record) -> Iterator[Sequence[Any]]:
+    for key, name in (
+        ("server_version", "PostgreSQL"),
+        ("encoding", "encoding"),
+        ("collate", "collation"),
+        ("time_zone", "time zone"),
+        ("size_bytes", "size (bytes)"),
+        ("extensions", "extensions"),
+    ):
+        if key in production or key in copy:
+            yield name, _shown(production.get(key, "")), _shown(copy.get(key, ""))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {version}" for name, version in sorted(value.items()))
+    return str(value)
+
+
+def _clean_up(cleanup: Dict[str, Any]) -> List[str]:
+    lines: List[str] = []
+    for side, found in cleanup.items():
+        if found is None:
+            lines.append(f"- {side}: nothing was made there, or clean-up is not proven (see the findings)")
+            continue
+        removed = ", ".join(found["removed"]) or "nothing"
+        left = "; a look afterwards found nothing" if not found["left"] else f"; **still there: {', '.join(found['left'])}**"
+        kept = "; the copy is kept until it expires" if found["copy"] == "kept" else ""
+        lines.append(f"- {side}: removed {removed}{left}{kept}")
+    return lines
+
+
+def _cell(value: Any) -> str:
+    return _one_line(str(value)).replace("|", "\\|")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
