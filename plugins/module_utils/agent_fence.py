@@ -31,6 +31,7 @@ OPEN_WAYS = (
 )
 
 Row = Sequence[Any]
+Patch = Callable[[Any], None]
 
 
 class Fence:
@@ -91,12 +92,12 @@ class Fence:
 
     def stop(self, driver: str, address: Mapping[str, Any], reason: str) -> NoReturn:
         """Report the connection and end the process."""
-        suspects: List[str] = []
         try:
             suspects = self._suspects(address)
-        finally:
-            self._channel.emit("fence", driver=driver, address=address, expected={"id": self._marker_id}, reason=reason, suspects=suspects)
-            self._channel.stop(EXIT_FENCE)
+        except Exception as error:
+            suspects = [f"the application could not be searched for the cause ({type(error).__name__}: {error})"]
+        self._channel.emit("fence", driver=driver, address=address, expected={"id": self._marker_id}, reason=reason, suspects=suspects)
+        self._channel.stop(EXIT_FENCE)
 
 
 def read_marker(comment: Any) -> Optional[str]:
@@ -218,38 +219,52 @@ DRIVER_PATCHES: Dict[str, Callable[[Any, Fence], None]] = {
 
 
 class _PatchOnImport(importlib.abc.MetaPathFinder):
-    """Patches a driver at the moment its module has been executed, before whoever imports it goes on."""
+    """Patches a module at the moment it has been executed, before whoever imports it goes on."""
 
-    def __init__(self, fence: Fence) -> None:
-        self._fence = fence
+    def __init__(self) -> None:
+        self.patches: Dict[str, List[Patch]] = {}
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
-        patch = DRIVER_PATCHES.get(fullname)
-        if patch is None:
+        if fullname not in self.patches:
             return None
         for finder in sys.meta_path:
             spec = finder.find_spec(fullname, path, target) if finder is not self else None
             if spec is not None and spec.loader is not None:
-                self._wrap(spec.loader, patch)
+                self._wrap(spec.loader, self.patches[fullname])
                 return spec
         return None
 
-    def _wrap(self, loader: Any, patch: Callable[[Any, Fence], None]) -> None:
+    def _wrap(self, loader: Any, patches: List[Patch]) -> None:
         execute = loader.exec_module
 
         def exec_module(module: Any) -> None:
             execute(module)
-            patch(module, self._fence)
+            for patch in patches:
+                patch(module)
 
         loader.exec_module = exec_module
 
 
-def install_driver_checks(fence: Fence) -> None:
-    """Patch the drivers: now those that are there already, the others when they are imported."""
-    for name, patch in DRIVER_PATCHES.items():
+_finder = _PatchOnImport()
+
+
+def patch_on_import(patches: Mapping[str, Patch]) -> None:
+    """Patch modules: now those that are there already, the others when they are imported."""
+    for name, patch in patches.items():
         if name in sys.modules:
-            patch(sys.modules[name], fence)
-    sys.meta_path.insert(0, _PatchOnImport(fence))
+            patch(sys.modules[name])
+        _finder.patches.setdefault(name, []).append(patch)
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+def install_driver_checks(fence: Fence) -> None:
+    """Check what the drivers open, whoever asks them to."""
+
+    def bound(patch: Callable[[Any, Fence], None]) -> Patch:
+        return lambda module: patch(module, fence)
+
+    patch_on_import({name: bound(patch) for name, patch in DRIVER_PATCHES.items()})
 
 
 def install_sqlalchemy_checks(fence: Fence) -> None:

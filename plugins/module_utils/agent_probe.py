@@ -149,8 +149,8 @@ class Probe:
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
         self._seen_data: Set[str] = set()
-        # A SELECT was let through unmeasured: its counters must not be taken for the next statement's.
-        self._unmeasured_reads = False
+        # Something was let through unmeasured: what it did must not be taken for the next statement's.
+        self.unmeasured = False
 
     def transaction_ended(self, committed: bool) -> None:
         if committed:
@@ -159,18 +159,19 @@ class Probe:
         self._scanned.clear()
         self._files.clear()
         self._seen_data.clear()
-        self._unmeasured_reads = False
+        self.unmeasured = False
 
-    def before(self, cursor_of: Any, word: str) -> None:
-        """Bring the counters up to date where the statement's own could not be told from them."""
-        if self._unmeasured_reads and word not in _DATA and word not in UNMEASURED:
-            self._ask(cursor_of, "")
+    def before(self, cursor_of: Any, word: str) -> Optional[Measurement]:
+        """What was done unmeasured until now, when a statement is to come that it could be taken for."""
+        if self.unmeasured and word not in _DATA and word not in UNMEASURED:
+            return self._ask(cursor_of, "")
+        return None
 
     def wants(self, word: str, sql: str, ms: float) -> bool:
         """Whether a statement is worth a measurement: reads are not, nor quick repetitions of the same INSERT."""
         if word in UNMEASURED:
             if word == "select":
-                self._unmeasured_reads = True
+                self.unmeasured = True
             return False
         if word in ("deallocate", "discard"):
             self._prepared = False
@@ -202,7 +203,7 @@ class Probe:
         lsn = int(row[0])
         wal = lsn - self._lsn if self._lsn is not None else None
         self._lsn = lsn
-        self._unmeasured_reads = False
+        self.unmeasured = False
         held: Set[Tuple[int, str]] = set()
         strong: Set[int] = set()
         rewritten: List[Relation] = []

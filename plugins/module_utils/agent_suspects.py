@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 # What must not leak from the host into the application: libpq's own variables, and the names projects use for their database.
 _LEADING_NAME = re.compile(
@@ -21,6 +21,8 @@ _LEADING_NAME = re.compile(
     re.IGNORECASE,
 )
 _DATABASE_URL = re.compile(r"^\s*(postgres|postgresql|mysql|mariadb|mssql|oracle|sqlite|cockroachdb|redshift)(\+\w+)?:", re.IGNORECASE)
+# urlsplit() does not take the underscore of psycopg_async for part of a scheme.
+_URL_PATH = re.compile(r"\s*[^:/?#\s]+://[^/?#]*/([^?#\s]*)")
 _SETTINGS_FILE = re.compile(r"^\.env($|\.)|\.(ini|cfg|toml|ya?ml|json|env)$")
 _MOST_FILES = 400
 _MOST_SUSPECTS = 8
@@ -45,11 +47,9 @@ def _leads_to(value: str, address: Mapping[str, Any]) -> bool:
     database = address.get("database")
     if not database or not isinstance(value, str):
         return False
-    if "://" in value:
-        try:
-            return bool(unquote(urlsplit(value).path.lstrip("/")) == database)
-        except ValueError:
-            return False
+    url = _URL_PATH.match(value)
+    if url:
+        return unquote(url.group(1)) == database
     return value.strip() == database or bool(re.search(rf"\b(dbname|database)\s*=\s*'?{re.escape(database)}\b", value))
 
 

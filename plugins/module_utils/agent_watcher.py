@@ -8,12 +8,14 @@ Runs inside the application's Python: standard library and the application's SQL
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import Fence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_observer import OBJECTS_SQL, ObjectRow, Observer, parse_objects
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_probe import (
+    PREPARED,
     RELATIONS_SQL,
     UNMEASURED,
     Database,
@@ -25,6 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_probe i
     is_data,
     read_relations,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_raw import install_process_tracking, install_raw_tracking
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 
 MOST_SQL = 20_000
@@ -55,6 +58,7 @@ class Watcher:
         self._openings: Dict[str, Tuple[Any, Any, Any]] = {}
         self._observers: Dict[str, Observer] = {}
         self._measuring = True
+        self._local = threading.local()
         self._overhead_ms = 0.0
 
     def install(self, fence: Fence) -> None:
@@ -64,6 +68,8 @@ class Watcher:
         from sqlalchemy.engine.default import DefaultDialect
 
         self._fence = fence
+        install_raw_tracking(self.raw_statement, self._channel.now)
+        install_process_tracking(self.process_started)
         sqlalchemy.event.listen(Engine, "before_cursor_execute", self._before)
         sqlalchemy.event.listen(Engine, "after_cursor_execute", self._after)
         sqlalchemy.event.listen(Engine, "handle_error", self._failed)
@@ -90,17 +96,31 @@ class Watcher:
 
     def _ending(self, name: str, original: Any) -> Any:
         def end(dialect: Any, dbapi_connection: Any) -> None:
+            number = self._number(dbapi_connection)
+            probe = self._probes.get(number) if number is not None else None
+            if name == "commit" and probe is not None and self._measuring:
+                self._measure_rest(probe, number, dbapi_connection)
             t0 = self._channel.now()
             original(dialect, dbapi_connection)
-            number = self._number(dbapi_connection)
             if number is None:
                 return
-            probe = self._probes.get(number)
             if probe is not None:
                 probe.transaction_ended(committed=name == "commit")
             self._channel.emit(name, connection=number, t0=t0, t1=self._channel.now(), revision=self.revision)
 
         return end
+
+    def _measure_rest(self, probe: Probe, number: Any, proxy: Any) -> None:
+        began = self._channel.now()
+        self._local.busy = True
+        try:
+            if not _autocommit(proxy):
+                self._report_untracked(number, probe.before(proxy.dbapi_connection.cursor, ""))
+        except Exception as error:
+            self._give_up(error)
+        finally:
+            self._local.busy = False
+        self._overhead_ms += self._channel.now() - began
 
     def _number(self, proxy: Any) -> Optional[int]:
         try:
@@ -117,15 +137,18 @@ class Watcher:
         sampling: Optional[Observer] = None
         if self._measuring and number is not None and word not in UNMEASURED:
             began = self._channel.now()
+            self._local.busy = True
             try:
                 probe = self._probe_of(number, proxy.dbapi_connection)
                 if not _autocommit(proxy):
-                    probe.before(proxy.dbapi_connection.cursor, word)
+                    self._report_untracked(number, probe.before(proxy.dbapi_connection.cursor, word))
                 elif not is_data(word):
                     sampling = self._sample(number)
             except Exception as error:
                 self._give_up(error)
             self._overhead_ms += self._channel.now() - began
+        # From here to the statement's end, what the driver is given comes from SQLAlchemy.
+        self._local.busy = True
         self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling)
 
     def _after(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
@@ -158,9 +181,59 @@ class Watcher:
             except Exception as error:
                 self._give_up(error)
             self._overhead_ms += self._channel.now() - t1
+        self._local.busy = False
         self._channel.emit("statement", **event)
 
+    def raw_statement(self, driver_connection: Any, query: Any, t0: float, askable: bool) -> None:
+        """The driver was given a statement. SQLAlchemy's own are told elsewhere, reads and what env.py does are of no interest."""
+        if self._fence is None or self.revision is None or getattr(self._local, "busy", False):
+            return
+        sql = query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
+        word = first_word(sql)
+        if word in UNMEASURED or PREPARED in sql:
+            return
+        t1 = self._channel.now()
+        number = self._fence.number_of(driver_connection)
+        autocommit = getattr(driver_connection, "autocommit", None)
+        event: Dict[str, Any] = {
+            "revision": self.revision,
+            "connection": number,
+            "t0": t0,
+            "t1": t1,
+            "sql": sql[:MOST_SQL],
+            "rows": None,
+            "autocommit": bool(autocommit),
+            "locks": [],
+            "raw": True,
+        }
+        if len(sql) > MOST_SQL:
+            event["truncated"] = True
+        probe = self._probes.get(number) if number is not None else None
+        if probe is not None and self._measuring:
+            if askable and autocommit is False:
+                self._local.busy = True
+                try:
+                    _add_measurement(event, probe.measure(driver_connection.cursor, sql, word))
+                except Exception as error:
+                    self._give_up(error)
+                finally:
+                    self._local.busy = False
+            else:
+                probe.unmeasured = True
+        self._channel.emit("statement", **event)
+
+    def process_started(self, program: str) -> None:
+        """The application started a program, which no fence stops."""
+        self._channel.emit("process", program=program, revision=self.revision)
+
+    def _report_untracked(self, number: int, found: Optional[Measurement]) -> None:
+        if found is not None and (found.locks or found.rewrites):
+            event: Dict[str, Any] = {"locks": []}
+            _add_measurement(event, found)
+            self._channel.emit("untracked", connection=number, revision=self.revision, **event)
+
     def _failed(self, context: Any) -> None:
+        self._local.busy = False
         sql = str(context.statement or "")
         if not sql:
             return

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
 
 ENV = """
 import os
@@ -102,3 +114,85 @@ class Project:
         self.write(f"migrations/versions/{revision}.py", text)
         self.last = revision
         return revision
+
+
+DRIVERS = ("psycopg2", "psycopg", "asyncpg", "pg8000")
+ALL_DRIVERS = ("psycopg2-binary", "psycopg[binary]", "psycopg_pool", "asyncpg", "pg8000", "greenlet")
+ASYNC_DRIVERS = ("asyncpg", "psycopg_async")
+# (Python, SQLAlchemy, Alembic): the oldest that is promised, the newest, and what lies between.
+MATRIX = (
+    ("3.8", "1.4.*", "1.8.*"),
+    ("3.9", "1.4.*", "1.12.*"),
+    ("3.10", "2.0.*", "1.13.*"),
+    ("3.12", "2.0.*", "1.16.*"),
+    ("3.13", "2.1.*", ">=1.20"),
+)
+
+
+def find_python(version: str) -> str | None:
+    """An interpreter of that version on this machine, or None."""
+    candidates = [shutil.which(f"python{version}"), *sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")))]
+    for candidate in candidates:
+        if candidate and subprocess.run([candidate, "-c", "import venv, ssl"], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+def application_python(version: str | None, sqlalchemy: str, alembic: str) -> str:
+    """The Python of a virtualenv with these versions and all drivers; made once and kept. Skips what the machine cannot install."""
+    base = sys.executable if version is None else find_python(version)
+    if base is None:
+        pytest.skip(f"no Python {version} on this machine")
+    wanted = [f"sqlalchemy{_specifier(sqlalchemy)}", f"alembic{_specifier(alembic)}", *ALL_DRIVERS]
+    found = subprocess.run([base, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=True).stdout
+    key = hashlib.sha256(repr((found, wanted)).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "migration-rehearsal-tests"
+    ready = cache / key
+    if not ready.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with open(cache / f"{key}.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ready.exists():
+                _install(base, ready, wanted)
+    return str(ready / "bin" / "python")
+
+
+def _specifier(version: str) -> str:
+    return version if version.startswith((">", "<", "=")) else f"=={version}"
+
+
+def _install(base: str, ready: Path, wanted: list[str]) -> None:
+    making = ready.with_suffix(".making")
+    shutil.rmtree(making, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", str(making)], check=True, capture_output=True)
+    pip = subprocess.run([str(making / "bin" / "python"), "-m", "pip", "-q", "install", *wanted], capture_output=True, text=True, check=False)
+    if pip.returncode != 0:
+        shutil.rmtree(making, ignore_errors=True)
+        pytest.skip(f"cannot install {' '.join(wanted)}: {pip.stderr.strip().splitlines()[-1:]}")
+    making.rename(ready)
+
+
+def url_of(server: Any, database: str, driver: str) -> str:
+    """An SQLAlchemy URL; pg8000 has its own word for a socket."""
+    if driver == "pg8000":
+        return f"postgresql+pg8000://{server.user}@/{database}?unix_sock={server.host}/.s.PGSQL.{server.port}"
+    return str(server.url(database, driver))
+
+
+def mark(server: Any, database: str, rehearsal: str) -> None:
+    """Give a database the marker of a rehearsal."""
+    marker = json.dumps({"rehearsal": {"id": rehearsal}})
+    with Session(server.server, database, "tests") as session:
+        session.execute(f"COMMENT ON DATABASE {quote_identifier(database)} IS {quote_literal(marker)}")
+
+
+def sql(server: Any, database: str, statement: str) -> list[str]:
+    with Session(server.server, database, "tests") as session:
+        return session.execute(statement)
+
+
+def dump(server: Any, database: str) -> str:
+    """All of a database as pg_dump sees it, byte for byte but for pg_dump's own random key."""
+    argv = [str(Path(server.bin_dir) / "pg_dump"), "-h", server.host, "-p", str(server.port), "-U", server.user, database]
+    text = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
