@@ -193,7 +193,7 @@ def test_missing_column_and_column_of_a_missing_table() -> None:
     assert one_column("penalise_late_start").measured == "no column penalise_late_start (there is penalize_late_start)"
     assert not one_column("penalise_late_start").ok
     check = check_structure(Expectations(after_upgrade=Structure({"x": TableExpectation({"c": ColumnExpectation()})})), {"after": AFTER}, None)[1]
-    assert (check.item, check.ok, check.measured) == ("column x.c exists", False, "no table x")
+    assert check == Check("column x.c exists", "upgrade", "x.c", False, "no table x", "present")
 
 
 @pytest.mark.parametrize(
