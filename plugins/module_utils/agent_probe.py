@@ -115,6 +115,12 @@ class Database:
     flush: bool
 
 
+def _prepares_itself(cursor: Any) -> bool:
+    """psycopg 3 sends DEALLOCATE ALL of its own accord (after DDL, once it has prepared something), and with it would go what we prepared."""
+    kind = type(cursor)
+    return kind.__module__.split(".")[0] == "psycopg" or kind.__name__.startswith("AsyncAdapt_psycopg_")
+
+
 def read_relations(cursor: Any, server_version_num: int) -> Database:
     """Look at the database as it is now."""
     cursor.execute(RELATIONS_SQL)
@@ -189,11 +195,14 @@ class Probe:
     def _ask(self, cursor_of: Any, sql: str, scans: bool = True) -> Measurement:
         cursor = cursor_of()
         try:
-            if not self._prepared:
-                query = PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else "")
-                cursor.execute(f"PREPARE {PREPARED} AS {query}")
-                self._prepared = True
-            cursor.execute(f"EXECUTE {PREPARED}")
+            query = PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else "")
+            if _prepares_itself(cursor):
+                cursor.execute(query, prepare=True)
+            else:
+                if not self._prepared:
+                    cursor.execute(f"PREPARE {PREPARED} AS {query}")
+                    self._prepared = True
+                cursor.execute(f"EXECUTE {PREPARED}")
             row = cursor.fetchone()
         finally:
             cursor.close()
