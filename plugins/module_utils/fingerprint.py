@@ -108,8 +108,8 @@ def proof_transaction(session: Session, snapshot_id: Optional[str] = None) -> It
     try:
         if snapshot_id is not None:
             session.execute(f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
-        for name, value in hash_sql.SETTINGS.items():
-            session.execute(f"SET LOCAL {name} = {value}")
+        settings = [f"pg_catalog.set_config({quote_literal(name)}, {quote_literal(value)}, true)" for name, value in hash_sql.SETTINGS.items()]
+        session.execute(f"SELECT {', '.join(settings)}")
         yield
     finally:
         # A session that has ended (its process is gone) has nothing to roll back, and must not hide the first error.

@@ -22,16 +22,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Dict, Tuple
 
-# The text form of a value must not depend on who asks. Values for SET LOCAL.
+# The text form of a value must not depend on who asks. Set for one transaction.
 SETTINGS: Dict[str, str] = {
-    "TimeZone": "'UTC'",
-    "DateStyle": "'ISO, YMD'",
-    "IntervalStyle": "'postgres'",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
     "extra_float_digits": "1",
-    "bytea_output": "'hex'",
-    "xmloption": "'content'",
-    "xmlbinary": "'base64'",
-    "lc_monetary": "'C'",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "xmlbinary": "base64",
+    "lc_monetary": "C",
     "quote_all_identifiers": "off",
     # reg* types print names relative to it; declared expressions may call functions of these two without a schema.
     "search_path": "pg_catalog, public",
