@@ -56,7 +56,11 @@ _PARTS = (
     ("rules", "rule"),
     ("policies", "policy"),
 )
-_NOT_OF_THE_OBJECT = frozenset(["columns", "constraints", "indexes", "statistics", "triggers", "rules", "policies", "grants", "column_grants"])
+# Objects of their own, though they are part of a record: of every record, and of a table's or view's.
+_APART = frozenset(["grants"])
+_APART_OF_RELATIONS = _APART | {"column_grants"} | {part for part, _kind in _PARTS}
+# What another field, or a change of the table, says already.
+_IMPLIED = frozenset(["schema", "name", "definition_hash", "inherited"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +108,8 @@ def diff(before: Snapshot, after: Snapshot, positions: bool = False, owners: boo
     `positions`: also where only the place of a column in its table differs; `owners`: also owners; `sequence_values`: also the last
     values of sequences.
     """
-    ignored = {"schema", "name", "definition_hash"}
-    ignored.update(field for field, wanted in (("position", positions), ("owner", owners), ("last_value", sequence_values)) if not wanted)
+    optional = (("position", positions), ("owner", owners), ("last_value", sequence_values))
+    ignored = _IMPLIED | {field for field, wanted in optional if not wanted}
     old = {found.key: found for found in _objects(before, after)}
     new = {found.key: found for found in _objects(after, before)}
     came = {(found.object_kind, found.object) for key, found in new.items() if key not in old}
@@ -119,7 +123,7 @@ def diff(before: Snapshot, after: Snapshot, positions: bool = False, owners: boo
             if not _follows(old[key], went):
                 changes.append(_removed(old[key]))
         else:
-            change = _changed(old[key], new[key], frozenset(ignored))
+            change = _changed(old[key], new[key], ignored)
             if change:
                 changes.append(change)
     return changes
@@ -186,10 +190,11 @@ def _changed(old: _Found, new: _Found, ignored: FrozenSet[str]) -> Optional[Chan
             return None
         said = value_words(old.record, new.record)
         return Change("changed", new.object, new.object_kind, old.record, new.record, f"{_title(new)} changed: {said}", new.table)
-    said = "; ".join(difference_words(old.record, new.record, ignored | _NOT_OF_THE_OBJECT))
+    apart = _APART_OF_RELATIONS if new.object_kind in ("table", "view") else _APART
+    said = "; ".join(difference_words(old.record, new.record, ignored | apart))
     if not said:
         return None
-    before, after = ({field: value for field, value in found.record.items() if field not in _NOT_OF_THE_OBJECT} for found in (old, new))
+    before, after = ({field: value for field, value in found.record.items() if field not in apart} for found in (old, new))
     return Change("changed", new.object, new.object_kind, before, after, f"{_title(new)} changed: {said}", new.table)
 
 

@@ -51,7 +51,7 @@ def index_words(index: Record) -> str:
 
 def relation_words(relation: Record) -> str:
     """`6 columns, 2 indexes, 1 foreign key`"""
-    counts: Dict[str, int] = {"column": len(relation["columns"])}
+    counts: Dict[str, int] = {"column": len(relation["columns"]), "primary key": 0, "foreign key": 0}
     for constraint in relation["constraints"].values():
         counts[constraint["kind"]] = counts.get(constraint["kind"], 0) + 1
     for part, word in (("indexes", "index"), ("triggers", "trigger"), ("rules", "rule"), ("policies", "policy"), ("statistics", "statistics object")):

@@ -21,6 +21,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.names import 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Row, Session
 
 Snapshot = Dict[str, Any]
+# Schema and name of a relation; and the names of its columns by their number.
+Key = Tuple[str, str]
+Numbers = Dict[Key, Dict[int, str]]
 
 BATCH_ROWS = 2000
 # pg_sequence_last_value() locks each sequence until its transaction ends, and the server has room for some thousand locks.
@@ -52,6 +55,7 @@ _COMPRESSION = {"p": "pglz", "l": "lz4"}
 _CONSTRAINT_KINDS = {"p": "primary key", "u": "unique", "f": "foreign key", "c": "check", "x": "exclusion", "n": "not null"}
 _ACTIONS = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 _ENABLED = {"O": "origin", "D": "disabled", "R": "replica", "A": "always"}
+_ORDERS = {0: "", 1: " DESC NULLS LAST", 2: " NULLS FIRST", 3: " DESC"}
 _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 _FUNCTION_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
 _TYPE_KINDS = {"e": "enum", "d": "domain", "c": "composite", "r": "range", "b": "base", "p": "shell"}
@@ -145,23 +149,23 @@ def _with_grants(row: Row) -> Row:
 
 def _relations(read: _Reader) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """Tables and views, with their parts in them."""
-    relations: Dict[Tuple[str, str], Row] = {}
+    relations: Dict[Key, Row] = {}
     for row in read(snapshot_queries.relations):
         relations[row["schema"], row["name"]] = _relation(row)
-    parts: List[Tuple[str, Callable[[int], str], Callable[[Row], Any]]] = [
-        ("columns", snapshot_queries.columns, _column),
-        ("column_grants", snapshot_queries.column_grants, lambda row: dict(sorted(row["grants"].items()))),
-        ("indexes", snapshot_queries.indexes, lambda row: row),
+    numbers = _columns(read, relations)
+    parts: List[Tuple[str, Callable[[int], str], Callable[[Row, Numbers, Key], Any]]] = [
+        ("column_grants", snapshot_queries.column_grants, lambda row, _numbers, _key: dict(sorted(row["grants"].items()))),
+        ("indexes", snapshot_queries.indexes, _index),
         ("constraints", snapshot_queries.constraints, _constraint),
-        ("triggers", snapshot_queries.triggers, _trigger),
-        ("rules", snapshot_queries.rules, _rule),
-        ("policies", snapshot_queries.policies, _policy),
-        ("statistics", snapshot_queries.statistics, lambda row: row),
+        ("triggers", snapshot_queries.triggers, lambda row, _numbers, _key: _trigger(row)),
+        ("rules", snapshot_queries.rules, lambda row, _numbers, _key: _rule(row)),
+        ("policies", snapshot_queries.policies, lambda row, _numbers, _key: _policy(row)),
+        ("statistics", snapshot_queries.statistics, lambda row, _numbers, _key: row),
     ]
     for part, query, build in parts:
         for row in read(query):
-            relation = relations[row.pop("schema"), row.pop("relation")]
-            relation[part][row.pop("name")] = build(row)
+            key = (row.pop("schema"), row.pop("relation"))
+            relations[key][part][row.pop("name")] = build(row, numbers, key)
         for relation in relations.values():
             relation[part] = dict(sorted(relation[part].items()))
     named = sorted((object_name(*key), relation) for key, relation in relations.items())
@@ -169,6 +173,21 @@ def _relations(read: _Reader) -> Tuple[Dict[str, Any], Dict[str, Any]]:
         {name: relation for name, relation in named if "definition" not in relation},
         {name: relation for name, relation in named if "definition" in relation},
     )
+
+
+def _columns(read: _Reader, relations: Dict[Key, Row]) -> Numbers:
+    """Give the relations their columns; the names by number, for what refers to columns by number."""
+    numbers: Numbers = {key: {} for key in relations}
+    for row in read(snapshot_queries.columns):
+        key = (row.pop("schema"), row.pop("relation"))
+        name = row.pop("name")
+        numbers[key][row["position"]] = name
+        relations[key]["columns"][name] = _column(row)
+    for key, relation in relations.items():
+        for position, number in enumerate(sorted(numbers[key]), 1):
+            relation["columns"][numbers[key][number]]["position"] = position
+        relation["columns"] = dict(sorted(relation["columns"].items()))
+    return numbers
 
 
 def _relation(row: Row) -> Row:
@@ -218,10 +237,24 @@ def _column(row: Row) -> Row:
     return row
 
 
-def _constraint(row: Row) -> Row:
+def _index(row: Row, numbers: Numbers, key: Key) -> Row:
+    attributes, expressions, suffixes, orders = row.pop("key"), row.pop("expressions"), row.pop("suffixes"), row.pop("orders")
+    names = [numbers[key][number] if number else expressions[n] for n, number in enumerate(attributes)]
+    count = row.pop("key_parts")
+    row["columns"], row["include"] = names[:count], names[count:]
+    row["keys"] = [f"{name}{suffixes[n] if suffixes else ''}{_ORDERS[orders[n]]}" for n, name in enumerate(names[:count])]
+    return row
+
+
+def _constraint(row: Row, numbers: Numbers, key: Key) -> Row:
     schema, name = row.pop("referenced_schema"), row.pop("referenced_name")
     row["kind"] = _CONSTRAINT_KINDS[row["kind"]]
     row["references"] = object_name(schema, name) if name else None
+    row["columns"] = [numbers[key][number] for number in row["columns"] or ()]
+    # What belongs to an extension, or is in a system schema, has no columns here.
+    referenced = numbers.get((schema, name))
+    row["referenced_columns"] = [referenced[number] for number in row["referenced_columns"]] if referenced else None
+    row["on_delete_columns"] = [numbers[key][number] for number in row["on_delete_columns"]] if row["on_delete_columns"] else None
     row["on_delete"] = _ACTIONS.get(row["on_delete"])
     row["on_update"] = _ACTIONS.get(row["on_update"])
     return row

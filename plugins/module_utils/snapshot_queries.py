@@ -23,7 +23,7 @@ def grants(acl: str, object_type: str, owner: str) -> str:
     """An object {role: [privilege, …]} or null; `object_type` is a letter of acldefault().
 
     The owner is listed only where it does not hold exactly what an owner holds by default: PostgreSQL 17 gave owners one privilege
-    more (MAINTAIN), and an ACL that was never touched is null although it means the same.
+    more (MAINTAIN), and an ACL that was never touched is null although it means the same. An owner may always grant.
     """
     # Long aliases: the acl and the owner are expressions over aliases of the query around this one.
     return f"""(
@@ -33,7 +33,8 @@ def grants(acl: str, object_type: str, owner: str) -> str:
         FROM (
             SELECT {owner} AS grantee, NULL AS privilege
             UNION ALL
-            SELECT item.grantee, item.privilege_type || CASE WHEN item.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+            SELECT item.grantee,
+                item.privilege_type || CASE WHEN item.is_grantable AND item.grantee <> {owner} THEN ' WITH GRANT OPTION' ELSE '' END
             FROM aclexplode(coalesce({acl}, acldefault('{object_type}', {owner}))) AS item
         ) AS held
         GROUP BY held.grantee
@@ -97,16 +98,16 @@ WHERE {_of_relations(_WITH_COLUMNS)}"""
 
 
 def columns(version: int) -> str:
+    """`position` is the column's number here, which has gaps where columns were dropped."""
     compression = "nullif(a.attcompression, '')" if version >= 140000 else "NULL::text"
     return f"""
-SELECT n.nspname AS schema, c.relname AS relation, a.attname AS name,
-    row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS position,
+SELECT n.nspname AS schema, c.relname AS relation, a.attname AS name, a.attnum AS position,
     format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
     pg_get_expr(def.adbin, def.adrelid) AS "default",
     nullif(a.attidentity, '') AS identity, nullif(a.attgenerated, '') AS generated,
     CASE WHEN a.attcollation <> t.typcollation THEN {qualified("cn.nspname", "co.collname")} END AS collation,
     a.attstorage AS storage, {compression} AS compression, nullif(a.attstattarget, -1) AS statistics,
-    {sorted_array("a.attoptions || a.attfdwoptions")} AS options,
+    CASE WHEN a.attoptions IS NOT NULL OR a.attfdwoptions IS NOT NULL THEN {sorted_array("a.attoptions || a.attfdwoptions")} END AS options,
     note.description AS comment
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
@@ -129,12 +130,27 @@ WHERE a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped AND {_of_rela
 
 
 def indexes(version: int) -> str:
+    """`key` holds column numbers, 0 for an expression, whose text is in `expressions`.
+
+    `suffixes` is null where every part has the usual operator class and collation: working it out costs more than all the rest.
+    """
     nulls_not_distinct = "x.indnullsnotdistinct" if version >= 150000 else "false"
     return f"""
 SELECT n.nspname AS schema, c.relname AS relation, i.relname AS name,
     pg_get_indexdef(x.indexrelid) AS definition, x.indisunique AS "unique", x.indisprimary AS "primary",
     x.indisvalid AND x.indisready AND x.indislive AS valid, {nulls_not_distinct} AS nulls_not_distinct,
-    am.amname AS method, parts.columns, parts.keys, coalesce(parts.include, '[]') AS include,
+    am.amname AS method, x.indnkeyatts AS key_parts, x.indkey::smallint[] AS key, x.indoption::smallint[] AS orders,
+    CASE WHEN 0 = ANY (x.indkey::smallint[]) THEN (
+        SELECT jsonb_agg(CASE k.attnum WHEN 0 THEN pg_get_indexdef(x.indexrelid, k.n::integer, false) END ORDER BY k.n)
+        FROM unnest(x.indkey) WITH ORDINALITY AS k (attnum, n)) END AS expressions,
+    CASE WHEN NOT x.indcollation::oid[] <@ ARRAY[0, 100]::oid[] OR x.indclass::oid[] && ARRAY(SELECT oid FROM pg_opclass WHERE NOT opcdefault) THEN (
+        SELECT jsonb_agg(
+            CASE WHEN k.collated NOT IN (0, coalesce(a.attcollation, 100))
+                THEN ' COLLATE ' || (SELECT quote_ident(co.collname) FROM pg_collation AS co WHERE co.oid = k.collated) ELSE '' END
+            || CASE WHEN op.opcdefault THEN '' ELSE ' ' || op.opcname END ORDER BY k.n)
+        FROM ROWS FROM (unnest(x.indclass), unnest(x.indcollation)) WITH ORDINALITY AS k (class, collated, n)
+        JOIN pg_opclass AS op ON op.oid = k.class
+        LEFT JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k.n - 1] AND a.attnum <> 0) END AS suffixes,
     pg_get_expr(x.indpred, x.indrelid) AS predicate, con.conname AS "constraint",
     x.indisclustered AS clustered, x.indisreplident AS replica_identity, i.relispartition AS inherited,
     ts.spcname AS tablespace, note.description AS comment
@@ -146,51 +162,30 @@ JOIN pg_am AS am ON am.oid = i.relam
 LEFT JOIN pg_tablespace AS ts ON ts.oid = i.reltablespace
 LEFT JOIN pg_constraint AS con ON con.conindid = x.indexrelid AND con.conrelid = x.indrelid AND con.contype IN ('p', 'u', 'x')
 {comment("pg_class", "i.oid")}
-CROSS JOIN LATERAL (
-    SELECT jsonb_agg(part.name ORDER BY part.n) FILTER (WHERE part.n <= x.indnkeyatts) AS columns,
-        jsonb_agg(part.name || part.suffix ORDER BY part.n) FILTER (WHERE part.n <= x.indnkeyatts) AS keys,
-        jsonb_agg(part.name ORDER BY part.n) FILTER (WHERE part.n > x.indnkeyatts) AS include
-    FROM (
-        SELECT k.n, coalesce(a.attname::text, pg_get_indexdef(x.indexrelid, k.n::integer, false)) AS name,
-            CASE WHEN x.indcollation[k.n - 1] NOT IN (0, 100, coalesce(a.attcollation, 0))
-                THEN ' COLLATE ' || quote_ident((SELECT co.collname FROM pg_collation AS co WHERE co.oid = x.indcollation[k.n - 1]))
-                ELSE '' END
-            || CASE WHEN op.opcdefault OR op.oid IS NULL THEN '' ELSE ' ' || op.opcname END
-            || CASE x.indoption[k.n - 1] WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' ELSE '' END AS suffix
-        FROM unnest(x.indkey) WITH ORDINALITY AS k (attnum, n)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum <> 0
-        LEFT JOIN pg_opclass AS op ON op.oid = x.indclass[k.n - 1]
-    ) AS part
-) AS parts
 WHERE {_of_relations("'r', 'p', 'f', 'm'")}"""
 
 
 def constraints(version: int) -> str:
+    """`columns`, `referenced_columns` and `on_delete_columns` are column numbers here."""
     # SET NULL (column, …) is new in 15. NOT NULL is a row since 18: the column says it; what it cannot say is kept.
     set_columns = "con.confdelsetcols" if version >= 150000 else "NULL::smallint[]"
-
-    def names(numbers: str, relation: str) -> str:
-        return f"""(SELECT jsonb_agg(a.attname ORDER BY k.n) FROM unnest({numbers}) WITH ORDINALITY AS k (attnum, n)
-        JOIN pg_attribute AS a ON a.attrelid = {relation} AND a.attnum = k.attnum)"""
-
     return f"""
 SELECT n.nspname AS schema, c.relname AS relation, con.conname AS name, con.contype AS kind,
-    pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
-    coalesce({names("con.conkey", "con.conrelid")}, '[]') AS columns,
-    rn.nspname AS referenced_schema, r.relname AS referenced_name,
-    {names("con.confkey", "con.confrelid")} AS referenced_columns,
-    con.confdeltype AS on_delete, con.confupdtype AS on_update, {names(set_columns, "con.conrelid")} AS on_delete_columns,
+    pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated, con.conkey AS columns,
+    rn.nspname AS referenced_schema, r.relname AS referenced_name, con.confkey AS referenced_columns,
+    con.confdeltype AS on_delete, con.confupdtype AS on_update, {set_columns} AS on_delete_columns,
     con.conparentid <> 0 OR con.coninhcount > 0 AS inherited, note.description AS comment
 FROM pg_constraint AS con
 JOIN pg_class AS c ON c.oid = con.conrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_class AS r ON r.oid = con.confrelid
 LEFT JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
+LEFT JOIN pg_constraint AS up ON up.oid = con.conparentid
 {comment("pg_constraint", "con.oid")}
 WHERE {_of_relations("'r', 'p', 'f'")}
     AND con.contype <> 't'
     AND (con.contype <> 'n' OR NOT con.convalidated OR con.connoinherit)
-    AND NOT EXISTS (SELECT FROM pg_constraint AS up WHERE up.oid = con.conparentid AND up.conrelid = con.conrelid)"""
+    AND up.conrelid IS DISTINCT FROM con.conrelid"""
 
 
 def triggers(version: int) -> str:
