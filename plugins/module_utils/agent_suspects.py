@@ -49,7 +49,7 @@ def _leads_to(value: str, address: Mapping[str, Any]) -> bool:
         return False
     url = _URL_PATH.match(value)
     if url:
-        return unquote(url.group(1)) == database
+        return bool(unquote(url.group(1)) == database)
     return value.strip() == database or bool(re.search(rf"\b(dbname|database)\s*=\s*'?{re.escape(database)}\b", value))
 
 

@@ -68,7 +68,8 @@ DIRECT = {
     "pg8000": "import pg8000.dbapi\nc = pg8000.dbapi.connect({pg8000})\nc.cursor().execute('DROP TABLE precious')\nc.commit()",
     "pg8000 native": "import pg8000.native\npg8000.native.Connection({pg8000}).run('DROP TABLE precious')",
     "second engine": "import sqlalchemy\nwith sqlalchemy.create_engine({url}).begin() as c:\n    c.execute(sqlalchemy.text('DROP TABLE precious'))",
-    "engine with a creator": "import sqlalchemy, psycopg\nc = sqlalchemy.create_engine('postgresql+psycopg://', creator=lambda: psycopg.connect({libpq})).connect()\n"
+    "engine with a creator": "import sqlalchemy, psycopg\n"
+    "c = sqlalchemy.create_engine('postgresql+psycopg://', creator=lambda: psycopg.connect({libpq})).connect()\n"
     "c.execute(sqlalchemy.text('DROP TABLE precious'))\nc.commit()",
 }
 

@@ -1,0 +1,159 @@
+"""Blocked time, its shares and the other transaction mode, from hand-made events with known answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
+from hypothesis import given
+from hypothesis import strategies as st
+
+Event = dict[str, Any]
+
+
+def current(per_migration: bool = False, version_table: str = "alembic_version", schema: str | None = None) -> Event:
+    return {
+        "event": "current", "t": 0.0, "heads": [], "version_table": version_table, "version_table_schema": schema,
+        "transaction_per_migration": per_migration, "transactional_ddl": True,
+    }  # fmt: skip
+
+
+def begin(revision: str, t: float) -> Event:
+    return {"event": "revision_begin", "t": t, "revision": revision, "direction": "upgrade", "message": revision}
+
+
+def end(revision: str, t: float, ms: float) -> Event:
+    return {"event": "revision_end", "t": t, "revision": revision, "direction": "upgrade", "message": revision, "ms": ms}
+
+
+def lock(table: str, mode: str, relation: str | None = None, kind: str = "r") -> Event:
+    return {"relation": relation or table, "mode": mode, "table": table, "kind": kind}
+
+
+def statement(revision: str | None, t0: float, t1: float, *locks: Event, **more: Any) -> Event:
+    return {
+        "event": "statement", "t": t1, "t0": t0, "t1": t1, "revision": revision, "connection": 1, "sql": more.pop("sql", "ALTER"), "rows": None,
+        "autocommit": False, "locks": list(locks), **more,
+    }  # fmt: skip
+
+
+def commit(t0: float, t1: float, revision: str | None = "x", name: str = "commit") -> Event:
+    return {"event": name, "t": t1, "t0": t0, "t1": t1, "connection": 1, "revision": revision}
+
+
+# The measured example: a 5 ms ALTER in a2, a second of work in a3, then an autocommit block in a4.
+ONE = [
+    current(),
+    begin("a2", 0), statement("a2", 1, 6, lock("t", "AccessExclusive")), end("a2", 7, 7), statement("a2", 7, 8, sql="UPDATE alembic_version"),
+    begin("a3", 10), statement("a3", 10, 1010, lock("t", "RowExclusive")), end("a3", 1011, 1001), statement("a3", 1012, 1013),
+    begin("a4", 1020), commit(1050, 1060, "a4"),
+    statement("a4", 1070, 1170, lock("t", "ShareUpdateExclusive"), autocommit=True), end("a4", 1171, 151),
+    statement("a4", 1172, 1173), commit(1174, 1175, "a4"),
+]  # fmt: skip
+
+
+def test_a_lock_is_held_until_its_transaction_ends_and_says_who_took_and_who_kept_it() -> None:
+    (reads, writes) = timeline.blocked(ONE)
+    assert (reads.table, reads.what, reads.windows) == ("t", "reads", ((1, 1060),))
+    assert reads.total_ms == reads.longest_ms == 1059
+    assert reads.took == ("a2",) and reads.kept == ("a3", "a4")
+    assert reads.shares == {"a2": 9, "a3": 1010, "a4": 40}
+    assert writes.windows == reads.windows, "RowExclusive and ShareUpdateExclusive block no reads and no writes"
+    assert timeline.downtime_ms([reads, writes]) == 1059
+    kept_by = timeline.longest_statement(ONE, 1, 1060)
+    assert kept_by is not None and kept_by["revision"] == "a3"
+
+
+def test_the_other_mode_ends_each_lock_with_its_own_revision() -> None:
+    (reads, _writes) = timeline.compare_modes(ONE)
+    assert reads.measured_ms == 1059
+    # To the end of a2's last statement (8), and one commit (median of 10 and 1 ms, the upper one).
+    assert reads.other_ms == 8 - 1 + 10
+    assert timeline.summarise(ONE)["blocked"][0]["other_mode_ms"] == 17
+
+
+def test_the_other_mode_of_one_transaction_a_revision_holds_until_the_last_commit() -> None:
+    events = [
+        current(per_migration=True),
+        begin("a", 0), statement("a", 1, 2, lock("t", "ShareRowExclusive")), commit(3, 4, "a"),
+        begin("b", 5), statement("b", 6, 106), commit(107, 110, "b"),
+    ]  # fmt: skip
+    (writes,) = timeline.compare_modes(events)
+    assert (writes.what, writes.measured_ms, writes.other_ms) == ("writes", 3, 109)
+
+
+def test_a_rolled_back_savepoint_releases_what_was_taken_in_it() -> None:
+    events = [
+        current(),
+        begin("a", 0),
+        statement("a", 0, 1, lock("t", "AccessExclusive")),
+        statement("a", 20, 21, released=[lock("t", "AccessExclusive")]),
+        commit(30, 31),
+    ]
+    assert [(hold.start, hold.end) for hold in timeline.holds(events)] == [(0, 21)]
+
+
+def test_a_process_that_ends_within_a_transaction_held_its_locks_to_the_end() -> None:
+    events = [current(), begin("a", 0), statement("a", 1, 2, lock("t", "Share")), {"event": "error", "t": 50.0}]
+    assert [(hold.mode, hold.ms) for hold in timeline.holds(events)] == [("Share", 49)]
+
+
+@pytest.mark.parametrize(
+    "table, events_current, counted",
+    [
+        ("alembic_version", current(), 0),
+        ("v", current(version_table="v"), 0),
+        ("meta.v", current(version_table="v", schema="meta"), 0),
+        ("v", current(), 1),
+    ],
+)
+def test_alembics_own_table_does_not_count(table: str, events_current: Event, counted: int) -> None:
+    events = [events_current, statement("a", 0, 1, lock(table, "AccessExclusive")), commit(2, 3)]
+    assert len(timeline.holds(events)) == counted
+
+
+def test_an_index_blocks_the_traffic_of_its_table_and_a_sequence_nobodys() -> None:
+    events = [current(), statement("a", 0, 4, lock("t", "AccessExclusive", "i", "i"), lock("s", "AccessExclusive", kind="S")), commit(5, 6)]
+    assert {(entry.table, entry.what) for entry in timeline.blocked(events)} == {("t", "reads"), ("t", "writes")}
+
+
+@pytest.mark.parametrize(
+    "mode, what",
+    [
+        ("AccessExclusive", {"reads", "writes", "ddl"}),
+        ("Exclusive", {"writes", "ddl"}),
+        ("ShareRowExclusive", {"writes", "ddl"}),
+        ("Share", {"writes", "ddl"}),
+        ("ShareUpdateExclusive", {"ddl"}),
+        ("RowExclusive", {"ddl"}),
+    ],
+)
+def test_what_each_mode_blocks(mode: str, what: set[str]) -> None:
+    assert timeline.blocks(mode) == what
+
+
+_windows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda pair: (float(pair[0]), float(pair[0] + pair[1]))), max_size=12)
+
+
+@given(_windows)
+def test_union_covers_the_same_time_once(windows: list[tuple[float, float]]) -> None:
+    merged = timeline.union(windows)
+    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+    # Half-integer points lie within or outside, never on an edge.
+    for point in (number + 0.5 for number in range(82)):
+        assert any(start < point < stop for start, stop in windows) == any(start < point < stop for start, stop in merged)
+    covered = sum(any(start < number + 0.5 < stop for start, stop in windows) for number in range(82))
+    assert timeline.total_ms(merged) == covered
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 30), st.sampled_from(["AccessExclusive", "Share", "RowExclusive"])), max_size=8))
+def test_shares_add_up_to_the_blocked_time_within_revisions(taken: list[tuple[int, int, str]]) -> None:
+    events: list[Event] = [current(), begin("a", 0)]
+    for number, (start, ms, mode) in enumerate(taken):
+        events.append(statement("a", start, start + ms, lock("t", mode), connection=number))
+        events.append({**commit(start + ms, start + ms + 1, "a"), "connection": number})
+    events[3:3] = [begin("b", 40)]
+    for entry in timeline.blocked(events):
+        assert sum(entry.shares.values()) == pytest.approx(entry.total_ms)
+        assert entry.longest_ms <= entry.total_ms
