@@ -12,6 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 KEEP = ("copy", "backup", "none")
+# A variable that is set but cannot be templated; its problem has been told.
+_UNUSABLE = object()
 
 
 @dataclasses.dataclass
@@ -25,18 +27,20 @@ class InventoryValues:
 
     def value(self, host: str, name: str, default: Any = None) -> Any:
         """A variable, or the default; a value that cannot be templated is a problem."""
+        found = self._read(host, name)
+        return default if found is None or found is _UNUSABLE else found
+
+    def _read(self, host: str, name: str) -> Any:
         try:
-            found = self.read(host, name)
+            return self.read(host, name)
         except AnsibleError as error:
-            self._problem(host, name, str(error.message))
-            return default
-        return default if found is None else found
+            self._problem(host, name, f"cannot be read: {error.message}")
+            return _UNUSABLE
 
     def required(self, host: str, name: str, kind: type, what: str) -> Any:
         """A variable that must be there; `what` tells a person what to fill in."""
-        before = len(self.problems)
-        found = self.value(host, name)
-        if len(self.problems) > before:
+        found = self._read(host, name)
+        if found is _UNUSABLE:
             return None
         if found is None or found == "":
             self._problem(host, name, f"is not set: {what}")

@@ -38,6 +38,7 @@ class StageAction(ActionBase):  # type: ignore[misc]
         # The arguments as they were given, secrets among them: nobody needs them in the result.
         result.pop("invocation", None)
         evidence = result.pop("evidence", None) or {}
+        result["host"] = self.target_host(variables)
         if directory:
             for name, content in evidence.items():
                 directory.write_evidence(name, content)

@@ -150,7 +150,7 @@ class _Watcher:
             self._failure = self._failure or str(result.get("msg"))
         if not action.startswith(_MODULES) or module in _QUIET or self._verbose:
             return
-        host = data.get("remote_addr") or data.get("host")
+        host = result.get("host") or data.get("host")
         sign = "✘" if failed else "✔"
         text = result.get("msg") if failed else result.get("summary") or ""
         print(f"{sign} {data.get('duration', 0):6.1f} s  {host}: {data.get('task')}{f' — {_one_line(str(text))}' if text else ''}", flush=True)
