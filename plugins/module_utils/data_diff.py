@@ -114,7 +114,8 @@ class _Table:
         if old["rows"] != new["rows"]:
             return ROWS_DIFFER
         for name in old["key"] or ():
-            if old["columns"][name]["hash"] != new["columns"][name]["hash"]:
+            digests = (old["columns"][name]["hash"], new["columns"][name]["hash"])
+            if None not in digests and digests[0] != digests[1]:
                 return OTHER_KEYS
         return ""
 

@@ -10,7 +10,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import data_d
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import check_expression, proof_transaction, take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import read_relations
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.integration
@@ -153,6 +153,13 @@ def two_states(draw: st.DrawFn) -> tuple[str, dict[int, str | None], dict[int, s
 
 
 @given(states=two_states())
+@example(states=("integer", {1: "0", 2: "1"}, {1: "1", 2: "0"}))
+@example(states=("bigint", {1: "4294967296", 2: None}, {1: None, 2: "4294967296"}))
+@example(states=("text", {1: "", 2: None}, {1: None, 2: ""}))
+@example(states=("text", {1: "a", 2: "a", 3: "b"}, {1: "b", 2: "b", 3: "b"}))
+@example(states=("double precision", {1: "0", 2: "-0"}, {1: "-0", 2: "0"}))
+@example(states=("numeric", {1: "0", 2: "NaN"}, {1: "NaN", 2: "0"}))
+@example(states=("date", {1: None}, {1: "infinity"}))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_fingerprints_differ_if_and_only_if_data_differ(session: Session, states) -> None:
     kind, before, after = states
