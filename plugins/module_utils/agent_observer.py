@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
 
+# Without a pause at first, so that quick statements are seen too.
+EAGER_MS = 50
 SAMPLE_S = 0.005
 
 LOCKS_OF_SQL = """
@@ -88,7 +91,7 @@ class Observer:
     def _sample(self, cursor: Any, backend_pid: int) -> Dict[Tuple[int, str, bool], Tuple[float, float]]:
         seen: Dict[Tuple[int, str, bool], Tuple[float, float]] = {}
         sql = LOCKS_OF_SQL.format(pid=int(backend_pid))
-        pause = threading.Event()
+        began = self._channel.now()
         while self._sampling.is_set():
             cursor.execute(sql)
             text = cursor.fetchone()[0]
@@ -97,7 +100,8 @@ class Observer:
                 relation, mode, granted = part.split(" ")
                 key = (int(relation), mode, granted == "true")
                 seen[key] = (seen.get(key, (now, now))[0], now)
-            pause.wait(SAMPLE_S)
+            if now - began > EAGER_MS:
+                time.sleep(SAMPLE_S)
         return seen
 
     @staticmethod
