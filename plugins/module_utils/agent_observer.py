@@ -61,6 +61,7 @@ class Observer:
         self._mark = mark
         self._jobs: queue.Queue[Any] = queue.Queue()
         self._sampling = threading.Event()
+        self._looked = threading.Event()
         self._failure: Optional[BaseException] = None
         self._thread: Optional[threading.Thread] = None
 
@@ -77,8 +78,10 @@ class Observer:
         """Look at the locks of a backend again and again, until `stop_sampling`."""
         self._call(lambda _cursor: None)
         self._sampling.set()
+        self._looked.clear()
         self._answer: queue.Queue[Any] = queue.Queue()
         self._jobs.put((lambda cursor: self._sample(cursor, backend_pid), self._answer))
+        self._looked.wait(timeout=5)
 
     def stop_sampling(self) -> Dict[Tuple[int, str, bool], Tuple[float, float]]:
         """(relation, mode, granted) → (first seen, last seen) in milliseconds since the agent's start."""
@@ -100,6 +103,7 @@ class Observer:
                 relation, mode, granted = part.split(" ")
                 key = (int(relation), mode, granted == "true")
                 seen[key] = (seen.get(key, (now, now))[0], now)
+            self._looked.set()
             if now - began > EAGER_MS:
                 time.sleep(SAMPLE_S)
         return seen

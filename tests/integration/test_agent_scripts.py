@@ -79,7 +79,11 @@ SCRIPTS = (
     Script("create_index", "op.create_index('{t}_i', '{t}', ['n'])", {"{t}": S}, scans={"{t}"}),
     Script("create_unique_constraint", "op.create_unique_constraint('{t}_u', '{t}', ['n'])", {"{t}": AE}, scans={"{t}"}),
     Script("drop_index", "op.drop_index('{t}_i')", {"{t}": AE, "{t}_i": AE}, setup="CREATE INDEX {t}_i ON {t} (n)"),
-    Script("create_index_concurrently", AUTOCOMMIT + ddl("CREATE INDEX CONCURRENTLY {t}_i ON {t} (n)"), {"{t}": SUE}),
+    Script(
+        "create_index_concurrently", AUTOCOMMIT + ddl("CREATE INDEX CONCURRENTLY {t}_i ON {t} (n)"), {"{t}": SUE},
+        # Seen by sampling only, so it must last a little.
+        setup="INSERT INTO {t} SELECT g, g, g, 'text' FROM generate_series(10000, 110000) g",
+    ),
     Script("reindex", ddl("REINDEX TABLE {t}"), {"{t}": S, "{t}_pkey": AE}, {"{t}_pkey": "reindex"}, {"{t}"}),
     Script("truncate", ddl("TRUNCATE {t}"), {"{t}": AE, "{t}_pkey": AE}, {"{t}": "truncate"}),
     Script("cluster", ddl("CLUSTER {t} USING {t}_pkey"), {"{t}": AE, "{t}_pkey": AE}, {"{t}": "cluster"}, {"{t}"}),
