@@ -109,6 +109,10 @@ def test_json_is_plain_data_that_is_equal_after_a_trip() -> None:
     assert json.loads(json.dumps(EVERYTHING.to_json())) == EVERYTHING.to_json()
 
 
+def test_rows_that_are_not_declared_may_not_change() -> None:
+    assert (RowChange().added, RowChange().removed) == (0, 0)
+
+
 def test_declared_expressions_are_those_that_can_be_proved() -> None:
     assert EVERYTHING.declared_expressions() == {"contracts.hourly_rate": "old / 100.0"}
 
@@ -404,6 +408,7 @@ def test_expressions_that_cannot_be_used(expression: str, problem: str) -> None:
         (None, False, False),
         ("1", 1, False),
         ([1], [1, 2], False),
+        (["a", "b"], "ab", False),
         ([True], [1], False),
         ({"a": True}, {"a": 1}, False),
         ({"a": 1}, {"b": 1}, False),
