@@ -74,9 +74,11 @@ class Marker:
             found = json.loads(text or "")["rehearsal"]
             marker = cls(id=found["id"], source=found["source"], created=found["created"], expires=found["expires"])
             parse_time(marker.expires)
-        except (ValueError, KeyError, TypeError):
+            whole = is_id(marker.id) and isinstance(marker.source, str) and isinstance(marker.created, str)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            # Comments of other people's databases come here: anything can be in them.
             return None
-        return marker if is_id(marker.id) else None
+        return marker if whole else None
 
     def expired(self, now: datetime.datetime) -> bool:
         """Whether `sweep` may remove what carries this marker."""

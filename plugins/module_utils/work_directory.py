@@ -45,7 +45,7 @@ class WorkDirectory:
         except OSError as error:
             raise WorkDirectoryError(f"cannot make the work directory {self.path}: {error.strerror}") from None
         found = self.marker()
-        if found is None and os.listdir(self.path):
+        if found is None and (os.path.islink(self.path) or os.listdir(self.path)):
             raise WorkDirectoryError(f"{self.path} is there already and is not a rehearsal's: nothing was touched")
         if found is not None and found.id != marker.id:
             raise WorkDirectoryError(f"{self.path} belongs to rehearsal {found.id}: nothing was touched")
