@@ -110,8 +110,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return expectations_file.load(path)
         except expectations_file.ExpectationsError as error:
             values.problems += error.problems
-        except OSError as error:
-            values.problems.append(f"{values.dev}: rehearsal_expectations: cannot read {path}: {error.strerror}")
         return Expectations()
 
     @staticmethod

@@ -1,0 +1,323 @@
+"""The judge: a good rehearsal is GO, and each thing that goes wrong turns it as documented."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, WARNING, Finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO, verdict
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file
+from evidence_builder import fingerprint, good, shifts, snapshot, stage
+from snapshot_builder import column, foreign_key, table
+
+
+def expecting(text: str) -> Expectations:
+    return expectations_file.parse(text, "expectations.yml")
+
+
+def spoil(evidence: Evidence, part: str, key: str, value: Any) -> Evidence:
+    """Replace one document of a part; None removes it."""
+    documents = dict(getattr(evidence, part))
+    documents.pop(key, None)
+    if value is not None:
+        documents[key] = value
+    return dataclasses.replace(evidence, **{part: documents})
+
+
+def codes(record: dict[str, Any], *severities: str) -> list[str]:
+    return [one["code"] for one in record["findings"] if not severities or one["severity"] in severities]
+
+
+def test_a_good_rehearsal_is_go_with_everything_measured() -> None:
+    record = judge(good(), assertions.evaluate)
+    assert (record["verdict"], record["findings"]) == (GO, [])
+    assert [line["status"] for line in record["checklist"]] == ["ok"] * 7
+    assert [row["run"] for row in record["revisions"]] == ["upgrade", "downgrade", "again"]
+    assert record["revisions"][0] | {"seconds": 0} == {
+        "revision": "b2", "message": "Add a column", "run": "upgrade", "direction": "upgrade", "seconds": 0, "statements": 1,
+    }  # fmt: skip
+    assert [change["text"] for change in record["schema_changes"]["upgrade"]] == ["column shifts.note added: text"]
+    assert (record["finished_at"], record["seconds"]) == ("2026-11-22T22:30:22Z", 11.0)
+
+
+def test_the_same_evidence_gives_the_same_record() -> None:
+    assert json.dumps(judge(good())) == json.dumps(judge(copy.deepcopy(good())))
+
+
+def test_the_judge_leaves_its_evidence_alone() -> None:
+    evidence = good(expecting("changes: {shifts.rate: {changed: true}}"))
+    kept = copy.deepcopy(evidence)
+    judge(evidence)
+    assert evidence == kept
+
+
+@pytest.mark.parametrize("missing", ["before", "after", "back", "again"])
+@pytest.mark.parametrize("part", ["snapshots", "fingerprints"])
+def test_what_was_not_measured_is_never_green(part: str, missing: str) -> None:
+    record = judge(spoil(good(), part, missing, None))
+    assert record["verdict"] == INCOMPLETE
+    assert codes(record) == ["not-measured"]
+
+
+@pytest.mark.parametrize("run", ["upgrade", "downgrade", "again"])
+def test_a_run_without_a_timeline_is_never_green(run: str) -> None:
+    assert judge(spoil(good(), "migrations", run, None))["verdict"] == INCOMPLETE
+
+
+def test_a_failed_stage_is_incomplete_and_tells_host_and_error() -> None:
+    stages = [stage("preflight"), stage("backup", "prod1", "failed", error="no room"), stage("cleanup")]
+    record = judge(good(stages=stages, snapshots={}, fingerprints={}, migrations={}, checks={}, copy=None, manifest=None))
+    assert record["verdict"] == INCOMPLETE
+    assert codes(record) == ["stage-failed"]
+    assert "backup on prod1: no room" in record["findings"][0]["message"]
+    assert {line["status"] for line in record["checklist"]} == {"ok", "not measured"}
+
+
+def test_a_measured_blocker_outweighs_an_incomplete_rehearsal() -> None:
+    fenced = [{"code": "fence", "object": "shop_dev", "message": "Alembic went for database shop_dev"}]
+    stages = [stage("upgrade", status="failed", error="x", findings=fenced), stage("cleanup", status="failed", error="gone")]
+    record = judge(good(stages=stages, cleanup={}))
+    assert record["verdict"] == NO_GO
+    assert codes(record, BLOCKER) == ["fence", "left-behind", "left-behind"]
+
+
+def test_a_copy_that_differs_from_the_manifest_is_no_go() -> None:
+    difference = {"object": "shifts", "what": "rows", "production": 3, "copy": 2}
+    evidence = good()
+    assert evidence.copy is not None
+    record = judge(dataclasses.replace(evidence, copy={**evidence.copy, "differences": [difference]}))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["copy-differs"])
+    assert record["findings"][0]["message"] == "shifts: rows is 2 on the copy, 3 on production"
+
+
+def test_an_undeclared_change_of_values_is_no_go() -> None:
+    changed = spoil(good(), "fingerprints", "after", fingerprint(rate="77", note="0"))
+    record = judge(spoil(changed, "fingerprints", "again", fingerprint(rate="77", note="0")))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["data-changed"])
+    assert record["findings"][0]["object"] == "shifts.rate"
+
+
+def test_a_change_declared_but_not_proved_is_information() -> None:
+    changed = spoil(good(expecting("changes: {shifts.rate: {changed: true, reason: new prices}}")), "fingerprints", "after",
+                    fingerprint(rate="77", note="0"))  # fmt: skip
+    record = judge(spoil(changed, "fingerprints", "again", fingerprint(rate="77", note="0")))
+    assert (record["verdict"], codes(record)) == (GO, ["data-changed"])
+    assert "not proved" in record["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(("after", "found"), [("9", []), ("8", ["data-changed"])])
+def test_a_declared_expression_must_be_what_the_column_holds(after: str, found: list[str]) -> None:
+    before, later = fingerprint(), fingerprint(rate="77", note="0")
+    before["tables"]["shifts"]["columns"]["rate"]["expected_hash"] = "9"
+    later["tables"]["shifts"]["columns"]["rate"]["canonical_hash"] = after
+    evidence = good(expecting('changes: {shifts.rate: {expect: "old / 100.0"}}'))
+    evidence = spoil(spoil(spoil(evidence, "fingerprints", "before", before), "fingerprints", "after", later), "fingerprints", "again", later)
+    assert codes(judge(evidence), BLOCKER) == found
+
+
+def test_rows_lost_are_no_go_unless_declared() -> None:
+    fewer = fingerprint(2, note="0")
+    fewer["tables"]["shifts"]["old_rows"] = 2
+
+    def of(expectations: Expectations | None = None) -> dict[str, Any]:
+        evidence = spoil(good(expectations), "fingerprints", "after", fewer)
+        return judge(spoil(evidence, "fingerprints", "again", fewer))
+
+    assert codes(of(), BLOCKER) == ["rows-changed"]
+    assert of()["verdict"] == NO_GO
+    assert of(expecting("changes: {shifts: {rows: {removed: 1}}}"))["verdict"] == GO
+    assert codes(of(expecting("changes: {shifts: {rows: {removed: 2}}}")), BLOCKER) == ["rows-changed"]
+    assert of(expecting("changes: {shifts: {rows: {removed: any}}}"))["verdict"] == GO
+
+
+def test_a_dropped_column_with_values_must_be_declared() -> None:
+    def of(expectations: Expectations | None, values: int) -> dict[str, Any]:
+        before, after = fingerprint(), fingerprint(note="0")
+        before["tables"]["shifts"]["columns"]["rate"]["non_null"] = values
+        del after["tables"]["shifts"]["columns"]["rate"]
+        evidence = good(expectations)
+        for moment, value in (("before", before), ("after", after), ("again", after), ("back", before)):
+            evidence = spoil(evidence, "fingerprints", moment, value)
+        return judge(evidence)
+
+    assert codes(of(None, 3)) == ["data-lost"]
+    assert of(None, 3)["verdict"] == NO_GO
+    assert codes(of(None, 0)) == []
+    declared = of(expecting("changes: {shifts.rate: {dropped: true}}"), 3)
+    assert codes(declared, INFO) == ["data-lost"]
+    # The snapshot still has the column: that it was declared to go is an expectation of its own.
+    assert codes(declared, BLOCKER) == ["expectation-not-met"]
+
+
+def test_a_way_back_that_leaves_something_is_no_go() -> None:
+    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(note=column("text")))))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["downgrade-leaves-trace"])
+    assert record["checklist"][5]["status"] == "failed"
+
+
+def test_a_way_back_that_was_asked_to_stop_earlier_is_not_held_against_before() -> None:
+    evidence = spoil(good(expecting('downgrade_to: "-1"')), "snapshots", "back", snapshot(shifts(note=column("text"))))
+    assert judge(evidence)["verdict"] == GO
+
+
+def test_what_the_way_back_loses_is_a_warning_with_numbers() -> None:
+    record = judge(spoil(good(), "fingerprints", "back", fingerprint(rate="77")))
+    assert (record["verdict"], codes(record)) == (GO_WITH_WARNINGS, ["downgrade-loses-data"])
+
+
+def test_a_second_upgrade_with_another_schema_is_no_go() -> None:
+    record = judge(spoil(good(), "snapshots", "again", snapshot(shifts(note=column("varchar(5)")))))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["again-differs"])
+
+
+def test_a_second_upgrade_with_other_data_is_a_warning() -> None:
+    record = judge(spoil(good(), "fingerprints", "again", fingerprint(note="5")))
+    assert (record["verdict"], codes(record)) == (GO_WITH_WARNINGS, ["again-differs-data"])
+
+
+def test_orphans_are_no_go() -> None:
+    orphans = {"orphans": [{"constraint": "fk_user", "table": "shifts", "rows": 12}], "existing_rows": []}
+    record = judge(spoil(good(), "checks", "after", orphans))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["orphans"])
+    assert "12 rows of shifts" in record["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("side", ["dev", "production"])
+def test_anything_left_behind_is_said(side: str) -> None:
+    found = {"copy": "left", "work_directory": "removed", "removed": [], "left": ["database rehearsal_x"], "problems": []}
+    record = judge(spoil(good(), "cleanup", side, found))
+    assert (record["verdict"], codes(record)) == (INCOMPLETE, ["left-behind"])
+    assert judge(spoil(good(), "cleanup", side, None))["verdict"] == INCOMPLETE
+
+
+def test_expectations_are_checked_and_named() -> None:
+    text = """
+revision: b2
+after_upgrade:
+  tables:
+    shifts:
+      columns: {note: text, rate: bigint}
+"""
+    record = judge(good(expecting(text)))
+    assert (record["verdict"], codes(record)) == (NO_GO, ["expectation-not-met"])
+    assert "shifts.rate" in record["findings"][0]["message"]
+    assert [check["ok"] for check in record["expectations"]].count(False) == 1
+
+
+def test_another_revision_than_expected_is_no_go() -> None:
+    assert codes(judge(good(expecting("revision: c3")))) == ["revision-not-reached"]
+
+
+def test_the_projects_head_is_expected_where_nothing_else_is() -> None:
+    evidence = good()
+    assert evidence.application is not None
+    assert codes(judge(dataclasses.replace(evidence, application={**evidence.application, "heads": ["c3"]}))) == ["revision-not-reached"]
+
+
+def test_assertions_see_snapshots_and_record() -> None:
+    text = """
+assertions:
+  - {name: note is text, query: after.tables.shifts.columns.note.type, equals: text}
+  - {name: no revision is slow, query: "length(record.revisions[?seconds > `100`])", equals: 0}
+  - {name: nonsense holds, query: before.tables.shifts.columns.note}
+"""
+    record = judge(good(expecting(text)), assertions.evaluate)
+    assert codes(record) == ["expectation-not-met"]
+    assert "nonsense holds" in record["findings"][0]["message"]
+    assert [check["ok"] for check in record["expectations"]] == [True, True, False]
+
+
+def test_a_structural_defect_is_a_warning_where_touched_and_information_where_old() -> None:
+    users = table("users", {"id": column("integer", nullable=False)})
+    bad = shifts(user_id=column("integer", nullable=False))
+    bad["constraints"]["fk_user"] = foreign_key("user_id", "users", "set null")
+    new = spoil(spoil(good(), "snapshots", "after", snapshot(users, bad)), "snapshots", "again", snapshot(users, bad))
+    new = spoil(spoil(new, "snapshots", "before", snapshot(users, shifts())), "snapshots", "back", snapshot(users, shifts()))
+    assert "fk-set-null-not-null" in codes(judge(new), WARNING)
+    old = good(snapshots=dict.fromkeys(("before", "after", "back", "again"), snapshot(users, bad)))
+    assert "fk-set-null-not-null" in codes(judge(old), INFO)
+    assert judge(old)["verdict"] == GO
+
+
+def test_alembics_own_table_is_nobodys_data() -> None:
+    def with_version(print_: dict[str, Any], hash_: str) -> dict[str, Any]:
+        result = copy.deepcopy(print_)
+        column_ = {"by": "text", "type": "character varying(32)", "hash": hash_, "non_null": 1}
+        result["tables"]["alembic_version"] = {
+            **result["tables"]["shifts"],
+            "rows": 1,
+            "old_rows": 0,
+            "columns": {"version_num": column_},
+            "key": None,
+        }
+        return result
+
+    evidence = good()
+    prints = {name: with_version(one, "1" if name in ("before", "back") else "2") for name, one in evidence.fingerprints.items()}
+    assert judge(dataclasses.replace(evidence, fingerprints=prints))["verdict"] == GO
+
+
+def test_many_findings_of_one_code_are_folded() -> None:
+    orphans = {"orphans": [{"constraint": f"fk{number}", "table": f"t{number}", "rows": 1} for number in range(45)], "existing_rows": []}
+    found = judge(spoil(good(), "checks", "after", orphans))["findings"]
+    assert len(found) == 21
+    assert found[-1]["message"].startswith("25 more")
+
+
+def test_a_policy_changes_severities() -> None:
+    back = spoil(good(), "fingerprints", "back", fingerprint(rate="77"))
+    assert judge(back, policy={"downgrade-loses-data": BLOCKER})["verdict"] == NO_GO
+    assert judge(back, policy={"downgrade-loses-data": INFO})["verdict"] == GO
+
+
+def test_every_combination_of_severities_has_its_verdict() -> None:
+    kinds = {
+        "measured": Finding("data-changed", BLOCKER, "", "", "", ""),
+        "tool": Finding("stage-failed", BLOCKER, "", "", "", ""),
+        "warning": Finding("parity", WARNING, "", "", "", ""),
+        "info": Finding("nothing-pending", INFO, "", "", "", ""),
+    }
+    for size in range(len(kinds) + 1):
+        for names in itertools.permutations(kinds, size):
+            wanted = NO_GO if "measured" in names else INCOMPLETE if "tool" in names else GO_WITH_WARNINGS if "warning" in names else GO
+            assert verdict([kinds[name] for name in names]) == wanted
+
+
+def test_every_code_is_complete() -> None:
+    for code, known in CODES.items():
+        assert known.severity in findings.SEVERITIES, code
+        assert all(text.strip() for text in (known.title, known.meaning, known.advice)), code
+
+
+def test_reports_say_verdict_checklist_findings_and_path() -> None:
+    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(note=column("text")))))
+    block = report_text.verdict_block(record, "/r/report.md")
+    assert block.startswith("NO-GO  prod1/shop")
+    assert "BLOCKER downgrade-leaves-trace: column shifts.note added: text" in block
+    assert block.endswith("Report: /r/report.md")
+    text = report_text.markdown(record)
+    assert text.startswith("# NO-GO: prod1/shop\n")
+    assert text.index("## Checklist") < text.index("## Blockers") < text.index("## Revisions") < text.index("## Clean-up")
+
+
+def test_a_pipe_in_a_message_does_not_break_a_table() -> None:
+    evidence = good()
+    stages = [*evidence.stages, stage("upgrade", status="failed", error="a | b\nc")]
+    assert "a \\| b c |" in report_text.markdown(judge(dataclasses.replace(evidence, stages=stages)))
+
+
+def test_the_summary_has_one_line_a_database() -> None:
+    records = [judge(good()), judge(spoil(good(), "cleanup", "dev", None))]
+    lines = report_text.summary_table(records).splitlines()
+    assert len(lines) == 3
+    assert lines[1].split()[0] == "GO"
+    assert "left-behind" in lines[2]
