@@ -73,6 +73,8 @@ def good(expectations: Expectations | None = None, **replaced: Any) -> Evidence:
         },
         checks={"after": {"orphans": [{"constraint": "fk", "table": "shifts", "rows": 0}], "existing_rows": []}},
         migrations={run: revision(run) for run in ("upgrade", "downgrade", "again")},
-        cleanup={side: {"copy": "dropped", "work_directory": "removed", "removed": ["x"], "left": [], "problems": []} for side in ("dev", "production")},
+        cleanup=dict.fromkeys(
+            ("dev", "production"), {"copy": "dropped", "work_directory": "removed", "removed": ["x"], "left": [], "problems": []}
+        ),
     )  # fmt: skip
     return dataclasses.replace(evidence, **replaced)
