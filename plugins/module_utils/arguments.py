@@ -5,16 +5,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Dict, Mapping, Set
+from typing import Any, Dict, Mapping
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-
-_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"://[^\s:/@]*:(?P<password>[^\s@/]+)@")
 
 POSTGRES: Dict[str, Any] = {
     "type": "dict",
@@ -63,43 +58,3 @@ def work_directory(params: Mapping[str, Any], side: str) -> WorkDirectory:
 def marker(params: Mapping[str, Any]) -> Marker:
     """The marker of the rehearsal."""
     return Marker(id=params["id"], source=params["source"], created=params["created"], expires=params["expires"])
-
-
-APPLICATION: Dict[str, Any] = {
-    "type": "dict",
-    "required": True,
-    "options": {
-        "command": {"type": "list", "elements": "str", "required": True},
-        "chdir": {"type": "path", "default": ""},
-        "config": {"type": "str", "default": "alembic.ini"},
-        # The values may hold passwords: Ansible keeps them out of the host's log; see also secrets_of.
-        "x": {"type": "dict", "default": {}, "no_log": True},
-        "environment": {"type": "dict", "default": {}, "no_log": True},
-    },
-}
-
-
-def secrets_of(options: Mapping[str, Any]) -> Set[str]:
-    """What of O(application) must never be shown.
-
-    no_log alone would mask every value wherever it occurs: with DB_USER=postgres or DEBUG=1 no message could be read any more.
-    """
-    found: Set[str] = set()
-    for values in (options.get("x") or {}, options.get("environment") or {}):
-        for name, value in values.items():
-            if _SECRET_NAME.search(name):
-                found.add(str(value))
-            found.update(match["password"] for match in _URL_PASSWORD.finditer(str(value)))
-    return {value for value in found if value}
-
-
-def application(options: Mapping[str, Any], deadline_s: float) -> Application:
-    """The application that the option O(application) describes."""
-    return Application(
-        command=tuple(options["command"]),
-        chdir=options.get("chdir") or "",
-        config=options.get("config") or "alembic.ini",
-        x={name: str(value) for name, value in (options.get("x") or {}).items()},
-        environment={name: str(value) for name, value in (options.get("environment") or {}).items()},
-        deadline_s=deadline_s,
-    )

@@ -69,7 +69,7 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,
-            "application": arguments.APPLICATION,
+            "application": application_arguments.APPLICATION,
             "connect": {"type": "bool", "default": False},
             "production_revisions": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 300},
@@ -86,8 +86,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    module.no_log_values = arguments.secrets_of(p["application"])
-    project = arguments.application(p["application"], p["timeout"])
+    module.no_log_values = application_arguments.secrets_of(p["application"])
+    project = application_arguments.application(p["application"], p["timeout"])
     if not p["connect"]:
         outcome = application.run(project, "info")
     else:

@@ -72,7 +72,7 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, arguments
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
@@ -82,7 +82,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,
-            "application": arguments.APPLICATION,
+            "application": application_arguments.APPLICATION,
             "direction": {"type": "str", "choices": ["upgrade", "downgrade"], "required": True},
             "target": {"type": "str", "default": "head"},
             "run": {"type": "str", "choices": ["upgrade", "downgrade", "again"], "required": True},
@@ -91,13 +91,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    module.no_log_values = arguments.secrets_of(p["application"])
+    module.no_log_values = application_arguments.secrets_of(p["application"])
     if module.check_mode:
         module.exit_json(changed=True, revisions=[], heads=[], summary=f"would {p['direction']} the copy to {p['target']}")
     work = arguments.work_directory(p, "dev")
     with registered(work):
         outcome = application.run(
-            arguments.application(p["application"], p["timeout"]),
+            application_arguments.application(p["application"], p["timeout"]),
             p["direction"],
             marker_id=p["id"],
             target=p["target"],

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The option O(application), and how it becomes an object of the domain.
+
+Not part of arguments.py: only the modules that start the application need the agent's sources, and Ansible sends and compiles whatever is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Mapping, Set
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
+
+_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"://[^\s:/@]*:(?P<password>[^\s@/]+)@")
+
+APPLICATION: Dict[str, Any] = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "command": {"type": "list", "elements": "str", "required": True},
+        "chdir": {"type": "path", "default": ""},
+        "config": {"type": "str", "default": "alembic.ini"},
+        # The values may hold passwords: Ansible keeps them out of the host's log; see also secrets_of.
+        "x": {"type": "dict", "default": {}, "no_log": True},
+        "environment": {"type": "dict", "default": {}, "no_log": True},
+    },
+}
+
+
+def secrets_of(options: Mapping[str, Any]) -> Set[str]:
+    """What of O(application) must never be shown.
+
+    no_log alone would mask every value wherever it occurs: with DB_USER=postgres or DEBUG=1 no message could be read any more.
+    """
+    found: Set[str] = set()
+    for values in (options.get("x") or {}, options.get("environment") or {}):
+        for name, value in values.items():
+            if _SECRET_NAME.search(name):
+                found.add(str(value))
+            found.update(match["password"] for match in _URL_PASSWORD.finditer(str(value)))
+    return {value for value in found if value}
+
+
+def application(options: Mapping[str, Any], deadline_s: float) -> Application:
+    """The application that the option O(application) describes."""
+    return Application(
+        command=tuple(options["command"]),
+        chdir=options.get("chdir") or "",
+        config=options.get("config") or "alembic.ini",
+        x={name: str(value) for name, value in (options.get("x") or {}).items()},
+        environment={name: str(value) for name, value in (options.get("environment") or {}).items()},
+        deadline_s=deadline_s,
+    )
