@@ -42,6 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         production = values.production_host()
         database = production and values.required(production, "rehearsal_database", str, "the name of the production database")
         for host in filter(None, (production, dev)):
+            values.address(host)
             values.optional(host, "rehearsal_postgres", dict, {}, "must be a mapping: host, port, user, passfile, bin_dir, prefix")
         application = values.application()
         keep = values.value(dev, "rehearsal_keep", "none")
@@ -99,7 +100,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 return self._templar.template(names.get(name))
             return variables["hostvars"][host].get(name)
 
-        return InventoryValues(dev=dev, read=read, groups=dict(variables.get("groups", {})))
+        def mentions(host: str, name: str) -> bool:
+            return name in (variables if host == dev else variables["hostvars"][host])
+
+        return InventoryValues(dev=dev, read=read, mentions=mentions, groups=dict(variables.get("groups", {})))
 
     def _expectations(self, values: InventoryValues) -> Expectations:
         path = values.value(values.dev, "rehearsal_expectations")

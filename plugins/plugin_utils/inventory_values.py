@@ -18,10 +18,14 @@ _UNUSABLE = object()
 
 @dataclasses.dataclass
 class InventoryValues:
-    """`read(host, name)` gives a variable of a host, templated; None where it is not set. Problems gather in `problems`."""
+    """`read(host, name)` gives a variable of a host, templated; None where it is not set. Problems gather in `problems`.
+
+    `mentions(host, name)`: the inventory has the variable, be it empty.
+    """
 
     dev: str
     read: Callable[[str, str], Any]
+    mentions: Callable[[str, str], bool]
     groups: dict[str, list[str]]
     problems: list[str] = dataclasses.field(default_factory=list)
 
@@ -34,7 +38,10 @@ class InventoryValues:
         try:
             return self.read(host, name)
         except AnsibleError as error:
-            self._problem(host, name, f"cannot be read: {error.message}")
+            text = f"cannot be read: {error.message}"
+            # One cause behind several variables (the demonstration's servers are down) is told once.
+            if not any(known.endswith(text) for known in self.problems):
+                self._problem(host, name, text)
             return _UNUSABLE
 
     def required(self, host: str, name: str, kind: type, what: str) -> Any:
@@ -57,6 +64,11 @@ class InventoryValues:
             self._problem(host, name, what)
             return default
         return found
+
+    def address(self, host: str) -> None:
+        """`ansible_host` need not be there, but a form that was not filled in has it empty; Ansible would go for the inventory name."""
+        if self.mentions(host, "ansible_host") and self.value(host, "ansible_connection") != "local":
+            self.required(host, "ansible_host", str, "the machine that Ansible connects to, or leave the line out")
 
     def production_host(self) -> str | None:
         """The host whose database this dev host rehearses: `rehearsal_production`, or the only host in group prod."""
@@ -93,7 +105,4 @@ class InventoryValues:
         return dict(found)
 
     def _problem(self, host: str, name: str, text: str) -> None:
-        problem = f"{host}: {name} {text}"
-        # One cause behind several variables (the demonstration's servers are down) is told once.
-        if not any(known.endswith(text) for known in self.problems):
-            self.problems.append(problem)
+        self.problems.append(f"{host}: {name} {text}")
