@@ -30,8 +30,8 @@ CREATE TABLE users (
     since timestamptz DEFAULT '2020-02-03 04:05:06+00',
     wait interval DEFAULT '1 day 02:03:04',
     raw bytea DEFAULT '\xdeadbeef',
-    ratio float8 DEFAULT 0.1,
-    price money DEFAULT 12.5,
+    ratio float8 DEFAULT '0.123456789012345'::float8,
+    price money DEFAULT '12.5'::money,
     quoted text DEFAULT 'back\slash and ''quote'''
 )
 

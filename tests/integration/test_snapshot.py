@@ -69,7 +69,7 @@ def test_what_is_known_of_a_table(rich: str, take: Any) -> None:
     assert [users["columns"][name]["position"] for name in ("id", "email", "feeling")] == [1, 2, 3]
     assert users["columns"]["id"]["identity"] == "always"
     assert users["columns"]["name"]["collation"] == '"C"'
-    assert users["columns"]["price"]["default"] == "12.5"
+    assert users["columns"]["price"]["default"] == "'$12.50'::money"
     assert users["columns"]["since"]["default"] == "'2020-02-03 04:05:06+00'::timestamp with time zone"
     assert users["column_grants"] == {"email": {"snapshot_reader": ["SELECT"]}, "name": {"snapshot_reader": ["UPDATE"]}}
     assert (users["row_security"], users["force_row_security"]) == (True, True)
