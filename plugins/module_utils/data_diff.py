@@ -290,7 +290,8 @@ def _changed_text(table: _Table, label: str, numbers: Mapping[str, Any]) -> str:
     text = f"{label} changed"
     if label in table.declared:
         text = f"{label} is not what was declared ({table.declared[label]})"
-    if table.at_most is not None:
+    # A column that was dropped and made again lost its values without a row being written.
+    if table.at_most is not None and table.at_most >= max(1, abs(numbers["values_before"] - numbers["values_after"])):
         text += f", in {_plural(table.at_most, 'row')} at most"
     if numbers["values_before"] != numbers["values_after"]:
         text += f"; non-null values: {numbers['values_before']:,}, now {numbers['values_after']:,}"

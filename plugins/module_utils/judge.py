@@ -18,6 +18,7 @@ Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
 
 # More findings of one code than this are folded into the last one: nobody reads the two hundredth table.
 _MOST_OF_A_CODE = 20
+_MOST_NAMED = 8
 
 
 class _Bench:
@@ -149,9 +150,7 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
     if "before" in snapshots and "after" in snapshots:
         changes = list(between("before", "after"))
         found["upgrade"] = [change.to_json() for change in changes]
-        for check in structure_checks.check(snapshots["after"], changes):
-            message = check["measured"] if check["touched"] else f"{check['measured']} (it was so before)"
-            bench.say(check["code"], "structure", check["object"], message, None if check["touched"] else INFO)
+        _say_structure(bench, structure_checks.check(snapshots["after"], changes))
     if "before" in snapshots and "back" in snapshots and evidence.expectations.downgrade_to == expected.PRODUCTION:
         changes = list(between("before", "back"))
         found["way_back"] = [change.to_json() for change in changes]
@@ -163,6 +162,19 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
         for change in changes:
             bench.say("again-differs", "again", change.object, change.text)
     return found
+
+
+def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
+    """What the migrations added or touched, one by one; what was so before is told once a code."""
+    older: Dict[str, List[str]] = {}
+    for check in found:
+        if check["touched"]:
+            bench.say(check["code"], "structure", check["object"], f"{check['object']}: {check['measured']}")
+        else:
+            older.setdefault(check["code"], []).append(check["object"])
+    for code, objects in older.items():
+        shown = ", ".join(objects[:_MOST_NAMED]) + (f" and {len(objects) - _MOST_NAMED} more" if len(objects) > _MOST_NAMED else "")
+        bench.say(code, "structure", objects[0] if len(objects) == 1 else "", f"it was so before the upgrade: {shown}", INFO)
 
 
 def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:

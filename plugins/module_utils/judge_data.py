@@ -80,9 +80,12 @@ def _what(declared: Optional[Change]) -> str:
 
 def of_way_back(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:
     """Which values and rows the way back loses: `changes` are between "before" and "back"."""
+    emptied = {change.object for change in changes if change.kind == "rows-lost" and not change.rows_after}
     for change in changes:
         if change.kind in ("table-added", "column-added", "column-type-changed", "column-as-declared"):
             continue
+        if change.kind == "column-not-comparable" and change.object.rpartition(".")[0] in emptied:
+            continue  # told with its table: there is no row left to compare
         dropped = [expectations.changes.get(name) for name in (change.object, change.object.rpartition(".")[0])]
         if any(declared is not None and declared.kind == "dropped" for declared in dropped):
             yield "downgrade-loses-data", change.object, f"{change.text} (dropped as declared: the way back cannot bring it back)", INFO

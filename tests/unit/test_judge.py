@@ -174,6 +174,14 @@ def test_what_the_way_back_loses_is_a_warning_with_numbers() -> None:
     assert (record["verdict"], codes(record)) == (GO_WITH_WARNINGS, ["downgrade-loses-data"])
 
 
+def test_an_emptied_table_is_told_once() -> None:
+    empty = fingerprint(0)
+    empty["tables"]["shifts"]["old_rows"] = 0
+    record = judge(spoil(good(), "fingerprints", "back", empty))
+    assert [one["message"] for one in record["findings"]][0].startswith("shifts has 3 rows less")
+    assert codes(record) == ["downgrade-loses-data"]
+
+
 def test_a_second_upgrade_with_another_schema_is_no_go() -> None:
     record = judge(spoil(good(), "snapshots", "again", snapshot(shifts(note=column("varchar(5)")))))
     assert (record["verdict"], codes(record)) == (NO_GO, ["again-differs"])
@@ -245,6 +253,9 @@ def test_a_structural_defect_is_a_warning_where_touched_and_information_where_ol
     assert "fk-set-null-not-null" in codes(judge(new), WARNING)
     old = good(snapshots=dict.fromkeys(("before", "after", "back", "again"), snapshot(users, bad)))
     assert "fk-set-null-not-null" in codes(judge(old), INFO)
+    assert [one["message"] for one in judge(old)["findings"] if one["code"] == "fk-set-null-not-null"] == [
+        "it was so before the upgrade: shifts.fk_user"
+    ]
     assert judge(old)["verdict"] == GO
 
 
