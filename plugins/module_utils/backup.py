@@ -13,8 +13,8 @@ from typing import Any, Dict, List
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 ARCHIVE = "backup.tar"
@@ -22,6 +22,7 @@ MANIFEST = "manifest.json"
 DUMP = "dump"
 # One level of gzip costs a quarter of pg_dump's default level for a file hardly larger.
 _COMPRESSION = "1"
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +43,29 @@ class Limits:
         }
 
 
+class BackupBlocked(RehearsalError):
+    """Somebody holds, or waits for, a table of production exclusively. The backup gives way: it would hold others up."""
+
+
 def take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
     The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
-    Raises PostgresError and ToolFailed.
+    Raises PostgresError, ToolFailed and BackupBlocked.
     """
+    try:
+        return _take_backup(server, database, rehearsal_id, work, limits)
+    except (PostgresError, ToolFailed) as error:
+        # pg_dump waits for locks by means of a statement timeout, so only the statement tells what it waited for.
+        if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error):
+            raise
+        raise BackupBlocked(
+            f"{server.describe(database)}: a table is held by another session, or one waits to alter it, and was not free within "
+            f"{limits.lock_timeout_s:g} s; rehearse again at another time, or allow more with rehearsal_production_lock_timeout ({error})"
+        ) from None
+
+
+def _take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
     name = application_name(rehearsal_id)
     dump = work.file(DUMP)
     with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
