@@ -64,7 +64,7 @@ class _Run:
         self.channel = channel
         self.parameters = parameters
         self.operation: str = parameters["operation"]
-        self.target: str = parameters["target"] or "head"
+        self.target: str = parameters["target"] or ("" if self.operation == "downgrade" else "head")
         self.removed = removed
         self.watcher = Watcher(channel)
         self.config: Any = None
@@ -92,6 +92,8 @@ class _Run:
             open_ways=list(OPEN_WAYS),
             removed_environment=self.removed,
         )
+        if self.operation == "downgrade" and not self.target:
+            raise Refused("TargetMissing", "a downgrade needs a target: revisions separated by commas, or base")
         if self.operation != "info":
             self._build_fence()
         self._load_script()

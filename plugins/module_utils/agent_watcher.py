@@ -80,6 +80,9 @@ class Watcher:
 
     def finish(self) -> None:
         """Tell what the run left behind, also after a failure, and what measuring has cost."""
+        for running in self._running.values():
+            if running.sampling is not None:
+                running.sampling.stop_sampling()
         for name, before in self._objects.items():
             try:
                 after = self._observer_of(name).objects()
@@ -238,7 +241,8 @@ class Watcher:
         if not sql:
             return
         self.failed_sql = sql[:MOST_SQL]
-        running = self._running.pop(id(context.cursor), None)
+        # ExceptionContext.cursor is documented, but not set in every version.
+        running = self._running.pop(id(getattr(context.execution_context, "cursor", None)), None)
         if running is None:
             return
         event: Dict[str, Any] = {

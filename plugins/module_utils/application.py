@@ -167,9 +167,11 @@ def _refused(kind: str, message: str) -> Outcome:
     return Outcome(exit_code=-1, events=[], error=_error(kind, message), fence=None, timed_out=False)
 
 
+_EMPTY_ERROR: Event = {"sqlstate": None, "revision": None, "statement": None, "file": None, "line": None}
+
+
 def _error(kind: str, message: str, **fields: Any) -> Event:
-    empty: Event = {"sqlstate": None, "revision": None, "statement": None, "file": None, "line": None}
-    return {"event": "error", "t": None, "kind": kind, "message": message, **empty, **fields}
+    return {**_EMPTY_ERROR, "event": "error", "t": None, "kind": kind, "message": message, **fields}
 
 
 class _Runner:
@@ -384,6 +386,7 @@ def mask_event(event: Event, hidden: List[str]) -> Event:
     if isinstance(masked.get("sql"), str):
         masked["sql"] = mask_statement(masked["sql"], bool(masked.pop("truncated", False)))
     if masked["event"] == "error":
+        masked = {**_EMPTY_ERROR, **masked}
         statement = masked.get("statement")
         masked["statement"] = mask_statement(statement) if statement else None
         message = str(masked.get("message", ""))
