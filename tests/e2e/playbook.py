@@ -71,6 +71,17 @@ def findings(record: Mapping[str, Any], code: str) -> list[dict[str, Any]]:
     return [finding for finding in record["findings"] if finding["code"] == code]
 
 
+# Words that come from rows and from nowhere else: Cyrillic ones, and long ones with digits (coordinates, numbers of contracts, file ids).
+_TELLING = re.compile(r"[А-Яа-яЁё]{4,}|(?<![\w.-])(?=[\w.-]*\d)[\w.-]{8,}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def telling_words(text: str) -> set[str]:
+    """The words of a text by which a row would be known; also where JSON has escaped them."""
+    plain = re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), text)
+    return {word for word in _TELLING.findall(plain) if not _DATE.match(word)}
+
+
 @dataclasses.dataclass(frozen=True)
 class Demo:
     """Two servers that are up, production filled. `home` is the home directory of everything that is started."""
@@ -196,6 +207,17 @@ class Demo:
         with Session(self.server(side), database, "tests") as session:
             for statement in statements:
                 session.execute(statement)
+
+    def row_values(self, side: str, database: str) -> set[str]:
+        """The telling words of all text, JSON and UUID values in a database."""
+        query = (
+            "SELECT format('SELECT string_agg(concat_ws('' '', %s), '' '') AS words FROM %I', "
+            "string_agg(quote_ident(column_name), ', '), table_name) AS reading "
+            "FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' "
+            "AND data_type IN ('text', 'character varying', 'jsonb', 'uuid', 'ARRAY') GROUP BY table_name"
+        )
+        texts = [self.rows(side, row["reading"], database)[0]["words"] or "" for row in self.rows(side, query, database)]
+        return telling_words(" ".join(texts))
 
     @contextlib.contextmanager
     def another_database(self, side: str, name: str, template: str = "template0") -> Any:
