@@ -206,7 +206,8 @@ def test_the_session_does_not_matter(own: Session, postgres_server) -> None:
         place point, pairs other.pair[], spans tstzrange, relation regclass, words text)"""
     )
     own.execute(
-        """INSERT INTO t SELECT g, now(), '2024-01-02', '1 year 2 mons -3 days 04:05:06', 0.1 + 0.2, 0.1, '\\xdead', 1234.5, '(0.3,0.1)',
+        """INSERT INTO t SELECT g, now(), '2024-01-02', '1 year 2 mons -3 days 04:05:06', float8 '0.1' + float8 '0.2', 1.0 / 3,
+        '\\xdead', 1234.5, '(0.3,0.1)',
         ARRAY[ROW(now(), interval '1 day')::other.pair], tstzrange(now(), NULL), 't', 'x' FROM generate_series(1, 3) AS g"""
     )
     plain = take_fingerprint(own)
