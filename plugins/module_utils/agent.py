@@ -24,7 +24,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence i
     install_driver_checks,
     install_sqlalchemy_checks,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_suspects import find_suspects, replace_environment
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_suspects import GIVEN_OPTIONS, find_suspects, replace_environment
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_watcher import Watcher
 
 
@@ -115,9 +115,10 @@ class _Run:
         options: List[Tuple[str, str, str]] = []
         env_file = ""
         if self.config is not None:
-            file = self.parameters["config"]
+            given = {(section, key.lower()) for section, key, _value in self._given_options()}
             for section in self.config.file_config.sections():
                 for key in self.config.file_config.options(section):
+                    file = GIVEN_OPTIONS if (section, key) in given else self.parameters["config"]
                     try:
                         options.append((file, key, self.config.file_config.get(section, key)))
                     except Exception:
@@ -151,7 +152,19 @@ class _Run:
         elif hasattr(CommandLine, "_inis_from_config"):
             places["toml_file"] = "pyproject.toml"
         self.config = Config(ini_section=options.name, cmd_opts=options, **places)
+        for section, name, value in self._given_options():
+            self.config.set_section_option(section, name, value.replace("%", "%%"))
         self.script = ScriptDirectory.from_config(self.config)
+
+    def _given_options(self) -> List[Tuple[str, str, str]]:
+        """(section, name, value) of the options that the inventory sets or replaces; a mapping is a section of its own."""
+        given: List[Tuple[str, str, str]] = []
+        for name, value in self.parameters["options"].items():
+            if isinstance(value, dict):
+                given += [(name, inner, text) for inner, text in value.items()]
+            else:
+                given.append((self.config.config_ini_section, name, value))
+        return given
 
     def _file_of(self, revision: Any) -> str:
         path = revision.path or ""

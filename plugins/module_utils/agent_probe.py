@@ -25,19 +25,18 @@ LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND n.nspname !~ '^pg_(toast|temp_)'
 """
 
-# Weak locks are listed for their counters only: a SELECT earlier in the transaction is not this statement's scan.
+# One row for each of our locks; the transaction's own has no relation, so there is always one to carry the WAL position. Simple on purpose: where it
+# cannot be prepared, planning is most of its price. Weak locks are listed for their counters: what a SELECT read before is not this statement's scan.
 PROBE_SQL = """
-SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::text,
-       pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout'),
-       (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', l.relation, l.mode,
-                   pg_catalog.pg_stat_get_xact_tuples_returned(l.relation),
-                   CASE WHEN l.mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode(l.relation) END), ',')
-        FROM pg_catalog.pg_lock_status() l
-        WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation BETWEEN 16384 AND {most}){flush}
+SELECT l.relation::bigint, l.mode, pg_catalog.pg_stat_get_xact_tuples_returned(l.relation), pg_catalog.pg_relation_filenode(l.relation)::bigint,
+       pg_catalog.pg_current_wal_insert_lsn()::text{flush}
+FROM pg_catalog.pg_lock_status() l WHERE l.pid = pg_catalog.pg_backend_pid() AND coalesce(l.relation, 16384) BETWEEN 16384 AND {most}
 """
 # Counters that earlier transactions have not flushed yet would look like this one's (PostgreSQL 15 and later can be told to).
 FLUSH_SQL = ", pg_catalog.pg_stat_force_next_flush()::text"
+TIMEOUTS_SQL = "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout')"
 PREPARED = "rehearsal_probe"
+_TUPLES_OK = 2
 
 WEAK_MODES = ("AccessShareLock", "RowShareLock", "RowExclusiveLock")
 
@@ -115,10 +114,16 @@ class Database:
     flush: bool
 
 
-def _prepares_itself(cursor: Any) -> bool:
-    """psycopg 3 sends DEALLOCATE ALL of its own accord (after DDL, once it has prepared something), and with it would go what we prepared."""
-    kind = type(cursor)
-    return kind.__module__.split(".")[0] == "psycopg" or kind.__name__.startswith("AsyncAdapt_psycopg_")
+def _libpq_of(connection: Any) -> Any:
+    """psycopg 3's libpq connection, or None. psycopg prepares and deallocates on its own account (DEALLOCATE ALL after DDL): going below
+    it neither loses what we prepared nor disturbs its counting. It blocks an event loop for the moment that the answer takes."""
+    driver_connection = getattr(connection, "driver_connection", None) or connection
+    return getattr(driver_connection, "pgconn", None)
+
+
+def _parse_lsn(text: str) -> int:
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def read_relations(cursor: Any, server_version_num: int) -> Database:
@@ -140,8 +145,8 @@ class Measurement:
     rewrites: List[Dict[str, Any]]
     scans: List[Dict[str, Any]]
     wal_bytes: Optional[int]
-    lock_timeout: str
-    statement_timeout: str
+    lock_timeout: Optional[str] = None
+    statement_timeout: Optional[str] = None
 
 
 class Probe:
@@ -151,6 +156,8 @@ class Probe:
         self._database = database
         self._prepared = False
         self._lsn: Optional[int] = None
+        # (lock_timeout, statement_timeout); None when they have to be asked for again.
+        self.timeouts: Optional[Tuple[str, str]] = None
         self._held: Set[Tuple[int, str]] = set()
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
@@ -162,15 +169,16 @@ class Probe:
         if committed:
             self._database.filenodes.update(self._files)
         self._held.clear()
+        self.timeouts = None
         self._scanned.clear()
         self._files.clear()
         self._seen_data.clear()
         self.unmeasured = False
 
-    def before(self, cursor_of: Any, word: str) -> Optional[Measurement]:
+    def before(self, connection: Any, word: str) -> Optional[Measurement]:
         """What was done unmeasured until now, when a statement is to come that it could be taken for."""
         if self.unmeasured and word not in _DATA and word not in UNMEASURED:
-            return self._ask(cursor_of, "")
+            return self._ask(connection, "")
         return None
 
     def wants(self, word: str, sql: str, ms: float) -> bool:
@@ -178,6 +186,8 @@ class Probe:
         if word in UNMEASURED:
             if word == "select":
                 self.unmeasured = True
+            if word in ("select", "set", "reset", "rollback"):
+                self.timeouts = None
             return False
         if word in ("deallocate", "discard"):
             self._prepared = False
@@ -188,28 +198,40 @@ class Probe:
             self._seen_data.add(sql)
         return True
 
-    def measure(self, cursor_of: Any, sql: str, word: str) -> Measurement:
-        """Ask the server, through a new cursor from `cursor_of`."""
-        return self._ask(cursor_of, sql, scans=word not in _DATA)
+    def measure(self, connection: Any, sql: str, word: str) -> Measurement:
+        """Ask the server, on the connection that ran the statement."""
+        return self._ask(connection, sql, scans=word not in _DATA)
 
-    def _ask(self, cursor_of: Any, sql: str, scans: bool = True) -> Measurement:
-        cursor = cursor_of()
+    def _ask(self, connection: Any, sql: str, scans: bool = True) -> Measurement:
+        rows = self._rows(connection, PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else ""), PREPARED)
+        found = self._compare(rows, sql, scans)
+        if any(mode not in WEAK_MODES for _oid, mode in self._held) and self.timeouts is None:
+            ((lock_timeout, statement_timeout),) = self._rows(connection, TIMEOUTS_SQL, "")
+            self.timeouts = (lock_timeout, statement_timeout)
+        if self.timeouts is not None:
+            found.lock_timeout, found.statement_timeout = self.timeouts
+        return found
+
+    def _rows(self, connection: Any, query: str, prepared: str) -> List[Any]:
+        libpq = _libpq_of(connection)
+        if libpq is not None:
+            result = libpq.exec_(query.encode())
+            if result.status != _TUPLES_OK:
+                raise RuntimeError(bytes(result.error_message).decode("utf-8", "replace"))
+            cells = [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
+            return [[None if cell is None else bytes(cell).decode() for cell in row] for row in cells]
+        cursor = connection.cursor()
         try:
-            query = PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else "")
-            if _prepares_itself(cursor):
-                cursor.execute(query, prepare=True)
-            else:
-                if not self._prepared:
-                    cursor.execute(f"PREPARE {PREPARED} AS {query}")
-                    self._prepared = True
-                cursor.execute(f"EXECUTE {PREPARED}")
-            row = cursor.fetchone()
+            if prepared and not self._prepared:
+                cursor.execute(f"PREPARE {prepared} AS {query}")
+                self._prepared = True
+            cursor.execute(f"EXECUTE {prepared}" if prepared else query)
+            return list(cursor.fetchall())
         finally:
             cursor.close()
-        return self._compare(row, sql, scans)
 
-    def _compare(self, row: Any, sql: str, scans: bool) -> Measurement:
-        lsn = int(row[0])
+    def _compare(self, rows: List[Any], sql: str, scans: bool) -> Measurement:
+        lsn = _parse_lsn(rows[0][4])
         wal = lsn - self._lsn if self._lsn is not None else None
         self._lsn = lsn
         self.unmeasured = False
@@ -219,20 +241,21 @@ class Probe:
         scanned: List[Tuple[Relation, int]] = []
         counters: Dict[int, int] = {}
         relations = self._database.relations
-        for part in row[3].split(",") if row[3] else ():
-            oid_text, mode, returned, *filenode = part.split(" ")
-            oid = int(oid_text)
+        for row in rows:
+            oid = int(row[0] or 0)
+            mode = str(row[1])
             relation = relations.get(oid)
             if relation is None:
                 continue
-            counters[oid] = int(returned)
+            counters[oid] = int(row[2] or 0)
+            filenode = int(row[3] or 0)
             if mode == "AccessShareLock":
                 continue
             held.add((oid, mode))
             if mode not in WEAK_MODES:
                 strong.add(oid)
-            if filenode and int(filenode[0]) not in (0, self._files.get(oid, self._database.filenodes.get(oid, 0))):
-                self._files[oid] = int(filenode[0])
+            if mode == "AccessExclusiveLock" and filenode not in (0, self._files.get(oid, self._database.filenodes.get(oid, 0))):
+                self._files[oid] = filenode
                 rewritten.append(relation)
         for oid, count in counters.items():
             more = count - self._scanned.get(oid, 0)
@@ -247,8 +270,6 @@ class Probe:
             rewrites=describe_rewrites(rewritten, sql),
             scans=[{"relation": relation.name, "rows": rows} for relation, rows in scanned],
             wal_bytes=wal,
-            lock_timeout=str(row[1]),
-            statement_timeout=str(row[2]),
         )
 
     def _lock(self, oid: int, mode: str) -> Dict[str, Any]:

@@ -24,6 +24,8 @@ _DATABASE_URL = re.compile(r"^\s*(postgres|postgresql|mysql|mariadb|mssql|oracle
 # urlsplit() does not take the underscore of psycopg_async for part of a scheme.
 _URL_PATH = re.compile(r"\s*[^:/?#\s]+://[^/?#]*/([^?#\s]*)")
 _SETTINGS_FILE = re.compile(r"^\.env($|\.)|\.(ini|cfg|toml|ya?ml|json|env)$")
+# Where an option of Alembic's configuration stands that the inventory gave.
+GIVEN_OPTIONS = "rehearsal_application.options"
 _MOST_FILES = 400
 _MOST_SUSPECTS = 8
 
@@ -133,8 +135,8 @@ def find_suspects(
                     said.append(f"{key.strip()} in {name}, line {number}, names this database")
     if removed:
         said.append("set on the host but not declared in the inventory, so the application did not get: " + ", ".join(removed))
-    if not environment and not x_arguments:
-        said.append("the inventory declares no environment and no -x argument for the application, so nothing tells it where the copy is")
+    if not environment and not x_arguments and not any(file == GIVEN_OPTIONS for file, _key, _value in options):
+        said.append("the inventory declares no environment, -x argument or option for the application, so nothing tells it where the copy is")
     if address.get("database") and address.get("database") == address.get("user") and len(said) < 2:
         said.append("the database is called as the user: libpq's default when no database name is given")
     return list(dict.fromkeys(said))[:_MOST_SUSPECTS]

@@ -118,7 +118,7 @@ class Watcher:
         self._local.busy = True
         try:
             if not _autocommit(proxy):
-                self._report_untracked(number, probe.before(proxy.dbapi_connection.cursor, ""))
+                self._report_untracked(number, probe.before(proxy.dbapi_connection, ""))
         except Exception as error:
             self._give_up(error)
         finally:
@@ -144,7 +144,7 @@ class Watcher:
             try:
                 probe = self._probe_of(number, proxy.dbapi_connection)
                 if not _autocommit(proxy):
-                    self._report_untracked(number, probe.before(proxy.dbapi_connection.cursor, word))
+                    self._report_untracked(number, probe.before(proxy.dbapi_connection, word))
                 elif not is_data(word):
                     sampling = self._sample(number)
             except Exception as error:
@@ -178,7 +178,7 @@ class Watcher:
                 if running.sampling is not None:
                     event.update(self._sampled(running.sampling, running.number, sql))
                 if probe.wants(running.word, sql, t1 - running.t0):
-                    _add_measurement(event, probe.measure(proxy.dbapi_connection.cursor, sql, running.word))
+                    _add_measurement(event, probe.measure(proxy.dbapi_connection, sql, running.word))
                 if autocommit:
                     probe.transaction_ended(committed=True)
             except Exception as error:
@@ -216,7 +216,7 @@ class Watcher:
             if askable and autocommit is False:
                 self._local.busy = True
                 try:
-                    _add_measurement(event, probe.measure(driver_connection.cursor, sql, word))
+                    _add_measurement(event, probe.measure(driver_connection, sql, word))
                 except Exception as error:
                     self._give_up(error)
                 finally:
@@ -336,7 +336,7 @@ def _add_measurement(event: Dict[str, Any], found: Measurement) -> None:
     if found.rewrites:
         event.setdefault("rewrites", found.rewrites)
     event["wal"] = found.wal_bytes
-    if event["locks"]:
+    if event["locks"] and found.lock_timeout is not None:
         event["lock_timeout"] = found.lock_timeout
         event["statement_timeout"] = found.statement_timeout
 
