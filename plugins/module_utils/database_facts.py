@@ -44,11 +44,27 @@ FROM pg_catalog.pg_db_role_setting s
 JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
 ORDER BY 1"""
 
-# The roles that objects of this database belong to or are granted to; pg_shdepend knows them all.
+# The roles that objects of this database belong to or are granted to. pg_shdepend knows them all but the server's first role (10), of which
+# PostgreSQL notes nothing; in a container it has the name that POSTGRES_USER gave it. What an extension owns is dumped without its owner.
 _ROLES = """
 SELECT DISTINCT pg_catalog.pg_get_userbyid(s.refobjid) AS name
 FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid AND d.datname = current_database()
-WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass ORDER BY 1"""
+WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass
+UNION
+SELECT pg_catalog.pg_get_userbyid(10) WHERE EXISTS (
+    SELECT FROM (
+        SELECT 'pg_catalog.pg_class'::regclass::oid AS classid, oid FROM pg_catalog.pg_class WHERE relowner = 10 AND relkind NOT IN ('i', 'I', 't')
+        UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE proowner = 10
+        UNION ALL SELECT 'pg_catalog.pg_type'::regclass, oid FROM pg_catalog.pg_type WHERE typowner = 10 AND typtype IN ('d', 'e', 'r')
+        UNION ALL SELECT 'pg_catalog.pg_namespace'::regclass, oid FROM pg_catalog.pg_namespace WHERE nspowner = 10 AND nspname !~ '^pg_'
+        UNION ALL SELECT 'pg_catalog.pg_largeobject_metadata'::regclass, oid FROM pg_catalog.pg_largeobject_metadata WHERE lomowner = 10
+        UNION ALL SELECT 'pg_catalog.pg_event_trigger'::regclass, oid FROM pg_catalog.pg_event_trigger WHERE evtowner = 10
+        UNION ALL SELECT 'pg_catalog.pg_foreign_server'::regclass, oid FROM pg_catalog.pg_foreign_server WHERE srvowner = 10
+        UNION ALL SELECT 'pg_catalog.pg_publication'::regclass, oid FROM pg_catalog.pg_publication WHERE pubowner = 10
+    ) AS owned
+    WHERE owned.oid >= 16384 AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend e WHERE e.classid = owned.classid AND e.objid = owned.oid AND e.deptype = 'e'))
+ORDER BY 1"""
 
 # Alembic's version table by its shape, since env.py may give it any name and schema: one column, version_num.
 _VERSION_TABLES = """
