@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts
@@ -15,10 +16,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
-# Settings whose value is a list of quoted names; every other one is a single literal (pg_dump's variable_is_guc_list_quote).
+# Settings whose value is a list of names, quoted where they need it; every other one is a single literal (pg_dump's variable_is_guc_list_quote).
 _LIST_SETTINGS = frozenset(
     ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
 )
+_LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
 
 
 class CopyRefused(RehearsalError):
@@ -85,7 +87,8 @@ def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
 def restore(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, *, jobs: int, with_owners: bool, deadline_s: float) -> None:
     """pg_restore into the empty copy; ToolFailed at the first error of any kind."""
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
-    options = ["--exit-on-error", "--no-password", f"--dbname={conninfo}"]
+    # A subscription would want rows from production's own source, and no database that has one can be dropped.
+    options = ["--exit-on-error", "--no-password", "--no-subscriptions", f"--dbname={conninfo}"]
     if not with_owners:
         options += ["--no-owner", "--no-privileges"]
     with registered(work):
@@ -102,13 +105,18 @@ def replay_settings(session: Session, database: str, settings: Dict[str, List[st
     for role, assignments in sorted(settings.items()):
         for assignment in assignments:
             name, value = assignment.split("=", 1)
-            rendered = value if name in _LIST_SETTINGS else quote_literal(value)
+            rendered = ", ".join(map(quote_literal, _list_items(value))) if name in _LIST_SETTINGS else quote_literal(value)
             target = f"ROLE {quote_identifier(role)} IN DATABASE {quote_identifier(database)}" if role else f"DATABASE {quote_identifier(database)}"
             try:
                 session.execute(f"ALTER {target} SET {_setting_name(name)} = {rendered or quote_literal('')}")
             except PostgresError as error:
                 failures.append(f"{name}{f' of role {role}' if role else ''}: {error.message}")
     return failures
+
+
+def _list_items(value: str) -> List[str]:
+    """The names in a list as the catalog holds it: `"$user", public` → `$user`, `public`; an empty name stands for an empty list."""
+    return [bare or quoted.replace('""', '"') for quoted, bare in _LIST_ITEM.findall(value)]
 
 
 def _setting_name(name: str) -> str:
