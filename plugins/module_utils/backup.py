@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tarfile
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -136,7 +136,7 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
 
     Raises BackupDamaged. The archive is removed: its content is there.
     """
-    expected = {MANIFEST}
+    found: Set[str] = set()
     try:
         with tarfile.open(archive, mode="r:") as tar:
             for member in tar:
@@ -148,14 +148,20 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
                 source = tar.extractfile(member)
                 assert source is not None
                 _copy_out(source, target)
+                found.add(name)
                 if name == MANIFEST and files.sha256(target) != manifest_sha256:
                     raise BackupDamaged("the manifest changed on its way from production")
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, FileNotFoundError) as error:
         raise BackupDamaged(f"the backup cannot be read: {error}") from None
+    except OSError as error:
+        raise RehearsalError(f"cannot unpack the backup into {work.path}: {error.strerror}") from None
+    if MANIFEST not in found:
+        raise BackupDamaged("the manifest is missing from the backup")
     manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
+    if found - {MANIFEST, *manifest["files"]}:
+        raise BackupDamaged(f"the backup has files that its manifest does not know: {', '.join(sorted(found - {MANIFEST, *manifest['files']}))}")
     for path, facts in manifest["files"].items():
-        expected.add(path)
-        if not os.path.isfile(work.file(path)):
+        if path not in found:
             raise BackupDamaged(f"{path} is missing from the backup")
         if files.sha256(work.file(path)) != facts["sha256"]:
             raise BackupDamaged(f"{path} is not what was taken on production: the checksums differ")
