@@ -39,6 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         rehearsal_id = identity.new_id(now)
         values = self._values(variables, rehearsal_id)
         dev = values.dev
+        values.host_called_dev()
         production = values.production_host()
         database = production and values.required(production, "rehearsal_database", str, "the name of the production database")
         for host in filter(None, (production, dev)):
@@ -125,6 +126,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "command": application["command"],
                 "chdir": application.get("chdir") or "",
                 "config": application.get("config") or "alembic.ini",
+                "section": application.get("section") or "",
+                "options": sorted(application.get("options") or {}),
                 "environment": sorted(application.get("environment") or {}),
                 "x": sorted(application.get("x") or {}),
             },

@@ -70,6 +70,12 @@ class InventoryValues:
         if self.mentions(host, "ansible_host") and self.value(host, "ansible_connection") != "local":
             self.required(host, "ansible_host", str, "the machine that Ansible connects to, or leave the line out")
 
+    def host_called_dev(self) -> None:
+        """A host called like the group hides the group's other hosts from the playbook: their databases would not be rehearsed."""
+        hidden = [host for host in self.groups.get("dev", []) if host != "dev"]
+        if self.dev == "dev" and hidden:
+            self.problems.append(f"a host is called dev, like its group: Ansible would leave out {', '.join(hidden)}; give it another name")
+
     def production_host(self) -> str | None:
         """The host whose database this dev host rehearses: `rehearsal_production`, or the only host in group prod."""
         named = self.value(self.dev, "rehearsal_production")
@@ -88,18 +94,17 @@ class InventoryValues:
 
     def application(self) -> dict[str, Any]:
         """`rehearsal_application` with its command as a list."""
-        found = self.required(
-            self.dev, "rehearsal_application", dict, "the project whose migrations are rehearsed: command, chdir, config, environment, x"
-        )
+        what = "the project whose migrations are rehearsed: command, chdir, config, section, options, environment, x"
+        found = self.required(self.dev, "rehearsal_application", dict, what)
         if not found:
             return {}
         command = found.get("command")
         if not isinstance(command, list) or not command or not all(command):
             self._problem(self.dev, "rehearsal_application.command", "must be a list of words that start the application's Python")
-        for name in ("environment", "x"):
+        for name in ("environment", "x", "options"):
             if not isinstance(found.get(name) or {}, dict):
                 self._problem(self.dev, f"rehearsal_application.{name}", "must be a mapping of names to values")
-        unknown = sorted(set(found) - {"command", "chdir", "config", "environment", "x"})
+        unknown = sorted(set(found) - {"command", "chdir", "config", "section", "options", "environment", "x"})
         if unknown:
             self._problem(self.dev, "rehearsal_application", f"has unknown keys: {', '.join(unknown)}")
         return dict(found)
