@@ -242,7 +242,9 @@ def _until_last_end(hold: Hold, events: Sequence[Event]) -> Hold:
     """One transaction ends at the next statement outside it (`autocommit_block` commits first), or with the last one."""
     if any(event["event"] == "statement" and event.get("autocommit") and event["t0"] == hold.start for event in events):
         return hold
-    cuts = [float(event["t0"]) for event in events if event["event"] == "statement" and event.get("autocommit") and event["t0"] >= hold.end]
+    commits = [float(event["t1"]) for event in events if event["event"] == "commit"]
+    outside = [float(event["t0"]) for event in events if event["event"] == "statement" and event.get("autocommit") and event["t0"] >= hold.end]
+    cuts = [max((commit for commit in commits if commit <= start), default=start) for start in outside]
     last = max((float(event["t1"]) for event in events if event["event"] in ("commit", "rollback") and event.get("revision")), default=hold.end)
     return dataclasses.replace(hold, end=max(hold.end, min(cuts, default=last)))
 

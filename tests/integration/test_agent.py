@@ -302,14 +302,16 @@ def test_every_driver_on_every_version(place: Place, versions: tuple[str, str, s
     place.python = application_python(*versions)
     place.environment = {"DATABASE_URL": url_of(place.server, place.copy, driver)}
     project = Project(place.directory, asynchronous=driver in ASYNC_DRIVERS)
-    for name, body in REVISIONS.items():
+    # Plain Alembic cannot do autocommit_block() with pg8000 either.
+    revisions = {name: body for name, body in REVISIONS.items() if driver != "pg8000" or name != "concurrently"}
+    for name, body in revisions.items():
         project.revision(name, body, "op.drop_table('t')" if name == "create" else "")
     outcome = place.run()
     assert outcome.succeeded, outcome.error
-    assert [event["revision"] for event in events(outcome, "revision_end")] == list(REVISIONS)
+    assert [event["revision"] for event in events(outcome, "revision_end")] == list(revisions)
     assert events(outcome, "hello")[0]["python"].startswith(versions[0])
     assert events(outcome, "measuring")[0]["complete"], events(outcome, "measuring_failed")
-    assert {event["revision"] for event in events(outcome, "statement") if event["autocommit"]} == {"concurrently"}
+    assert {event["revision"] for event in events(outcome, "statement") if event["autocommit"]} == {"concurrently"} & set(revisions)
     assert not [event for event in events(outcome, "statement") if event.get("raw")]
     assert place.sql("SELECT count(*) FROM t WHERE s = 'y'") == ["3"]
 
@@ -318,7 +320,8 @@ def test_every_driver_on_every_version(place: Place, versions: tuple[str, str, s
     outcome = place.run()
     assert outcome.succeeded, outcome.error
     alters = [event for event in events(outcome, "statement") if event["sql"].startswith("ALTER")]
-    assert [[lock["mode"] for lock in event["locks"] if lock["relation"] == "t"][:1] for event in alters] == [["AccessExclusive"], ["Share"]]
+    assert ("t", "AccessExclusive") in [(lock["relation"], lock["mode"]) for lock in alters[0]["locks"]]
+    assert alters[0]["lock_timeout"] == "0"
     assert [rewrite["reason"] for rewrite in alters[1]["rewrites"]] == ["type"]
 
     outcome = place.run("downgrade", "base")

@@ -83,6 +83,16 @@ def test_the_other_mode_of_one_transaction_a_revision_holds_until_the_last_commi
     assert (writes.what, writes.measured_ms, writes.other_ms) == ("writes", 3, 109)
 
 
+def test_one_transaction_ends_where_a_statement_outside_it_makes_it_commit() -> None:
+    events = [
+        current(per_migration=True),
+        begin("a", 0), statement("a", 1, 2, lock("t", "AccessExclusive")), commit(3, 4, "a"),
+        begin("b", 5), statement("b", 6, 106), commit(107, 110, "b"),
+        begin("c", 111), commit(112, 113, "c"), statement("c", 150, 160, autocommit=True), statement("c", 161, 162), commit(163, 164, "c"),
+    ]  # fmt: skip
+    assert [(entry.measured_ms, entry.other_ms) for entry in timeline.compare_modes(events)] == [(3, 112), (3, 112)]
+
+
 def test_a_rolled_back_savepoint_releases_what_was_taken_in_it() -> None:
     events = [
         current(),
