@@ -57,6 +57,17 @@ options:
         description: Alembic's configuration file, relative to O(application.chdir).
         type: str
         default: alembic.ini
+      section:
+        description: Section of the configuration file that Alembic reads, as with C(alembic -n). Alembic's own default when it is empty.
+        type: str
+        default: ""
+      options:
+        description:
+          - Options set in Alembic's configuration before C(env.py) runs, such as C(sqlalchemy.url); the file itself is not changed.
+          - A value that is a dictionary sets the options of the section of that name.
+          - Values are literal, a C(%) is not doubled.
+        type: dict
+        default: {}
       x:
         description: The C(-x) arguments that C(env.py) reads, if it reads any.
         type: dict

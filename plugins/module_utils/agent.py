@@ -97,8 +97,9 @@ class _Run:
         if self.operation != "info":
             self._build_fence()
         self._load_script()
-        self._report_script()
-        if self.operation != "info":
+        if self.operation == "info":
+            self._report_script()
+        else:
             self._run_environment()
             self.watcher.finish()
         self.channel.emit("done", heads=self.heads_after)
@@ -200,6 +201,9 @@ class _Run:
     def _migrations(self, heads: Any, context: Any) -> Iterable[Any]:
         """Alembic calls this with the database's revisions; what we return, it runs."""
         self.contexts += 1
+        if self.contexts == 1:
+            # Not earlier: env.py may say where the revisions are, and Alembic reads them only once.
+            self._report_script()
         current = _as_list(heads)
         self.heads_after = current
         self.channel.emit(

@@ -19,7 +19,7 @@ import subprocess
 import threading
 import time
 from types import ModuleType
-from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent,
@@ -65,8 +65,9 @@ class Application:
     """How the project's Python is started and its Alembic configured; what the inventory declares.
 
     `command` starts Python (`.venv/bin/python`, `docker compose exec -T web python`), in directory `chdir`. `config` is an
-    Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments. Of the
-    variables that lead to a database, the application gets those in `environment` and no others.
+    Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments. `options`
+    are set in the configuration before `env.py` runs, literally; a mapping among them sets those of another section. Of the variables
+    that lead to a database, the application gets those in `environment` and no others.
     """
 
     command: Tuple[str, ...]
@@ -74,6 +75,7 @@ class Application:
     config: str = "alembic.ini"
     x: Mapping[str, str] = dataclasses.field(default_factory=dict)
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Union[str, Mapping[str, str]]] = dataclasses.field(default_factory=dict)
     section: str = ""
     deadline_s: float = 3600.0
 
@@ -118,6 +120,14 @@ def run(
     if not application.command:
         return _refused("CommandMissing", "the application command is empty: it must start the project's Python")
     return _Runner(application, operation, marker_id, target, events_path, log_path, on_event, pid_path).run()
+
+
+def declared_values(application: Application) -> List[Tuple[str, str]]:
+    """(name, value) of everything that the application is told, as far as it may be a secret."""
+    found = [*application.environment.items(), *application.x.items()]
+    for name, value in application.options.items():
+        found += [(name, value)] if isinstance(value, str) else list(value.items())
+    return found
 
 
 def agent_script(parameters: Mapping[str, Any]) -> str:
@@ -203,10 +213,11 @@ class _Runner:
                 "section": application.section,
                 "x": dict(application.x),
                 "environment": dict(application.environment),
+                "options": dict(application.options),
                 "deadline_s": application.deadline_s,
             }
         )
-        self._secrets = [value for name, value in application.environment.items() if _is_secret(name) and len(value) >= 4]
+        self._secrets = [value for name, value in declared_values(application) if _is_secret(name) and len(value) >= 4]
         self._events: List[Event] = []
         self._log = _Log(log_path, self._secrets)
 

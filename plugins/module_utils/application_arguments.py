@@ -9,7 +9,7 @@ Not part of arguments.py: only the modules that start the application need the a
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Mapping, Set
+from typing import Any, Dict, Mapping, Set, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 
@@ -23,9 +23,11 @@ APPLICATION: Dict[str, Any] = {
         "command": {"type": "list", "elements": "str", "required": True},
         "chdir": {"type": "path", "default": ""},
         "config": {"type": "str", "default": "alembic.ini"},
+        "section": {"type": "str", "default": ""},
         # The values may hold passwords: Ansible keeps them out of the host's log; see also secrets_of.
         "x": {"type": "dict", "default": {}, "no_log": True},
         "environment": {"type": "dict", "default": {}, "no_log": True},
+        "options": {"type": "dict", "default": {}, "no_log": True},
     },
 }
 
@@ -36,8 +38,12 @@ def secrets_of(options: Mapping[str, Any]) -> Set[str]:
     no_log alone would mask every value wherever it occurs: with DB_USER=postgres or DEBUG=1 no message could be read any more.
     """
     found: Set[str] = set()
-    for values in (options.get("x") or {}, options.get("environment") or {}):
+    given = options.get("options") or {}
+    sections = [value for value in given.values() if isinstance(value, dict)]
+    for values in (options.get("x") or {}, options.get("environment") or {}, given, *sections):
         for name, value in values.items():
+            if isinstance(value, dict):
+                continue
             if _SECRET_NAME.search(name):
                 found.add(str(value))
             found.update(match["password"] for match in _URL_PASSWORD.finditer(str(value)))
@@ -52,5 +58,18 @@ def application(options: Mapping[str, Any], deadline_s: float) -> Application:
         config=options.get("config") or "alembic.ini",
         x={name: str(value) for name, value in (options.get("x") or {}).items()},
         environment={name: str(value) for name, value in (options.get("environment") or {}).items()},
+        options={name: _option(value) for name, value in (options.get("options") or {}).items()},
+        section=options.get("section") or "",
         deadline_s=deadline_s,
     )
+
+
+def _option(value: Any) -> Union[str, Dict[str, str]]:
+    if isinstance(value, dict):
+        return {str(name): _text(inner) for name, inner in value.items()}
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    """As an ini file has it: Alembic asks for the word true."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
