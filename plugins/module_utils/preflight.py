@@ -56,9 +56,14 @@ def look_at_production(server: Server, database: str, rehearsal_id: str, work_ba
     settings = {**READ_ONLY, "statement_timeout": str(int(timeout_s * 1000)), "lock_timeout": "5000"}
     try:
         with Session(server, database, f"rehearsal {rehearsal_id}", settings, timeout_s) as session:
-            facts = database_facts.read_facts(session)
             unreadable = [row["name"] for row in session.rows(_UNREADABLE)]
             role = session.value("SELECT current_user::text")
+            try:
+                facts = database_facts.read_facts(session)
+            except PostgresError:
+                # The version table is one of what cannot be read: then the list below says more than this error.
+                if not unreadable:
+                    raise
     except PostgresError as error:
         problems.append(f"production: {error.message}")
         return facts, problems
@@ -68,6 +73,8 @@ def look_at_production(server: Server, database: str, rehearsal_id: str, work_ba
             f"production: role {role} has no rights to dump {', '.join(unreadable[:5])}{more} of {server.describe(database)}: "
             "grant it SELECT (role pg_read_all_data has all that is needed)"
         )
+    if not facts:
+        return facts, problems
     problems += _tool_problem(server, "pg_dump", facts["server_version_num"], "production")
     problems += _disk_problem(work_base, int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES, "production", "the dump")
     return facts, problems
@@ -120,7 +127,9 @@ def look_at_dev(
                 f"dev lacks {len(missing)} of the roles that own or may use production's objects: the copy has no owners and grants",
             )
         )
-    problems += _disk_problem(work_base, int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES, "dev", "the backup and its unpacked dump")
+    problems += _disk_problem(
+        work_base, int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES, "dev", "the backup with its unpacked dump"
+    )
     if facts["data_directory"] and not server.prefix and os.path.isdir(os.path.dirname(facts["data_directory"])):
         problems += _disk_problem(facts["data_directory"], int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
     return facts, problems, findings
