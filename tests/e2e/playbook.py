@@ -137,11 +137,11 @@ class Demo:
         )
 
     def inventory(self, directory: Path, *, production: Mapping[str, Any] | None = None, dev: Mapping[str, Any] | None = None) -> Path:
-        """An inventory of one production host `production` and one dev host `dev`, with other values for some variables."""
+        """An inventory of one production host `production` and one dev host `rehearsal`, with other values for some variables."""
         return self.write_inventory(
             directory,
             prod={"production": self.production_variables(**(production or {}))},
-            dev={"dev": self.dev_variables(**(dev or {}))},
+            dev={"rehearsal": self.dev_variables(**(dev or {}))},
         )
 
     def write_inventory(self, directory: Path, *, prod: Mapping[str, Any], dev: Mapping[str, Any]) -> Path:
