@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 
 MOMENTS = ("before", "after", "back", "again")
 RUNS = ("upgrade", "downgrade", "again")
@@ -35,6 +36,7 @@ class Evidence:
     checks: Dict[str, Document]
     migrations: Dict[str, List[Document]]
     cleanup: Dict[str, Document]
+    policy: Policy = dataclasses.field(default_factory=Policy)
 
     def failed_stages(self) -> List[Document]:
         """The stages that did not end well."""
@@ -69,4 +71,5 @@ def load(directory: str) -> Evidence:
         checks=each("checks-{}.json", MOMENTS, document),
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
+        policy=Policy.from_json(document("policy.json") or {}),
     )

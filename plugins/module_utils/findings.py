@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 BLOCKER, WARNING, INFO = "blocker", "warning", "info"
 SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, INFO)
@@ -14,13 +14,18 @@ SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, INFO)
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-    """`rehearsal_failed`: it says that the rehearsal could not be carried out, not that the migrations are bad."""
+    """`rehearsal_failed`: it says that the rehearsal could not be carried out, not that the migrations are bad.
+
+    `lowest`: what a policy can make of it at the least, and what it counts as when it is accepted. Where checks could not run because of it,
+    that is not info: a GO means that it was measured.
+    """
 
     severity: str
     title: str
     meaning: str
     advice: str
     rehearsal_failed: bool = False
+    lowest: str = INFO
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +38,12 @@ class Finding:
     object: str
     message: str
     advice: str
+    # {reason, until, severity: what it would be, expired}, where the policy has an entry for it.
+    accepted: Optional[Mapping[str, Any]] = None
 
     def to_json(self) -> Dict[str, Any]:
-        """As it stands in the record."""
-        return dataclasses.asdict(self)
+        """As it stands in the record; without an entry in the policy there is no `accepted`."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "accepted" or value}
 
 
 CODES: Dict[str, Code] = {
@@ -46,6 +53,7 @@ CODES: Dict[str, Code] = {
         "Something that the rehearsal needs is missing or wrong. It was found before anything was touched.",
         "Put it right and run again; nothing has to be cleaned up.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "stage-failed": Code(
         BLOCKER,
@@ -53,6 +61,7 @@ CODES: Dict[str, Code] = {
         "The rehearsal itself, not a migration, could not be carried out as far as the end.",
         "See the message; the stages after it were not carried out, clean-up was.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "interrupted": Code(
         BLOCKER,
@@ -60,6 +69,7 @@ CODES: Dict[str, Code] = {
         "The controller ended (Ctrl-C, a signal, a lost terminal) before the last stage.",
         "Run it again.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "not-measured": Code(
         BLOCKER,
@@ -67,6 +77,7 @@ CODES: Dict[str, Code] = {
         "A check could not run because its evidence is missing. Nothing is assumed in its place.",
         "See which stage failed before it.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "left-behind": Code(
         BLOCKER,
@@ -74,12 +85,14 @@ CODES: Dict[str, Code] = {
         "Clean-up could not remove the copy, the dump or the work files, or could not prove that they are gone.",
         "Run the sweep playbook when the host can be reached again.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "copy-differs": Code(
         BLOCKER,
         "The copy is not what production was",
         "A fact of the restored copy differs from the manifest that was taken in the dump's own snapshot.",
         "Do not trust a rehearsal on it. Make dev equal (extension versions, collation, settings) and run again.",
+        lowest=BLOCKER,
     ),
     "parity": Code(
         WARNING,
@@ -91,19 +104,22 @@ CODES: Dict[str, Code] = {
         BLOCKER,
         "Alembic went for another database",
         "A connection that the application opened was not the copy. It was stopped before its first statement.",
-        "Make the application take its address from what the inventory declares (rehearsal_application.environment or x).",
+        "Make the application take its address from what the inventory declares (rehearsal_application.environment, options or x).",
+        lowest=BLOCKER,
     ),
     "revision-unknown": Code(
         BLOCKER,
         "The project does not know production's revision",
         "Production stands on a revision that is not in the application's version directory.",
         "Rehearse from a checkout that contains the revision that production runs.",
+        lowest=BLOCKER,
     ),
     "multiple-heads": Code(
         BLOCKER,
         "The project has several heads",
         "«alembic upgrade head» cannot choose between them.",
         "Merge them with «alembic merge», or set the target revision.",
+        lowest=BLOCKER,
     ),
     "nothing-pending": Code(
         INFO,
@@ -117,24 +133,28 @@ CODES: Dict[str, Code] = {
         "The application's Python, its env.py or its settings ended with an error before any revision ran.",
         "Run «alembic current» in the application's own environment and mend what it says.",
         rehearsal_failed=True,
+        lowest=BLOCKER,
     ),
     "migration-failed": Code(
         BLOCKER,
         "A migration does not apply",
         "A pending revision ended with an error on production's own data.",
         "Look for conflicts with existing tables, columns and rows, mend the revision, and rehearse again.",
+        lowest=BLOCKER,
     ),
     "downgrade-failed": Code(
         BLOCKER,
         "The way back fails",
         "A revision's downgrade ended with an error.",
         "Mend the downgrade, or plan to restore the backup instead and say so in the policy.",
+        lowest=WARNING,
     ),
     "again-failed": Code(
         BLOCKER,
         "The second upgrade fails",
         "After the way back, the same revisions do not apply a second time.",
         "The downgrade leaves something behind, or the upgrade depends on something that only existed once.",
+        lowest=WARNING,
     ),
     "revision-not-reached": Code(
         BLOCKER,
@@ -184,6 +204,12 @@ CODES: Dict[str, Code] = {
         "After the downgrade the schema differs from the one before the upgrade.",
         "Make the downgrade undo exactly what the upgrade does.",
     ),
+    "downgrade-noop": Code(
+        BLOCKER,
+        "The way back changes nothing",
+        "The downgrades ran without an error, and the schema is exactly what the upgrade had made of it.",
+        "Write the downgrades, or let them raise an error: one that says done and does nothing is found out in the worst night.",
+    ),
     "downgrade-loses-data": Code(
         WARNING,
         "The way back loses data",
@@ -195,6 +221,90 @@ CODES: Dict[str, Code] = {
         "The second upgrade gives another result",
         "The schema after the second upgrade differs from the one after the first.",
         "The migration depends on what was there before; mend it.",
+    ),
+    "lock-blocks-reads": Code(
+        WARNING,
+        "Reads are blocked longer than the budget",
+        "A lock kept every SELECT on a table waiting for longer than the policy allows at a stretch, from the statement that took it to the end of "
+        "its transaction. Measured on the copy, without other sessions; in production the time that the lock is waited for comes on top.",
+        "End the transaction sooner (transaction_per_migration), move long work (backfills, index builds) out of the transaction that holds the "
+        "lock, or plan a downtime.",
+    ),
+    "lock-blocks-writes": Code(
+        WARNING,
+        "Writes are blocked longer than the budget",
+        "A lock kept every INSERT, UPDATE and DELETE on a table waiting for longer than the policy allows at a stretch. Where the same lock blocks "
+        "reads as long, the finding about reads says both.",
+        "End the transaction sooner (transaction_per_migration), build indexes CONCURRENTLY, add foreign keys NOT VALID and validate them later, "
+        "or plan a downtime.",
+    ),
+    "table-rewrite": Code(
+        WARNING,
+        "A large table is written anew",
+        "A statement wrote the whole of a table into a new file: under an exclusive lock, with room for a second copy on disk, and all of it as "
+        "WAL for the replicas. TRUNCATE, REINDEX and REFRESH are not counted.",
+        "Add a new column, fill it in batches and switch over; or give the new type where PostgreSQL needs no rewrite (a longer "
+        "varchar, varchar to text).",
+    ),
+    "scan-under-lock": Code(
+        WARNING,
+        "A large table is read in full while its traffic waits",
+        "A statement read every row of a table while its transaction held a lock that blocks reads or writes: SET NOT NULL, a CHECK or foreign key "
+        "that is validated at once, an UPDATE behind an ALTER TABLE.",
+        "Add the constraint NOT VALID and VALIDATE it in a later transaction (SET NOT NULL then needs no scan); fill columns in a "
+        "transaction of their own.",
+    ),
+    "index-not-concurrent": Code(
+        WARNING,
+        "An index build blocked writes",
+        "CREATE INDEX without CONCURRENTLY blocked every write on a large table for longer than the policy allows.",
+        "Use postgresql_concurrently=True within op.get_context().autocommit_block().",
+    ),
+    "no-lock-timeout": Code(
+        WARNING,
+        "Locks are waited for without an end",
+        "A statement that needs a strong lock on a large table runs without lock_timeout. While it waits behind one long query, everything else "
+        "that wants the table waits behind it.",
+        "Set lock_timeout (a few seconds) for the migrations, in env.py or for their role, and try again when it strikes.",
+    ),
+    "one-transaction-holds-all": Code(
+        WARNING,
+        "One transaction holds every lock to its end",
+        "All revisions run in one transaction, so that what the first one locks stays locked until the last one is done. The figure for "
+        "transaction_per_migration is computed from the same timeline.",
+        "Set transaction_per_migration=True in context.configure() of env.py; a failure then leaves the revisions before it applied.",
+    ),
+    "untracked-sql": Code(
+        WARNING,
+        "Something was done that no statement accounts for",
+        "Locks, rewrites or scans appeared between two statements that were seen: a function, a driver's own cursor or another way round SQLAlchemy.",
+        "Read the revision; weigh that its times and locks are known only in part.",
+    ),
+    "timeline-incomplete": Code(
+        WARNING,
+        "Locks were not measured to the end",
+        "The agent could not go on measuring. The migrations ran; what they lock and rewrite from there on is not known.",
+        "See the message. Schema and data were proved all the same; weigh the times accordingly.",
+        lowest=WARNING,
+    ),
+    "fence-open": Code(
+        INFO,
+        "Ways that the fence does not close",
+        "The fence checks every connection that is opened in the application's own process. What these ways reach is not seen.",
+        "Nothing, where the application does not use them.",
+    ),
+    "program-started": Code(
+        WARNING,
+        "A migration started a program",
+        "A program that is started is a process of its own, which the fence does not reach. Where the application starts one outside its revisions "
+        "(many libraries ask ldconfig or git), it is info.",
+        "Make sure that it cannot reach another database than the copy.",
+    ),
+    "acceptance-unused": Code(
+        INFO,
+        "The policy accepts what was not found",
+        "An entry under «accepted» names a finding that this rehearsal does not have.",
+        "Take the entry out of the policy, or correct its object.",
     ),
     "fk-set-null-not-null": Code(
         WARNING,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, record, schema_diff, structure_checks
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, judge_timeline, record, schema_diff, structure_checks
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 
 # Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
 Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
@@ -22,23 +23,43 @@ _MOST_NAMED = 8
 
 
 class _Bench:
-    """Gathers findings under one policy."""
+    """Gathers findings under one policy. `day` (YYYY-MM-DD) is that of the rehearsal: the judge knows no other clock."""
 
-    def __init__(self, policy: Mapping[str, str]) -> None:
-        self._policy = policy
+    def __init__(self, policy: Policy, day: str) -> None:
+        self.policy = policy
+        self._day = day
         self.findings: List[Finding] = []
+
+    def severity(self, code: str) -> str:
+        """Of a code under this policy. A policy from elsewhere than its file cannot go below a code's lowest either."""
+        known = CODES[code]
+        return min(self.policy.severities.get(code, known.severity), known.lowest, key=SEVERITIES.index)
 
     def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None) -> None:
         """Add a finding. What was declared or is old stays info, whatever the policy says of its code."""
         known = CODES[code]
-        self.findings.append(Finding(code, severity or self._policy.get(code, known.severity), stage, thing, message, known.advice))
+        counted = severity or self.severity(code)
+        entry = self.policy.acceptance(code, thing)
+        accepted = None
+        if entry is not None and severity is None:
+            expired = not entry.holds_on(self._day)
+            accepted = {"reason": entry.reason, "until": entry.until, "severity": counted, "expired": expired}
+            # Accepting never makes a finding heavier than it is.
+            counted = counted if expired else max(counted, known.lowest, key=SEVERITIES.index)
+        self.findings.append(Finding(code, counted, stage, thing, message, known.advice, accepted))
+
+    def unused(self) -> Iterator[Accepted]:
+        """Entries of the policy that name no finding."""
+        found = {(finding.code, finding.object) for finding in self.findings}
+        return (entry for entry in self.policy.accepted if (entry.code, entry.object) not in found)
 
 
-def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
-    """The record of a rehearsal. `policy` maps codes to severities that replace the defaults."""
-    bench = _Bench(policy or {})
+def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optional[Policy] = None) -> Dict[str, Any]:
+    """The record of a rehearsal. `policy` replaces the one that lies with the evidence."""
+    bench = _Bench(evidence.policy if policy is None else policy, evidence.context["created"][:10])
     _stages(bench, evidence)
     _copy(bench, evidence)
+    _timelines(bench, evidence)
     checks = _expectations(bench, evidence)
     changes = _schema(bench, evidence)
     data = _data(bench, evidence)
@@ -49,8 +70,12 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
         asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
         _say_checks(bench, asserted)
-        draft = record.build(evidence, _ordered(bench.findings), [*checks, *asserted], changes, data)
-    return draft
+        checks = [*checks, *asserted]
+    if not evidence.failed_stages():
+        for entry in list(bench.unused()):
+            message = f"the policy accepts {entry.code} of {entry.object or 'the whole'} until {entry.until}; there is no such finding"
+            bench.say("acceptance-unused", "report", entry.object, message)
+    return record.build(evidence, _ordered(bench.findings), checks, changes, data)
 
 
 def _ordered(findings: Iterable[Finding]) -> List[Finding]:
@@ -58,6 +83,9 @@ def _ordered(findings: Iterable[Finding]) -> List[Finding]:
     kept: List[Finding] = []
     counts: Dict[str, int] = {}
     for finding in sorted(findings, key=lambda one: SEVERITIES.index(one.severity)):
+        if finding.accepted:
+            kept.append(finding)  # stays visible, however many there are
+            continue
         key = f"{finding.code} {finding.severity}"
         counts[key] = counts.get(key, 0) + 1
         if counts[key] <= _MOST_OF_A_CODE:
@@ -89,6 +117,31 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         bench.say("copy-differs", "restore", difference["object"], message)
     for failure in copy["settings_not_replayed"]:
         bench.say("parity", "restore", "settings", f"a setting of production could not be given to the copy: {failure}")
+
+
+def _timelines(bench: _Bench, evidence: Evidence) -> None:
+    """What the runs lock, rewrite and read; the second upgrade repeats the first."""
+    own, rows = version_tables(evidence), _rows_before(evidence)
+    for run in ("upgrade", "downgrade"):
+        events = evidence.migrations.get(run, [])
+        if run == "upgrade":
+            alike = SEVERITIES.index(bench.severity("lock-blocks-reads")) <= SEVERITIES.index(bench.severity("lock-blocks-writes"))
+            known = judge_timeline.sizes(events, rows)
+            said = list(judge_timeline.of_upgrade(events, known, bench.policy.budgets, own, alike))
+            said += [] if "after" in evidence.snapshots else list(judge_timeline.left_by_failure(events))
+        else:
+            said = list(judge_timeline.of_way_back(events, bench.policy.budgets))
+        for code, thing, message, severity in said:
+            bench.say(code, run, thing, message, severity)
+    for code, thing, message, severity in judge_timeline.fence(evidence.migrations):
+        bench.say(code, "upgrade", thing, message, severity)
+
+
+def _rows_before(evidence: Evidence) -> Dict[str, int]:
+    """Rows of each table before the upgrade, as far as they were counted."""
+    if "before" in evidence.fingerprints:
+        return {name: table["rows"] for name, table in evidence.fingerprints["before"]["tables"].items()}
+    return dict((evidence.manifest or {}).get("rows") or {})
 
 
 def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
@@ -25,6 +26,7 @@ def build(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Chec
     context = evidence.context
     stages = [{key: stage.get(key) for key in ("name", "host", "status", "started_at", "seconds", "summary", "error")} for stage in evidence.stages]
     finished = _finished(context["created"], evidence.stages)
+    timelines = {run: judge_timeline.record_of(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
     return {
         "schema_version": SCHEMA_VERSION,
         "id": context["id"],
@@ -37,6 +39,9 @@ def build(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Chec
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
         "revisions": [revision for run in RUNS for revision in _revisions(evidence, run)],
+        "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
+        "longest_window": timelines.get("upgrade", {}).get("longest_window"),
+        "timelines": timelines,
         "findings": [finding.to_json() for finding in findings],
         "checklist": _checklist(evidence, findings, checks),
         "expectations": [
@@ -74,24 +79,48 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
 
 
 def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
-    """One row for each revision that was run: {revision, message, run, direction, seconds, statements}."""
+    """One row for each revision that was run and ended, in order."""
     events = evidence.migrations.get(run, [])
+    ended = {event["revision"] for event in events if event["event"] == "revision_end"}
     statements: Dict[str, int] = {}
     for event in events:
         if event["event"] == "statement" and event.get("revision"):
             statements[event["revision"]] = statements.get(event["revision"], 0) + 1
+    held = timeline.holds(events)
     return [
         {
-            "revision": event["revision"],
-            "message": event["message"],
+            "revision": row["revision"],
+            "message": row["message"],
             "run": run,
-            "direction": event["direction"],
-            "seconds": event["ms"] / 1000,
-            "statements": statements.get(event["revision"], 0),
+            "direction": row["direction"],
+            "seconds": row["ms"] / 1000,
+            "statements": statements.get(row["revision"], 0),
+            "rows": row["rows"],
+            "wal_bytes": row["wal_bytes"],
+            "locks": _locks(held, row["revision"]),
+            "blocked_reads_ms": row["blocked"][timeline.READS],
+            "blocked_writes_ms": row["blocked"][timeline.WRITES],
+            "rewrites": row["rewrites"],
+            "scans": row["scans"],
         }
-        for event in events
-        if event["event"] == "revision_end"
+        for row in timeline.summarise(events)["revisions"]
+        if row["revision"] in ended
     ]
+
+
+def _locks(held: Sequence[timeline.Hold], revision: str) -> Dict[str, str]:
+    """By table, the strongest mode that a revision took on it."""
+    strongest: Dict[str, str] = {}
+    for hold in held:
+        if hold.revision == revision and hold.relation == hold.table and hold.kind != "S":
+            now = strongest.get(hold.table)
+            if now is None or _MODES.index(hold.mode) > _MODES.index(now):
+                strongest[hold.table] = hold.mode
+    return dict(sorted(strongest.items()))
+
+
+# As PostgreSQL's documentation orders them, from what keeps least waiting to what keeps most.
+_MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
 
 
 # The runbook's criteria of success, in its order: what stands for each, and the findings that speak against it.

@@ -12,6 +12,7 @@ Record = Mapping[str, Any]
 _SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
 _HEADINGS = (("blocker", "Blockers"), ("warning", "Warnings"), ("info", "For information"))
 _MOST_CHANGES = 60
+_MOST_TABLES = 20
 
 
 def verdict_block(record: Record, report: str) -> str:
@@ -20,16 +21,27 @@ def verdict_block(record: Record, report: str) -> str:
     for line in record["checklist"]:
         lines.append(f"  {_SIGNS[line['status']]} " + ": ".join(filter(None, (line["item"], _one_line(line["detail"])))))
     shown = [finding for finding in record["findings"] if finding["severity"] != "info"]
-    if shown:
+    if any(finding["severity"] != "info" or finding.get("accepted") for finding in record["findings"]):
         lines.append("")
     for finding in shown:
         lines.append(f"  {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}")
         lines.append(f"    → {finding['advice']}")
-    informed = len(record["findings"]) - len(shown)
+        lines += [f"    {_acceptance(finding)}"] if finding.get("accepted") else []
+    accepted = [finding for finding in record["findings"] if finding not in shown and finding.get("accepted")]
+    for finding in accepted:
+        lines.append(f"  ACCEPTED {finding['code']}: {_one_line(finding['message'])}")
+        lines.append(f"    {_acceptance(finding)}")
+    informed = len(record["findings"]) - len(shown) - len(accepted)
     if informed:
         lines += ["", f"  {informed} more for information, in the report"]
     lines += ["", f"  {_timing(record)}", f"  Report: {report}"]
     return "\n".join(lines)
+
+
+def _acceptance(finding: Mapping[str, Any]) -> str:
+    entry = finding["accepted"]
+    said = "was accepted, which ended on" if entry["expired"] else f"{entry['severity']}, accepted until"
+    return f"{said} {entry['until']}: {_one_line(entry['reason'])}"
 
 
 def _timing(record: Record) -> str:
@@ -38,6 +50,9 @@ def _timing(record: Record) -> str:
         rows = [row for row in record["revisions"] if row["run"] == run]
         if rows:
             parts.append(f"{name} {sum(row['seconds'] for row in rows):.2f} s ({len(rows)} revisions)")
+    longest = record.get("longest_window")
+    if longest:
+        parts.append(f"{longest['what']} of {longest['table']} blocked for {longest['ms'] / 1000:.2f} s at a stretch")
     return ", ".join(parts)
 
 
@@ -64,9 +79,10 @@ def markdown(record: Record) -> str:
     lines += _findings(record)
     lines += _table(
         "Revisions",
-        ("run", "revision", "message", "seconds", "statements"),
-        [(row["run"], f"`{row['revision']}`", row["message"], f"{row['seconds']:.3f}", row["statements"]) for row in record["revisions"]],
+        ("run", "revision", "message", "seconds", "statements", "rows", "WAL (kB)", "locks", "blocks reads (s)", "blocks writes (s)", "rewrites"),
+        [_revision(row) for row in record["revisions"]],
     )
+    lines += _blocked(record["timelines"].get("upgrade"))
     lines += _table(
         "Expectations",
         ("", "expectation", "measured"),
@@ -99,7 +115,41 @@ def _findings(record: Record) -> List[str]:
             lines.append(f"- **{finding['code']}** ({finding['stage']}): {_cell(finding['message'])}")
             if severity != "info":
                 lines.append(f"  - {finding['advice']}")
+            if finding.get("accepted"):
+                lines.append(f"  - {_cell(_acceptance(finding))}")
     return lines
+
+
+def _revision(row: Mapping[str, Any]) -> Sequence[Any]:
+    """Locks are shown from Share on: weaker ones keep no traffic waiting."""
+    locks = [f"{table} {mode}" for table, mode in row["locks"].items() if mode in ("Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")]
+    shown = ", ".join(locks[:_MOST_TABLES]) + (f" and {len(locks) - _MOST_TABLES} more" if len(locks) > _MOST_TABLES else "")
+    rewritten = ", ".join(f"{rewrite['relation']} ({rewrite['reason']})" for rewrite in row["rewrites"])
+    blocked = (f"{row[f'blocked_{what}_ms'] / 1000:.3f}" for what in ("reads", "writes"))
+    seconds, wal = f"{row['seconds']:.3f}", f"{row['wal_bytes'] / 1000:,.0f}"
+    return (row["run"], f"`{row['revision']}`", row["message"], seconds, row["statements"], f"{row['rows']:,}", wal, shown, *blocked, rewritten)
+
+
+def _blocked(run: Any) -> List[str]:
+    """Which tables the upgrade keeps waiting, the longest first."""
+    if not run or not run["tables"]:
+        return []
+    rows = [
+        (
+            entry["table"],
+            what,
+            *(f"{entry[what][key] / 1000:.3f}" for key in ("longest_ms", "total_ms", "other_mode_ms")),
+            ", ".join(entry[what]["took"]),
+        )
+        for entry in run["tables"][:_MOST_TABLES]
+        for what in ("reads", "writes")
+        if what in entry
+    ]
+    other = "in one transaction" if run["mode"] == "transaction_per_migration" else "with transaction_per_migration"
+    lines = _table("Who waits during the upgrade", ("table", "what", "at a stretch (s)", "in all (s)", f"{other} (s, computed)", "locked by"), rows)
+    more = len(run["tables"]) + run["tables_left_out"] - _MOST_TABLES
+    lines += ["", f"… and {more} more tables, in record.json"] if more > 0 else []
+    return [*lines, "", f"In {run['downtime_ms'] / 1000:.3f} s some table's reads or writes wait: the predicted downtime, if nothing else runs."]
 
 
 def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:

@@ -33,10 +33,13 @@ def revision(run: str) -> list[dict[str, Any]]:
     common = {"revision": "b2", "direction": direction, "message": "Add a column"}
     return [
         {"event": "revision_begin", "t": 1.0, **common},
-        {"event": "statement", "t": 2.0, "revision": "b2", "sql": "ALTER TABLE shifts ADD COLUMN note text"},
+        {"event": "statement", "t": 2.6, "t0": 2.0, "t1": 2.5, "revision": "b2", "sql": "ALTER TABLE shifts ADD COLUMN note text", "connection": 1,
+         "rows": None, "autocommit": False, "locks": [{"relation": "shifts", "mode": "AccessExclusive", "table": "shifts", "kind": "r"}],
+         "lock_timeout": "0", "wal": 1000},
         {"event": "revision_end", "t": 3.0, "ms": 2.0, **common},
+        {"event": "commit", "t": 3.5, "t0": 3.2, "t1": 3.5, "revision": None, "connection": 1},
         {"event": "done", "t": 4.0, "heads": ["a1"] if direction == "downgrade" else ["b2"]},
-    ]
+    ]  # fmt: skip
 
 
 def stage(name: str, host: str = "dev1", status: str = "ok", **more: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, WARNING, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO, verdict
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file
 from evidence_builder import fingerprint, good, shifts, snapshot, stage
@@ -43,7 +44,8 @@ def test_a_good_rehearsal_is_go_with_everything_measured() -> None:
     assert [line["status"] for line in record["checklist"]] == ["ok"] * 7
     assert [row["run"] for row in record["revisions"]] == ["upgrade", "downgrade", "again"]
     assert record["revisions"][0] | {"seconds": 0} == {
-        "revision": "b2", "message": "Add a column", "run": "upgrade", "direction": "upgrade", "seconds": 0, "statements": 1,
+        "revision": "b2", "message": "Add a column", "run": "upgrade", "direction": "upgrade", "seconds": 0, "statements": 1, "rows": 0,
+        "wal_bytes": 1000, "locks": {"shifts": "AccessExclusive"}, "blocked_reads_ms": 1.5, "blocked_writes_ms": 1.5, "rewrites": [], "scans": [],
     }  # fmt: skip
     assert [change["text"] for change in record["schema_changes"]["upgrade"]] == ["column shifts.note added: text"]
     assert (record["finished_at"], record["seconds"]) == ("2026-11-22T22:30:22Z", 11.0)
@@ -286,8 +288,8 @@ def test_many_findings_of_one_code_are_folded() -> None:
 
 def test_a_policy_changes_severities() -> None:
     back = spoil(good(), "fingerprints", "back", fingerprint(rate="77"))
-    assert judge(back, policy={"downgrade-loses-data": BLOCKER})["verdict"] == NO_GO
-    assert judge(back, policy={"downgrade-loses-data": INFO})["verdict"] == GO
+    assert judge(back, policy=Policy({"downgrade-loses-data": BLOCKER}))["verdict"] == NO_GO
+    assert judge(back, policy=Policy({"downgrade-loses-data": INFO}))["verdict"] == GO
 
 
 def test_every_combination_of_severities_has_its_verdict() -> None:

@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the timeline of a run says against it: who would have waited, for how long, by whose doing. Pure.
+
+A small table gives no finding by its size; a lock that was held too long gives one whatever the size of its table, for what waits behind it
+is traffic.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Blocked, Event, Hold
+
+# Emptying a table, rebuilding an index or a materialized view is what was asked for, not the hidden price of an ALTER TABLE.
+_NO_REWRITE_OF_DATA = ("truncate", "reindex", "refresh")
+_CREATE_INDEX = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY\b)", re.IGNORECASE)
+_CODES = {READS: "lock-blocks-reads", WRITES: "lock-blocks-writes"}
+# With the other transaction mode a table must be free again in less than this share of the time, else the mode is not what holds it.
+_WORTH_TELLING = 0.5
+_SQL_CHARACTERS = 120
+_MOST_NAMED = 8
+# The record is read by people too; all of it can be had from the evidence.
+_MOST_WINDOWS = 20
+_MOST_TABLES = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How large the tables were before the run, as far as it was measured."""
+
+    rows: Mapping[str, int]
+    size_bytes: Mapping[str, int]
+
+    def is_small(self, table: str, budgets: Budgets) -> bool:
+        """What was not measured is not small."""
+        rows, size = self.rows.get(table), self.size_bytes.get(table)
+        if rows is None and size is None:
+            return False
+        return (rows or 0) < budgets.small_table_rows and (size or 0) < budgets.small_table_mb * 1_000_000
+
+    def text(self, table: str) -> str:
+        """`1,200,000 rows, 310 MB`, as far as it is known."""
+        parts = [f"{self.rows[table]:,} rows"] if table in self.rows else []
+        if self.size_bytes.get(table):
+            parts.append(f"{self.size_bytes[table] / 1e6:,.1f} MB")
+        return ", ".join(parts) or "size not known"
+
+
+def sizes(events: Sequence[Event], rows: Mapping[str, int]) -> Sizes:
+    """Sizes in bytes are the agent's own, `rows` those of the fingerprint or the manifest."""
+    measured = [entry for event in events if event["event"] == "objects" for entry in event.get("sizes") or ()]
+    return Sizes(rows, {entry["relation"]: entry["before"] for entry in measured if entry.get("before") is not None})
+
+
+def of_upgrade(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Collection[str], alike: bool) -> Iterator[Said]:
+    """Everything that the upgrade's timeline says. `own`: Alembic's tables. `alike`: blocked writes weigh no more than blocked reads."""
+    entries = timeline.blocked(events)
+    over = list(_over_budget(entries, budgets, alike))
+    for entry, what in over:
+        yield _CODES[entry.what], entry.table, _lock_message(events, entry, what, budgets), None
+    if over:
+        yield from _one_transaction(events, entries, budgets)
+    yield from _rewrites(events, known, budgets)
+    yield from _scans(events, known, budgets)
+    yield from _indexes(events, known, budgets)
+    yield from _no_lock_timeout(events, known, budgets, own)
+    yield from _untracked(events)
+
+
+def of_way_back(events: Sequence[Event], budgets: Budgets) -> Iterator[Said]:
+    """Locks of the downgrade: to be known, but it is the night in which all has gone wrong already."""
+    for entry, what in _over_budget(timeline.blocked(events), budgets, True):
+        yield _CODES[entry.what], entry.table, "the way back " + _lock_message(events, entry, what, budgets), "info"
+    yield from _untracked(events)
+
+
+def left_by_failure(events: Sequence[Event]) -> Iterator[Said]:
+    """What a run that ended before the snapshot "after" left behind; a snapshot says the same better."""
+    for event in events:
+        if event["event"] == "objects":
+            for index in event.get("indexes_invalid") or ():
+                if index.get("new", True):
+                    yield "index-invalid", index["name"], f"index {index['name']} on {index['table']} was left invalid", None
+            for constraint in event.get("constraints_not_valid") or ():
+                name = f"{constraint['table']}.{constraint['name']}"
+                if constraint.get("new", True):
+                    yield "constraint-not-valid", name, f"{name} was left NOT VALID", None
+
+
+def fence(runs: Mapping[str, Sequence[Event]]) -> Iterator[Said]:
+    """Ways that the fence does not close, told once; and the programs that were started behind it."""
+    open_ways: Dict[str, None] = {}
+    programs: Dict[str, Set[str]] = {}
+    for events in runs.values():
+        for event in events:
+            if event["event"] == "hello":
+                open_ways.update(dict.fromkeys(event.get("open_ways") or ()))
+            elif event["event"] == "process":
+                programs.setdefault(str(event["program"]), set()).update(filter(None, [event.get("revision")]))
+    if open_ways:
+        yield "fence-open", "", "the fence does not reach: " + "; ".join(open_ways), None
+    for program, revisions in sorted(programs.items()):
+        if revisions:
+            yield "program-started", program, f"revision {', '.join(sorted(revisions))} started {program}: where it connects was not seen", None
+        else:
+            yield "program-started", program, f"the application started {program} outside the revisions; where it connects was not seen", "info"
+
+
+def duration(ms: float) -> str:
+    """`2.4 s`, `350 ms`, `0.4 ms`."""
+    if ms >= 1000:
+        return f"{ms / 1000:,.1f}".replace(".0", "") + " s"
+    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f}".replace(".0", "") + " ms"
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= _SQL_CHARACTERS else text[: _SQL_CHARACTERS - 1] + "…"
+
+
+def _over_budget(entries: Sequence[Blocked], budgets: Budgets, alike: bool) -> Iterator[Tuple[Blocked, str]]:
+    """The longest first, with what is blocked in words."""
+    allowed = {READS: budgets.blocked_reads_ms, WRITES: budgets.blocked_writes_ms}
+    reads = {entry.table: entry for entry in entries if entry.what == READS}
+    longest = {(entry.table, entry.what): entry.longest_ms for entry in entries}
+    for entry in sorted(entries, key=lambda one: (-one.longest_ms, one.table, one.what)):
+        if entry.longest_ms <= allowed[entry.what]:
+            continue
+        if entry.what == READS:
+            both = alike and longest.get((entry.table, WRITES)) == entry.longest_ms
+            yield entry, f"{READS} and {WRITES}" if both else READS
+        else:
+            same = reads.get(entry.table)
+            # What blocks reads blocks writes too: the finding about reads says both.
+            if not (alike and same and same.longest_ms == entry.longest_ms and same.longest_ms > allowed[READS]):
+                yield entry, WRITES
+
+
+def _lock_message(events: Sequence[Event], entry: Blocked, what: str, budgets: Budgets) -> str:
+    allowed = budgets.blocked_reads_ms if entry.what == READS else budgets.blocked_writes_ms
+    start, end = max(entry.windows, key=lambda window: window[1] - window[0])
+    message = f"blocked {what} on {entry.table} for {duration(entry.longest_ms)}, budget {duration(allowed)}"
+    taken = _taken(events, entry, start)
+    if taken:
+        message += f": taken by {_whose(taken.revision)} with «{_short(taken.sql)}»"
+    kept = timeline.longest_statement(events, start, end)
+    if kept and (taken is None or kept["t0"] != taken.start):
+        spent = min(float(kept["t1"]), end) - max(float(kept["t0"]), start)
+        message += f", then kept while {_whose(kept.get('revision'))} ran «{_short(kept['sql'])}» for {duration(spent)}"
+    return message
+
+
+def _whose(revision: Optional[str]) -> str:
+    return f"revision {revision}" if revision else "what runs outside the revisions"
+
+
+def _taken(events: Sequence[Event], entry: Blocked, start: float) -> Optional[Hold]:
+    found = [
+        hold for hold in timeline.holds(events) if hold.table == entry.table and hold.start == start and entry.what in timeline.blocks(hold.mode)
+    ]
+    return found[0] if found else None
+
+
+def _one_transaction(events: Sequence[Event], entries: Sequence[Blocked], budgets: Budgets) -> Iterator[Said]:
+    revisions = timeline.spans(events)
+    if timeline.transaction_mode(events) != timeline.ONE_TRANSACTION or len(revisions) < 2:
+        return
+    allowed = {READS: budgets.blocked_reads_ms, WRITES: budgets.blocked_writes_ms}
+    gains = [
+        mode for mode in timeline.compare_modes(events) if mode.measured_ms > allowed[mode.what] and mode.other_ms < mode.measured_ms * _WORTH_TELLING
+    ]
+    if not gains:
+        return
+    most = max(gains, key=lambda mode: (mode.measured_ms - mode.other_ms, mode.table, mode.what))
+    tables = len({mode.table for mode in gains})
+    message = (
+        f"all {len(revisions)} revisions run in one transaction, so every lock is held until its end: {most.what} of {most.table} were blocked for "
+        f"{duration(most.measured_ms)}; with transaction_per_migration it would be {duration(most.other_ms)} (computed)"
+    )
+    if tables > 1:
+        message += f", and {tables - 1} more {'table' if tables == 2 else 'tables'} would gain as much"
+    yield "one-transaction-holds-all", "", message, None
+
+
+def _statements(events: Sequence[Event]) -> Iterator[Event]:
+    return (event for event in events if event["event"] in ("statement", "untracked"))
+
+
+def _ms(event: Event) -> float:
+    return float(event["t1"]) - float(event["t0"]) if "t0" in event and "t1" in event else 0.0
+
+
+def _in_time(event: Event) -> str:
+    """How long a statement took; nothing for what was done between two."""
+    return f" in {duration(_ms(event))}" if "t0" in event else ""
+
+
+def _ran(event: Event) -> str:
+    return f"«{_short(event['sql'])}»" if event.get("sql") else "something between two statements"
+
+
+def _rewrites(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
+    for event in _statements(events):
+        for rewrite in event.get("rewrites") or ():
+            table = rewrite["relation"]
+            if rewrite["kind"] == "table" and rewrite["reason"] not in _NO_REWRITE_OF_DATA and not known.is_small(table, budgets):
+                message = f"{_whose(event.get('revision'))} wrote the whole of {table} anew ({known.text(table)}){_in_time(event)}"
+                wal = event.get("wal")
+                written = f", {wal / 1e6:,.1f} MB of WAL" if wal else ""
+                yield "table-rewrite", table, f"{message}{written}; reason: {rewrite['reason']}: {_ran(event)}", None
+
+
+def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
+    """A table read in full while its reads or writes wait, without being rewritten. What builds an index has a finding of its own."""
+    held = timeline.holds(events)
+    told: Set[Tuple[str, str]] = set()
+    for event in _statements(events):
+        if _CREATE_INDEX.match(event.get("sql", "")):
+            continue
+        rewritten = {rewrite["relation"] for rewrite in event.get("rewrites") or ()}
+        for scan in event.get("scans") or ():
+            table = scan["relation"]
+            lock = _blocking(held, event, table)
+            key = (table, str(event.get("revision")))
+            if lock is None or table in rewritten or key in told or scan["rows"] < budgets.small_table_rows or known.is_small(table, budgets):
+                continue
+            told.add(key)
+            message = (
+                f"{scan['rows']:,} rows of {table} were read{_in_time(event)} under {lock.mode}Lock by {_whose(event.get('revision'))}: {_ran(event)}"
+            )
+            yield "scan-under-lock", table, message, None
+
+
+def _blocking(held: Sequence[Hold], event: Event, table: str) -> Optional[Hold]:
+    """The strongest lock on the table that the statement's own connection holds when it ends, of those that keep traffic waiting."""
+    end = float(event.get("t1", event["t"]))
+    found = [
+        hold
+        for hold in held
+        if hold.table == table
+        and hold.connection == event.get("connection")
+        and hold.start <= end <= hold.end
+        and WRITES in timeline.blocks(hold.mode)
+    ]
+    return max(found, key=lambda hold: len(timeline.blocks(hold.mode)), default=None)
+
+
+def _indexes(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
+    for event in _statements(events):
+        if event.get("failed") or not _CREATE_INDEX.match(event.get("sql", "")) or _ms(event) <= budgets.index_build_ms:
+            continue
+        # An index on a table that the migration itself made has no lock on anything that was there.
+        tables = [scan["relation"] for scan in event.get("scans") or ()] or [lock["table"] for lock in event.get("locks") or ()]
+        for table in dict.fromkeys(tables):
+            if _blocking(timeline.holds(events), event, table) is not None and not known.is_small(table, budgets):
+                message = (
+                    f"{_whose(event.get('revision'))} built an index on {table} ({known.text(table)}) and blocked its writes for "
+                    f"{duration(_ms(event))}, budget {duration(budgets.index_build_ms)}: «{_short(event['sql'])}»"
+                )
+                yield "index-not-concurrent", table, message, None
+
+
+def _no_lock_timeout(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Collection[str]) -> Iterator[Said]:
+    tables: Dict[str, None] = {}
+    statements = 0
+    for event in _statements(events):
+        if str(event.get("lock_timeout")) != "0":
+            continue
+        waiting = [lock["table"] for lock in event.get("locks") or () if lock["kind"] != "S" and WRITES in timeline.blocks(lock["mode"])]
+        large = [table for table in waiting if table not in own and not known.is_small(table, budgets)]
+        statements += bool(large)
+        tables.update(dict.fromkeys(large))
+    if tables:
+        named = ", ".join(list(tables)[:_MOST_NAMED]) + (f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else "")
+        many = f"{statements} statements take locks" if statements > 1 else "1 statement takes a lock"
+        yield "no-lock-timeout", "", f"{many} on {named} without a lock_timeout: while it waits for its turn, all traffic waits behind it", None
+
+
+def _untracked(events: Sequence[Event]) -> Iterator[Said]:
+    done: Dict[str, List[str]] = {}
+    for event in events:
+        if event["event"] == "untracked":
+            found = [lock["table"] for lock in event.get("locks") or ()]
+            found += [rewrite["relation"] for rewrite in event.get("rewrites") or ()] + [scan["relation"] for scan in event.get("scans") or ()]
+            done.setdefault(event.get("revision") or "", []).extend(found)
+    for revision, tables in done.items():
+        named = ", ".join(sorted(set(tables))[:_MOST_NAMED]) or "no table that was there before"
+        message = f"{_whose(revision)} did something that no statement accounts for (on {named}): its times are too short or unknown"
+        yield "untracked-sql", revision, message, None
+    for event in events:
+        if event["event"] == "measuring_failed":
+            message = f"from {_whose(event.get('revision'))} on, locks and rewrites were not measured: {event.get('kind')}: {event.get('message')}"
+            yield "timeline-incomplete", event.get("revision") or "", message, None
+
+
+def record_of(events: Sequence[Event]) -> Dict[str, Any]:
+    """The run's windows for the record: per table what waits and for how long, longest first; milliseconds since the first revision began."""
+    summary = timeline.summarise(events)
+    start = min((span.start for span in timeline.spans(events)), default=0.0)
+    tables: Dict[str, Dict[str, Any]] = {}
+    for entry in summary["blocked"]:
+        found = tables.setdefault(entry["table"], {"table": entry["table"]})
+        found[entry["what"]] = {
+            "total_ms": entry["total_ms"],
+            "longest_ms": entry["longest_ms"],
+            "other_mode_ms": entry["other_mode_ms"],
+            "windows": [[round(window[0] - start, 3), round(window[1] - start, 3)] for window in entry["windows"][:_MOST_WINDOWS]],
+            "took": entry["took"],
+            "kept": entry["kept"],
+        }
+    ordered = sorted(tables.values(), key=lambda one: (-max(one[what]["longest_ms"] for what in (READS, WRITES) if what in one), one["table"]))
+    longest = ordered[0] if ordered else None
+    return {
+        "mode": summary["mode"],
+        "downtime_ms": summary["downtime_ms"],
+        "longest_window": {
+            "table": longest["table"],
+            "what": READS if longest.get(READS, {}).get("longest_ms", 0) >= longest.get(WRITES, {}).get("longest_ms", 0) else WRITES,
+            "ms": max(longest[what]["longest_ms"] for what in (READS, WRITES) if what in longest),
+        }
+        if longest
+        else None,
+        "tables": ordered[:_MOST_TABLES],
+        "tables_left_out": max(len(ordered) - _MOST_TABLES, 0),
+    }
