@@ -18,7 +18,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file, watch
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file, policy_file, watch
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -51,6 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             values.problems.append(f"{dev}: rehearsal_keep is «{keep}»: it must be one of {', '.join(KEEP)}")
         hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
         expectations = self._expectations(values)
+        policy = self._policy(values)
         if values.problems:
             return {
                 "failed": True,
@@ -86,6 +88,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         rehearsal["directory"] = directory.path
         directory.write_state({"cleaned": False, "rehearsal": rehearsal})
         directory.write_evidence("expectations.json", rehearsal["expectations"])
+        directory.write_evidence("policy.json", policy.to_json())
         directory.write_evidence("context.json", self._context(rehearsal, application, values))
         self._start_watch(directory, dev)
         return {"changed": False, "rehearsal": rehearsal}
@@ -118,6 +121,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return Expectations()
 
     @staticmethod
+    def _policy(values: InventoryValues) -> Policy:
+        path = values.value(values.dev, "rehearsal_policy")
+        if not path:
+            return Policy()
+        try:
+            return policy_file.load(os.path.abspath(os.path.expanduser(str(path))))
+        except policy_file.PolicyError as error:
+            values.problems += error.problems
+        return Policy()
+
+    @staticmethod
     def _context(rehearsal: dict[str, Any], application: dict[str, Any], values: InventoryValues) -> dict[str, Any]:
         """What was asked for, without any secret: of the application's environment, the names only."""
         return {
@@ -128,10 +142,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "config": application.get("config") or "alembic.ini",
                 "section": application.get("section") or "",
                 "options": sorted(application.get("options") or {}),
+                "wrapper": bool(application.get("wrapper")),
                 "environment": sorted(application.get("environment") or {}),
                 "x": sorted(application.get("x") or {}),
             },
             "expectations_file": str(values.value(values.dev, "rehearsal_expectations") or ""),
+            "policy_file": str(values.value(values.dev, "rehearsal_policy") or ""),
         }
 
     @staticmethod
