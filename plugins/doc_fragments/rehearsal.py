@@ -68,6 +68,13 @@ options:
           - Values are literal, a C(%) is not doubled.
         type: dict
         default: {}
+      wrapper:
+        description:
+          - Python code, run by the application's Python behind the fence, that calls C(run()) within what C(env.py) needs around it,
+            such as an application context or an event loop.
+          - Alembic's configuration object is there as C(config).
+        type: str
+        default: ""
       x:
         description: The C(-x) arguments that C(env.py) reads, if it reads any.
         type: dict

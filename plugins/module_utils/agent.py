@@ -186,6 +186,28 @@ class _Run:
         self.channel.emit("script", heads=list(self.script.get_heads()), bases=list(self.script.get_bases()), revisions=revisions)
 
     def _run_environment(self) -> None:
+        """Run env.py, within what the application needs around it, if the inventory says so."""
+        failed: List[BaseException] = []
+
+        def run() -> None:
+            try:
+                self._run_env()
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        if not self.parameters["wrapper"]:
+            run()
+            return
+        code = compile(self.parameters["wrapper"], "<rehearsal_application.wrapper>", "exec")
+        exec(code, {"__name__": "rehearsal_wrapper", "run": run, "config": self.config})
+        # A wrapper that passes over an exception must not make a success of it.
+        if failed:
+            raise failed[0]
+        if not self.contexts:
+            raise Refused("NothingRan", "rehearsal_application.wrapper ended without calling run()")
+
+    def _run_env(self) -> None:
         from alembic.runtime.environment import EnvironmentContext
 
         options: Dict[str, Any] = {"fn": self._migrations}
@@ -280,9 +302,11 @@ class _Run:
     def _wrapper(self, migration: Any, revision: Any, direction: str) -> Any:
         def run(*args: Any, **kwargs: Any) -> None:
             self.watcher.revision = revision.revision
+            self.watcher.revision_over = False
             self.channel.emit("revision_begin", revision=revision.revision, direction=direction, message=revision.doc)
             began = self.channel.now()
             migration(*args, **kwargs)
+            self.watcher.revision_over = True
             ms = round(self.channel.now() - began, 3)
             self.channel.emit("revision_end", revision=revision.revision, direction=direction, message=revision.doc, ms=ms)
 

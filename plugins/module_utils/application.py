@@ -66,8 +66,9 @@ class Application:
 
     `command` starts Python (`.venv/bin/python`, `docker compose exec -T web python`), in directory `chdir`. `config` is an
     Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments. `options`
-    are set in the configuration before `env.py` runs, literally; a mapping among them sets those of another section. Of the variables
-    that lead to a database, the application gets those in `environment` and no others.
+    are set in the configuration before `env.py` runs, literally; a mapping among them sets those of another section. `wrapper`
+    is Python code that calls `run()` within what `env.py` needs around it (an application context, an event loop). Of the
+    variables that lead to a database, the application gets those in `environment` and no others.
     """
 
     command: Tuple[str, ...]
@@ -77,6 +78,7 @@ class Application:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Union[str, Mapping[str, str]]] = dataclasses.field(default_factory=dict)
     section: str = ""
+    wrapper: str = ""
     deadline_s: float = 3600.0
 
 
@@ -214,6 +216,7 @@ class _Runner:
                 "x": dict(application.x),
                 "environment": dict(application.environment),
                 "options": dict(application.options),
+                "wrapper": application.wrapper,
                 "deadline_s": application.deadline_s,
             }
         )

@@ -24,6 +24,7 @@ APPLICATION: Dict[str, Any] = {
         "chdir": {"type": "path", "default": ""},
         "config": {"type": "str", "default": "alembic.ini"},
         "section": {"type": "str", "default": ""},
+        "wrapper": {"type": "str", "default": ""},
         # The values may hold passwords: Ansible keeps them out of the host's log; see also secrets_of.
         "x": {"type": "dict", "default": {}, "no_log": True},
         "environment": {"type": "dict", "default": {}, "no_log": True},
@@ -60,6 +61,7 @@ def application(options: Mapping[str, Any], deadline_s: float) -> Application:
         environment={name: str(value) for name, value in (options.get("environment") or {}).items()},
         options={name: _option(value) for name, value in (options.get("options") or {}).items()},
         section=options.get("section") or "",
+        wrapper=options.get("wrapper") or "",
         deadline_s=deadline_s,
     )
 

@@ -94,17 +94,20 @@ class InventoryValues:
 
     def application(self) -> dict[str, Any]:
         """`rehearsal_application` with its command as a list."""
-        what = "the project whose migrations are rehearsed: command, chdir, config, section, options, environment, x"
+        what = "the project whose migrations are rehearsed: command, chdir, config, section, options, wrapper, environment, x"
         found = self.required(self.dev, "rehearsal_application", dict, what)
         if not found:
             return {}
         command = found.get("command")
         if not isinstance(command, list) or not command or not all(command):
             self._problem(self.dev, "rehearsal_application.command", "must be a list of words that start the application's Python")
+        for name in ("section", "wrapper"):
+            if not isinstance(found.get(name) or "", str):
+                self._problem(self.dev, f"rehearsal_application.{name}", "must be a text")
         for name in ("environment", "x", "options"):
             if not isinstance(found.get(name) or {}, dict):
                 self._problem(self.dev, f"rehearsal_application.{name}", "must be a mapping of names to values")
-        unknown = sorted(set(found) - {"command", "chdir", "config", "section", "options", "environment", "x"})
+        unknown = sorted(set(found) - {"command", "chdir", "config", "section", "options", "wrapper", "environment", "x"})
         if unknown:
             self._problem(self.dev, "rehearsal_application", f"has unknown keys: {', '.join(unknown)}")
         return dict(found)
