@@ -246,8 +246,9 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     if "after" in prints and "again" in prints:
         lost = {name for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
         changes = judge_data.changes_between(prints["after"], prints["again"], expected.Expectations(), own)
+        only_new = judge_data.only_new_rows_differ(prints["before"], prints["after"], prints["again"]) if "before" in prints else []
         found["again"] = [change.to_json() for change in changes]
-        for code, thing, message, severity in judge_data.of_second_upgrade(changes):
+        for code, thing, message, severity in judge_data.of_second_upgrade(changes, only_new):
             if thing not in lost:
                 bench.say(code, "again", thing, message, severity)
     return found
