@@ -1,0 +1,92 @@
+"""Revisions that do to existing rows what nobody declared, or not what was declared."""
+
+# A case is read best on few lines.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from stand import Case
+
+_ROUBLES_DOWN = "ALTER TABLE contracts ALTER hourly_rate TYPE integer USING (hourly_rate * 100)::integer"
+
+_SWAP = (
+    "UPDATE audit_log SET actor = CASE what WHEN 'вход 1' THEN '{}' ELSE '{}' END WHERE happened_at IN ('2024-05-01 01:00+00', '2024-05-01 03:00+00')"
+)
+
+
+def _roubles(expression: str) -> str:
+    return f"ALTER TABLE contracts ALTER hourly_rate TYPE numeric(10, 2) USING {expression}"
+
+
+def _declared(what: str) -> str:
+    return f"changes:\n  {what}\n"
+
+
+def _lossy(code: str, name: str, *others: tuple[str, str]) -> frozenset[tuple[str, str]]:
+    """The change, and that the way back does not undo it."""
+    return frozenset({(code, name), ("downgrade-loses-data", name), *others})
+
+
+CASES = [
+    Case("values changed", "UPDATE contracts SET hourly_rate = hourly_rate + 1", "UPDATE contracts SET hourly_rate = hourly_rate - 1",
+         frozenset({("data-changed", "contracts.hourly_rate")})),
+    Case("one value changed", "UPDATE users SET name = 'Иной' WHERE id = 7", "UPDATE users SET name = 'Имя 7' WHERE id = 7",
+         frozenset({("data-changed", "users.name")})),
+    Case("values changed for good", "UPDATE users SET email = upper(email)", findings=_lossy("data-changed", "users.email")),
+    Case("values swapped between two rows", "UPDATE contracts SET hourly_rate = 20105 + 20210 - hourly_rate WHERE id IN (1, 2)",
+         "UPDATE contracts SET hourly_rate = 20105 + 20210 - hourly_rate WHERE id IN (1, 2)", frozenset({("data-changed", "contracts.hourly_rate")})),
+    Case("values set to NULL", "UPDATE users SET phone = NULL WHERE phone LIKE '+79001%'", findings=_lossy("data-changed", "users.phone")),
+    Case("NULLs filled", "UPDATE users SET phone = '' WHERE phone IS NULL", "UPDATE users SET phone = NULL WHERE phone = ''",
+         frozenset({("data-changed", "users.phone")})),
+    Case("false for NULL in json", "UPDATE objects SET settings = settings || '{\"floor\": null}'",
+         findings=_lossy("data-changed", "objects.settings")),
+    Case("times shifted", "UPDATE shifts SET started_at = started_at + interval '3 hours'", "UPDATE shifts SET started_at = started_at - interval '3 hours'",
+         frozenset({("data-changed", "shifts.started_at")})),
+    Case("enum values moved", "UPDATE shifts SET status = 'done' WHERE status = 'running'", findings=_lossy("data-changed", "shifts.status")),
+    Case("trailing blanks", "UPDATE contracts SET note = note || ' '", "UPDATE contracts SET note = rtrim(note)",
+         frozenset({("data-changed", "contracts.note")})),
+    Case("keys renumbered", "UPDATE old_tariffs SET id = id + 1000", "UPDATE old_tariffs SET id = id - 1000",
+         frozenset({("data-changed", "old_tariffs"), ("data-changed", "old_tariffs.id"), ("data-not-compared", "old_tariffs.name"),
+                    ("data-not-compared", "old_tariffs.price")})),
+    Case("values moved between rows without a key",
+         _SWAP.format("user3", "user1"), _SWAP.format("user1", "user3"), frozenset({("data-changed", "audit_log")})),
+    Case("column made anew", "ALTER TABLE users DROP COLUMN phone;\nALTER TABLE users ADD COLUMN phone text",
+         findings=_lossy("data-changed", "users.phone")),
+    Case("declared, with the wrong factor", _roubles("hourly_rate / 10.0"), _ROUBLES_DOWN.replace("100", "10"),
+         frozenset({("data-changed", "contracts.hourly_rate")}), expectations=_declared("contracts.hourly_rate: {expect: 'old / 100.0'}")),
+    Case("declared, but the cents are cut", _roubles("hourly_rate / 100"), _ROUBLES_DOWN, _lossy("data-changed", "contracts.hourly_rate"),
+         expectations=_declared("contracts.hourly_rate: {expect: 'old / 100.0'}")),
+    Case("declared, but one row is left out", "UPDATE contracts SET hourly_rate = hourly_rate * 2 WHERE id <> 40",
+         "UPDATE contracts SET hourly_rate = hourly_rate / 2 WHERE id <> 40", frozenset({("data-changed", "contracts.hourly_rate")}),
+         expectations=_declared("contracts.hourly_rate: {expect: 'old * 2'}")),
+    Case("declared, but nothing happens", "SELECT 1", findings=frozenset({("data-changed", "users.name")}),
+         expectations=_declared("users.name: {expect: 'upper(old)'}")),
+    Case("type of a column changed, undeclared", _roubles("hourly_rate / 100.0"), _ROUBLES_DOWN, frozenset({("data-not-compared", "contracts.hourly_rate")})),
+    Case("number made text, undeclared", "ALTER TABLE shifts ALTER planned_hours TYPE text",
+         "ALTER TABLE shifts ALTER planned_hours TYPE integer USING planned_hours::integer", frozenset({("data-not-compared", "shifts.planned_hours")})),
+    Case("rows deleted", "DELETE FROM shift_tags WHERE shift_id < 4",
+         "INSERT INTO shift_tags SELECT n, 'срочно' FROM generate_series(1, 3) AS n",
+         frozenset({("rows-changed", "shift_tags")})),
+    Case("table emptied", "TRUNCATE shift_tags", "INSERT INTO shift_tags SELECT n, 'срочно' FROM generate_series(1, 30) AS n",
+         frozenset({("rows-changed", "shift_tags")})),
+    Case("rows added", "INSERT INTO cities (name, zone) VALUES ('Тверь', 'Europe/Moscow')", "DELETE FROM cities WHERE name = 'Тверь'",
+         frozenset({("rows-changed", "cities")})),
+    Case("row replaced by another", "DELETE FROM drafts;\nINSERT INTO drafts VALUES (2, 'черновик')",
+         "DELETE FROM drafts;\nINSERT INTO drafts VALUES (1, 'черновик')",
+         frozenset({("data-changed", "drafts"), ("data-changed", "drafts.id"), ("data-not-compared", "drafts.body")}),
+         production="INSERT INTO drafts VALUES (1, 'черновик')"),
+    Case("more rows added than declared", "INSERT INTO cities (name, zone) SELECT 'Новый ' || n, 'UTC' FROM generate_series(1, 3) AS n",
+         "DELETE FROM cities WHERE name LIKE 'Новый %'", frozenset({("rows-changed", "cities")}),
+         expectations=_declared("cities: {rows: {added: 2}}")),
+    Case("rows lost that were declared as added", "DELETE FROM shift_tags WHERE shift_id = 30", "INSERT INTO shift_tags VALUES (30, 'срочно')",
+         frozenset({("rows-changed", "shift_tags")}), expectations=_declared("shift_tags: {rows: {added: any}}")),
+    Case("column with values dropped", "ALTER TABLE contracts DROP COLUMN note", "ALTER TABLE contracts ADD COLUMN note text",
+         _lossy("data-lost", "contracts.note")),
+    Case("table with rows dropped", "DROP TABLE old_tariffs",
+         "CREATE TABLE old_tariffs (id bigint PRIMARY KEY, name text NOT NULL, price integer NOT NULL)", _lossy("data-lost", "old_tariffs")),
+    Case("table dropped that was declared as changed", "DROP TABLE old_tariffs",
+         "CREATE TABLE old_tariffs (id bigint PRIMARY KEY, name text NOT NULL, price integer NOT NULL)", _lossy("data-lost", "old_tariffs"),
+         expectations=_declared("old_tariffs: {rows: {removed: any}}")),
+    Case("declared drop that does not happen", "SELECT 1", findings=frozenset({("expectation-not-met", "old_tariffs")}),
+         expectations=_declared("old_tariffs: {dropped: true}")),
+]  # fmt: skip

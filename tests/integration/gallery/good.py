@@ -1,0 +1,86 @@
+"""Revisions with which nothing is wrong."""
+
+# A case is read best on few lines.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import expecting
+from stand import ROLE, Case
+
+
+def _good(name: str, up: str, down: str, expectations: str = "", **more: object) -> Case:
+    return Case(name, up, down, verdict="GO", expectations=expectations, **more)  # type: ignore[arg-type]
+
+
+_VISITS = "CREATE TABLE visits (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL REFERENCES users)"
+
+CASES = [
+    _good("nullable column", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick"),
+    _good("column with a default", "ALTER TABLE shifts ADD COLUMN late boolean NOT NULL DEFAULT true", "ALTER TABLE shifts DROP COLUMN late"),
+    _good("generated column", "ALTER TABLE payments ADD COLUMN cents bigint GENERATED ALWAYS AS (amount * 100) STORED", "ALTER TABLE payments DROP COLUMN cents"),
+    _good("by op.add_column", "op.add_column('users', sa.Column('nick', sa.Text()))", "op.drop_column('users', 'nick')"),
+    _good("new table", "CREATE TABLE visits (id bigint PRIMARY KEY, note text)", "DROP TABLE visits"),
+    _good("new table with a foreign key and its index", f"{_VISITS};\nCREATE INDEX ix_visits_user ON visits (user_id)", "DROP TABLE visits"),
+    _good("new table with rows", "CREATE TABLE kinds (id bigint PRIMARY KEY, name text NOT NULL);\nINSERT INTO kinds VALUES (1, 'наличные'), (2, 'карта')",
+          "DROP TABLE kinds"),
+    _good("by op.create_table", "op.create_table('visits', sa.Column('id', sa.BigInteger(), primary_key=True), sa.Column('note', sa.Text()))",
+          "op.drop_table('visits')"),
+    _good("partitioned table", "CREATE TABLE events (id bigint, at date) PARTITION BY RANGE (at);\n"
+          "CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')", "DROP TABLE events"),
+    _good("index", "CREATE INDEX ix_shifts_started ON shifts (started_at)", "DROP INDEX ix_shifts_started"),
+    _good("partial index", "CREATE INDEX ix_shifts_open ON shifts (started_at) WHERE ended_at IS NULL", "DROP INDEX ix_shifts_open"),
+    _good("concurrent index", "# python\nwith op.get_context().autocommit_block():\n    op.execute('CREATE INDEX CONCURRENTLY ix_shifts_started ON shifts (started_at)')",
+          "# python\nwith op.get_context().autocommit_block():\n    op.execute('DROP INDEX CONCURRENTLY ix_shifts_started')"),
+    _good("unique index", "CREATE UNIQUE INDEX ux_objects_code ON objects (code)", "DROP INDEX ux_objects_code"),
+    _good("check, then validated", "ALTER TABLE shifts ADD CONSTRAINT shifts_positive CHECK (planned_hours > 0) NOT VALID;\n"
+          "ALTER TABLE shifts VALIDATE CONSTRAINT shifts_positive", "ALTER TABLE shifts DROP CONSTRAINT shifts_positive"),
+    _good("foreign key over clean rows",
+          "UPDATE payments SET approved_by = NULL WHERE approved_by > 1000;\nCREATE INDEX ix_payments_approved ON payments (approved_by);\n"
+          "ALTER TABLE payments ADD CONSTRAINT payments_approved_fk FOREIGN KEY (approved_by) REFERENCES users",
+          "ALTER TABLE payments DROP CONSTRAINT payments_approved_fk;\nDROP INDEX ix_payments_approved;\n"
+          "UPDATE payments SET approved_by = 1000 + id WHERE approved_by IS NULL",
+          "changes:\n  payments.approved_by: {expect: 'CASE WHEN old < 1000 THEN old END', reason: approvers who left}\n"),
+    _good("NOT NULL where no NULL is", "ALTER TABLE objects ALTER code SET NOT NULL", "ALTER TABLE objects ALTER code DROP NOT NULL"),
+    _good("NOT NULL taken away", "ALTER TABLE objects ALTER title DROP NOT NULL", "ALTER TABLE objects ALTER title SET NOT NULL"),
+    _good("default set", "ALTER TABLE objects ALTER code SET DEFAULT 'K0'", "ALTER TABLE objects ALTER code DROP DEFAULT"),
+    _good("varchar made longer", "ALTER TABLE objects ALTER code TYPE varchar(20)", "ALTER TABLE objects ALTER code TYPE varchar(10)"),
+    _good("varchar made text", "ALTER TABLE objects ALTER code TYPE text", "ALTER TABLE objects ALTER code TYPE varchar(10)"),
+    _good("integer made bigint", "ALTER TABLE shifts ALTER planned_hours TYPE bigint", "ALTER TABLE shifts ALTER planned_hours TYPE integer"),
+    _good("kopecks to roubles, declared", "ALTER TABLE contracts ALTER hourly_rate TYPE numeric(10, 2) USING hourly_rate / 100.0",
+          "ALTER TABLE contracts ALTER hourly_rate TYPE integer USING (hourly_rate * 100)::integer",
+          "changes:\n  contracts.hourly_rate: {expect: 'old / 100.0', reason: kopecks become roubles}\n"),
+    _good("values changed, declared", "UPDATE contracts SET hourly_rate = hourly_rate * 2", "UPDATE contracts SET hourly_rate = hourly_rate / 2",
+          "changes:\n  contracts.hourly_rate: {expect: 'old * 2'}\n"),
+    _good("rows added, declared", "INSERT INTO cities (name, zone) VALUES ('Тверь', 'Europe/Moscow')", "DELETE FROM cities WHERE name = 'Тверь'",
+          "changes:\n  cities: {rows: {added: 1}}\n"),
+    _good("rows deleted, declared", "DELETE FROM shift_tags WHERE shift_id < 4", "INSERT INTO shift_tags SELECT n, 'срочно' FROM generate_series(1, 3) AS n",
+          "changes:\n  shift_tags: {rows: {removed: 3}}\n"),
+    _good("empty table dropped, declared", "DROP TABLE drafts", "CREATE TABLE drafts (id bigint PRIMARY KEY, body text)",
+          "changes:\n  drafts: {dropped: true}\n"),
+    _good("empty table dropped", "DROP TABLE drafts", "CREATE TABLE drafts (id bigint PRIMARY KEY, body text)"),
+    _good("table with rows dropped, declared", "DROP TABLE old_tariffs",
+          "CREATE TABLE old_tariffs (id bigint PRIMARY KEY, name text NOT NULL, price integer NOT NULL)",
+          "changes:\n  old_tariffs: {dropped: true, reason: nobody reads it}\n",
+          infos=frozenset({("data-lost", "old_tariffs"), ("downgrade-loses-data", "old_tariffs")})),
+    _good("column renamed", "ALTER TABLE contracts RENAME COLUMN note TO remark", "ALTER TABLE contracts RENAME COLUMN remark TO note"),
+    _good("table renamed", "ALTER TABLE old_tariffs RENAME TO tariffs", "ALTER TABLE tariffs RENAME TO old_tariffs"),
+    _good("view", "CREATE VIEW late_shifts AS SELECT id FROM shifts WHERE ended_at IS NULL", "DROP VIEW late_shifts"),
+    _good("function and trigger", "CREATE FUNCTION half(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n / 2';\n"
+          "CREATE TRIGGER drafts_same BEFORE UPDATE ON drafts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+          "DROP TRIGGER drafts_same ON drafts;\nDROP FUNCTION half(integer)"),
+    _good("enum type", "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE users ADD COLUMN mood mood",
+          "ALTER TABLE users DROP COLUMN mood;\nDROP TYPE mood"),
+    _good("sequence", "CREATE SEQUENCE act_numbers", "DROP SEQUENCE act_numbers"),
+    _good("grant", f"GRANT SELECT ON drafts TO {ROLE}", f"REVOKE SELECT ON drafts FROM {ROLE}"),
+    _good("comment", "COMMENT ON TABLE users IS 'people'", "COMMENT ON TABLE users IS NULL"),
+    _good("schema", "CREATE SCHEMA billing;\nCREATE TABLE billing.invoices (id bigint PRIMARY KEY)", "DROP TABLE billing.invoices;\nDROP SCHEMA billing"),
+    _good("data only read", "SELECT count(*) FROM shifts", "SELECT 1"),
+    _good("index made wider", "DROP INDEX ix_shifts_user;\nCREATE INDEX ix_shifts_user ON shifts (user_id, started_at)",
+          "DROP INDEX ix_shifts_user;\nCREATE INDEX ix_shifts_user ON shifts (user_id)"),
+    _good("rule of a foreign key", "ALTER TABLE contracts DROP CONSTRAINT contracts_user_fk;\n"
+          "ALTER TABLE contracts ADD CONSTRAINT contracts_user_fk FOREIGN KEY (user_id) REFERENCES users",
+          "ALTER TABLE contracts DROP CONSTRAINT contracts_user_fk;\n"
+          "ALTER TABLE contracts ADD CONSTRAINT contracts_user_fk FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE"),
+    expecting.GOOD,
+]  # fmt: skip

@@ -1,0 +1,232 @@
+"""One rehearsal without Ansible: a copy of a small production, a project of a few revisions, the evidence, and the judge's record."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from agent_project import Project
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    application,
+    database_facts,
+    evidence,
+    evidence_files,
+    files,
+    identity,
+    migration_findings,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file
+
+PRODUCTION_DATABASE = "gallery"
+ROLE = "gallery_reader"
+BASE = "a0"
+_SOURCE = "prod/gallery"
+_WARM_PYTHON = str(Path(__file__).parent / "warm_python.py")
+_numbers = itertools.count(1)
+
+Object = tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One project on top of production, and what its rehearsal must say.
+
+    `up`, `down`: SQL, one statement for each ";" at a line's end; or Python, if it uses `op.` or is marked by a first line "# python".
+    `findings`: code and object of every blocker and warning, no more and no less. `infos`: those of severity info that must be among the rest.
+    `production`: SQL that production has seen before, on top of base.sql. `expectations`: text of the expectations file.
+    `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
+    """
+
+    name: str
+    up: str
+    down: str = "SELECT 1"
+    findings: frozenset[Object] = frozenset()
+    verdict: str = "NO-GO"
+    infos: frozenset[Object] = frozenset()
+    expectations: str = ""
+    production: str = ""
+    more: tuple[tuple[str, str, str, str], ...] = ()
+    env: tuple[tuple[str, Any], ...] = ()
+    proof: str = "full"
+
+    @property
+    def head(self) -> str:
+        return self.more[-1][0] if self.more else "m1"
+
+
+class Stand:
+    """A server with a production on it; every case gets a copy of its own."""
+
+    def __init__(self, server: Any, directory: Path) -> None:
+        self.server = server
+        self.directory = directory
+        server.create_database(PRODUCTION_DATABASE)
+        text = (Path(__file__).parent / "base.sql").read_text(encoding="utf-8")
+        with Session(server.server, PRODUCTION_DATABASE, "tests") as session:
+            session.execute(f"CREATE ROLE {ROLE}")
+            for statement in text.split(";\n"):
+                if statement.strip():
+                    session.execute(statement)
+            session.execute("VACUUM ANALYZE")
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self.facts = database_facts.read_facts(session)
+            self.rows = database_facts.count_rows(session)
+            session.execute("COMMIT")
+        self.socket = str(directory / "python")
+        self._python = subprocess.Popen([sys.executable, _WARM_PYTHON, self.socket, "serve"], cwd=directory)
+        while not os.path.exists(self.socket):
+            assert self._python.poll() is None, "the warm Python has ended"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._python.kill()
+        self._python.wait()
+        self.server.drop_database(PRODUCTION_DATABASE)
+        with Session(self.server.server, "postgres", "tests") as session:
+            session.execute(f"DROP ROLE {ROLE}")
+
+    def rehearse(self, case: Case) -> dict[str, Any]:
+        """The record."""
+        run = _Run(self, case)
+        try:
+            run.go()
+            return judge(evidence_files.load(run.work.evidence), assertions.evaluate)
+        finally:
+            self.server.drop_database(run.copy)
+
+
+class _Run:
+    def __init__(self, stand: Stand, case: Case) -> None:
+        self.stand = stand
+        self.case = case
+        self.id = identity.new_id()
+        number = next(_numbers)
+        self.copy = f"gallery_copy_{number}"
+        self.directory = stand.directory / str(number)
+        now = identity.format_time(identity.utc_now())
+        self.marker = Marker(id=self.id, source=_SOURCE, created=now, expires=now)
+        self.work = WorkDirectory.at(str(self.directory / "work"), self.id, "dev")
+        self.expectations = expectations_file.parse(case.expectations, "expectations.yml") if case.expectations else Expectations()
+        self.heads: list[str] = []
+
+    def go(self) -> None:
+        """All stages; the first that fails ends it, as in the playbook."""
+        self._make_copy()
+        self._write_project()
+        self._write_context()
+        if not self._gather("before"):
+            return
+        if not self._migrate("upgrade", "upgrade", "head") or not self._gather("after"):
+            return
+        wanted = self.expectations.downgrade_to
+        if not self._migrate("downgrade", "downgrade", BASE if wanted == PRODUCTION else wanted):
+            return
+        if self._gather("back") and self._migrate("again", "upgrade", "head"):
+            self._gather("again")
+
+    def _make_copy(self) -> None:
+        server = self.stand.server
+        with Session(server.server, "postgres", "tests") as session:
+            session.execute(f"CREATE DATABASE {quote_identifier(self.copy)} TEMPLATE {PRODUCTION_DATABASE}")
+            session.execute(f"COMMENT ON DATABASE {quote_identifier(self.copy)} IS {quote_literal(self.marker.to_text())}")
+        if self.case.production:
+            with Session(server.server, self.copy, "tests") as session:
+                for statement in _statements(self.case.production):
+                    session.execute(statement)
+
+    def _write_project(self) -> None:
+        project = Project(self.directory / "project")
+        if self.case.env:
+            project.env(**dict(self.case.env))
+        project.revision(BASE, down=None)
+        project.revision("m1", _python(self.case.up), _python(self.case.down))
+        for name, down, upgrade, downgrade in self.case.more:
+            project.revision(name, _python(upgrade), _python(downgrade), down=down)
+        url = self.stand.server.url(self.copy)
+        elsewhere = self.stand.server.url(PRODUCTION_DATABASE)
+        self.application = Application(
+            command=(sys.executable, "-S", _WARM_PYTHON, self.stand.socket),
+            chdir=str(project.directory),
+            environment={"DATABASE_URL": url, "OTHER_URL": elsewhere},
+            deadline_s=60,
+        )
+
+    def _write_context(self) -> None:
+        self.work.create(self.marker)
+        facts, rows = self.stand.facts, self.stand.rows
+        marker = dataclasses.asdict(self.marker)
+        context = {
+            "id": self.id, "production_host": "prod", "dev_host": "dev", "database": PRODUCTION_DATABASE, "copy_database": self.copy, "keep": "none",
+            "created": self.marker.created, "expires": self.marker.expires, "expectations_file": "expectations.yml",
+            "application": {"command": ["python"], "chdir": "", "config": "alembic.ini", "environment": ["DATABASE_URL"], "x": []},
+        }  # fmt: skip
+        manifest = {**facts, "database": PRODUCTION_DATABASE, "rows": rows, "files": {}, "taken_at": self.marker.created}
+        copy = {
+            "database": self.copy, "marker": marker, "facts": facts, "tables": len(rows), "rows": sum(rows.values()), "differences": [],
+            "settings_not_replayed": [], "missing_roles": [],
+        }  # fmt: skip
+        gone = {"copy": "dropped", "work_directory": "removed", "removed": [], "left": [], "problems": []}
+        documents = {"context": context, "manifest": manifest, "copy": copy, "expectations": self.expectations.to_json(),
+                     "cleanup-dev": gone, "cleanup-production": gone}  # fmt: skip
+        for name, document in documents.items():
+            files.write_json(self.work.file("evidence", f"{name}.json"), document)
+
+    def _gather(self, moment: str) -> bool:
+        what = [evidence.SNAPSHOT, evidence.FINGERPRINT]
+        if moment in ("before", "after"):
+            what.append(evidence.CHECKS)
+        started = time.monotonic()
+        try:
+            evidence.gather(
+                self.stand.server.server, self.copy, self.id, self.work, moment=moment, what=what, expectations=self.expectations,
+                proof=self.case.proof, connections=1, deadline_s=60,
+            )  # fmt: skip
+        except evidence.EvidenceRefused as error:
+            return self._stage(f"evidence {moment}", started, error=str(error), findings=error.findings())
+        return self._stage(f"evidence {moment}", started)
+
+    def _migrate(self, run: str, direction: str, target: str) -> bool:
+        started = time.monotonic()
+        outcome = application.run(
+            self.application, direction, marker_id=self.id, target=target, events_path=self.work.file("evidence", f"migration-{run}.jsonl"),
+            log_path=self.work.file("evidence", "application.log"),
+        )  # fmt: skip
+        script = outcome.last("script")
+        if run == "upgrade" and script:
+            files.write_json(self.work.file("evidence", "application.json"), {"heads": script["heads"], "current": [BASE], "pending": []})
+        findings = migration_findings.findings_of(outcome, run)
+        return self._stage(run, started, error=findings[0]["message"], findings=findings) if findings else self._stage(run, started)
+
+    def _stage(self, name: str, started: float, error: str = "", findings: list[dict[str, Any]] | None = None) -> bool:
+        line: dict[str, Any] = {
+            "name": name, "host": "dev", "status": "failed" if error else "ok", "started_at": self.marker.created,
+            "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+        if error:
+            line.update(error=error, findings=findings or [])
+        files.append_json_line(self.work.file("evidence", "stages.jsonl"), line)
+        return not error
+
+
+def _statements(text: str) -> list[str]:
+    return [statement.strip() for statement in text.strip().rstrip(";").split(";\n") if statement.strip()]
+
+
+def _python(text: str) -> str:
+    """The body of a revision's function."""
+    if "op." in text or text.lstrip().startswith("# python"):
+        return text
+    # To a driver a lone % is the beginning of a placeholder.
+    return "\n".join(f"op.get_bind().exec_driver_sql({statement.replace('%', '%%')!r})" for statement in _statements(text))

@@ -1,0 +1,56 @@
+"""Revisions that apply, and leave a structure that will hurt later."""
+
+# A case is read best on few lines.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from stand import Case
+
+_WARNED = "GO with warnings"
+_VISITS_DOWN = "DROP TABLE visits"
+
+
+def _visits(column: str) -> str:
+    return f"CREATE TABLE visits (id bigint PRIMARY KEY, {column});\nCREATE INDEX ix_visits_user ON visits (user_id)"
+
+
+CASES = [
+    Case("SET NULL on NOT NULL", _visits("user_id bigint NOT NULL CONSTRAINT visits_user_fk REFERENCES users ON DELETE SET NULL"), _VISITS_DOWN,
+         frozenset({("fk-set-null-not-null", "visits.visits_user_fk")}), _WARNED),
+    Case("SET DEFAULT without a default on NOT NULL", _visits("user_id bigint NOT NULL CONSTRAINT visits_user_fk REFERENCES users ON UPDATE SET DEFAULT"),
+         _VISITS_DOWN, frozenset({("fk-set-null-not-null", "visits.visits_user_fk")}), _WARNED),
+    Case("NOT NULL on a SET NULL column", "ALTER TABLE drafts ALTER user_id SET NOT NULL", "ALTER TABLE drafts ALTER user_id DROP NOT NULL",
+         frozenset({("fk-set-null-not-null", "drafts.drafts_user_fk")}), _WARNED,
+         production="ALTER TABLE drafts ADD COLUMN user_id bigint CONSTRAINT drafts_user_fk REFERENCES users ON DELETE SET NULL;\n"
+         "CREATE INDEX ix_drafts_user ON drafts (user_id)"),
+    Case("integer refers to bigint", _visits("user_id integer CONSTRAINT visits_user_fk REFERENCES users"), _VISITS_DOWN,
+         frozenset({("fk-type-mismatch", "visits.visits_user_fk")}), _WARNED),
+    Case("foreign key without an index", "ALTER TABLE drafts ADD COLUMN user_id bigint CONSTRAINT drafts_user_fk REFERENCES users",
+         "ALTER TABLE drafts DROP COLUMN user_id", frozenset({("fk-without-index", "drafts.drafts_user_fk")}), _WARNED),
+    Case("index of a foreign key dropped", "DROP INDEX ix_shifts_object", "CREATE INDEX ix_shifts_object ON shifts (object_id)",
+         frozenset({("fk-without-index", "shifts.shifts_object_fk")}), _WARNED),
+    Case("index of a foreign key made partial", "DROP INDEX ix_shifts_object;\nCREATE INDEX ix_shifts_object ON shifts (object_id) WHERE ended_at IS NULL",
+         "DROP INDEX ix_shifts_object;\nCREATE INDEX ix_shifts_object ON shifts (object_id)",
+         frozenset({("fk-without-index", "shifts.shifts_object_fk")}), _WARNED),
+    Case("the same index twice", "CREATE INDEX ix_shifts_who ON shifts (user_id)", "DROP INDEX ix_shifts_who",
+         frozenset({("index-duplicate", "ix_shifts_who")}), _WARNED),
+    Case("index beside a unique constraint", "CREATE INDEX ix_users_email ON users (email)", "DROP INDEX ix_users_email",
+         frozenset({("index-duplicate", "ix_users_email")}), _WARNED),
+    Case("failed concurrent unique index",
+         "# python\nimport contextlib\nwith op.get_context().autocommit_block(), contextlib.suppress(sa.exc.IntegrityError):\n"
+         "    op.execute('CREATE UNIQUE INDEX CONCURRENTLY ux_objects_title ON objects (title)')",
+         "DROP INDEX IF EXISTS ux_objects_title", frozenset({("index-invalid", "ux_objects_title")}), "NO-GO"),
+    Case("check left NOT VALID", "ALTER TABLE shifts ADD CONSTRAINT shifts_positive CHECK (planned_hours > 0) NOT VALID",
+         "ALTER TABLE shifts DROP CONSTRAINT shifts_positive", frozenset({("constraint-not-valid", "shifts.shifts_positive")}), _WARNED),
+    Case("foreign key left NOT VALID, without orphans", "ALTER TABLE drafts ADD COLUMN user_id bigint;\nCREATE INDEX ON drafts (user_id);\n"
+         "ALTER TABLE drafts ADD CONSTRAINT drafts_user_fk FOREIGN KEY (user_id) REFERENCES users NOT VALID",
+         "ALTER TABLE drafts DROP COLUMN user_id", frozenset({("constraint-not-valid", "drafts.drafts_user_fk")}), _WARNED),
+    Case("orphans behind NOT VALID", "CREATE INDEX ix_payments_approved ON payments (approved_by);\n"
+         "ALTER TABLE payments ADD CONSTRAINT payments_approved_fk FOREIGN KEY (approved_by) REFERENCES users NOT VALID",
+         "ALTER TABLE payments DROP CONSTRAINT payments_approved_fk;\nDROP INDEX ix_payments_approved",
+         frozenset({("orphans", "payments"), ("constraint-not-valid", "payments.payments_approved_fk")}), "NO-GO"),
+    Case("constraint of a domain left NOT VALID",
+         "ALTER DOMAIN rate ADD CONSTRAINT rate_positive CHECK (VALUE > 0) NOT VALID", "ALTER DOMAIN rate DROP CONSTRAINT rate_positive",
+         frozenset({("constraint-not-valid", "rate.rate_positive")}), _WARNED, production="CREATE DOMAIN rate AS integer"),
+]  # fmt: skip

@@ -1,0 +1,61 @@
+"""The gallery: small rehearsals on real databases, each with exactly the verdict and the findings that are documented for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HERE = Path(__file__).parent
+sys.path.extend([str(_HERE), str(_HERE / "gallery")])
+
+import data  # noqa: E402
+import expecting  # noqa: E402
+import failing  # noqa: E402
+import good  # noqa: E402
+import structure  # noqa: E402
+import way_back  # noqa: E402
+from stand import Case, Stand  # noqa: E402
+
+pytestmark = pytest.mark.integration
+
+BAD = [*failing.CASES, *data.CASES, *way_back.CASES, *structure.CASES, *expecting.CASES]
+
+
+@pytest.fixture(scope="module")
+def stand(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    made = Stand(postgres_server, tmp_path_factory.mktemp("gallery"))
+    yield made
+    made.close()
+
+
+def _check(stand: Stand, case: Case) -> None:
+    record = stand.rehearse(case)
+    said = {(finding["code"], finding["object"]): finding for finding in record["findings"]}
+    loud = {key for key, finding in said.items() if finding["severity"] != "info"}
+    messages = "\n".join(f"{finding['severity']} {key}: {finding['message']}" for key, finding in said.items())
+    assert loud == set(case.findings), messages
+    assert record["verdict"] == case.verdict, messages
+    assert set(case.infos) <= said.keys() - loud, messages
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
+def test_each_bad_migration_has_its_findings(stand: Stand, case: Case) -> None:
+    _check(stand, case)
+
+
+@pytest.mark.parametrize("case", good.CASES, ids=lambda case: case.name)
+def test_a_good_migration_is_a_go(stand: Stand, case: Case) -> None:
+    _check(stand, case)
+
+
+def test_the_gallery_is_as_large_as_promised() -> None:
+    assert len(BAD) >= 50
+    assert len(good.CASES) >= 30
+    assert all(case.verdict == "GO" and not case.findings for case in good.CASES)
+    assert all(case.verdict != "GO" and case.findings for case in BAD)
+    names = [case.name for case in [*BAD, *good.CASES]]
+    assert len(names) == len(set(names))
