@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, judge_timeline, record, schema_diff, structure_checks
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    judge_data,
+    judge_timeline,
+    judge_way_back,
+    record,
+    schema_diff,
+    structure_checks,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding
@@ -66,7 +73,8 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     _orphans(bench, evidence)
     _clean_up(bench, evidence)
     _missing(bench, evidence)
-    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data)
+    back = judge_way_back.way_back(evidence, version_tables(evidence))
+    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back)
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
         asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
         _say_checks(bench, asserted)
@@ -75,7 +83,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
         for entry in list(bench.unused()):
             message = f"the policy accepts {entry.code} of {entry.object or 'the whole'} until {entry.until}; there is no such finding"
             bench.say("acceptance-unused", "report", entry.object, message)
-    return record.build(evidence, _ordered(bench.findings), checks, changes, data)
+    return record.build(evidence, _ordered(bench.findings), checks, changes, data, back)
 
 
 def _ordered(findings: Iterable[Finding]) -> List[Finding]:
@@ -207,14 +215,25 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
     if "before" in snapshots and "back" in snapshots and evidence.expectations.downgrade_to == expected.PRODUCTION:
         changes = list(between("before", "back"))
         found["way_back"] = [change.to_json() for change in changes]
-        for change in changes:
-            bench.say("downgrade-leaves-trace", "downgrade", change.object, change.text)
+        if _undid_nothing(evidence, changes, list(between("after", "back")) if "after" in snapshots else None):
+            revisions = len(_revisions(evidence, "downgrade"))
+            taken = "1 revision was" if revisions == 1 else f"{revisions} revisions were"
+            message = f"{taken} taken back, and of {len(changes)} changes of the schema none was undone: {changes[0].text}"
+            bench.say("downgrade-noop", "downgrade", "", message + (f" and {len(changes) - 1} more" if len(changes) > 1 else ""))
+        else:
+            for change in changes:
+                bench.say("downgrade-leaves-trace", "downgrade", change.object, change.text)
     if "after" in snapshots and "again" in snapshots:
         changes = list(between("after", "again"))
         found["again"] = [change.to_json() for change in changes]
         for change in changes:
             bench.say("again-differs", "again", change.object, change.text)
     return found
+
+
+def _undid_nothing(evidence: Evidence, left: Sequence[schema_diff.Change], undone: Optional[Sequence[schema_diff.Change]]) -> bool:
+    """The downgrades ran, and what they left is exactly what the upgrade had made."""
+    return bool(_revisions(evidence, "downgrade")) and bool(left) and undone is not None and not undone
 
 
 def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:

@@ -81,14 +81,21 @@ def _what(declared: Optional[Change]) -> str:
     return declared.kind
 
 
+def lost_by_way_back(changes: List[DataChange]) -> List[DataChange]:
+    """Those of the changes between "before" and "back" that are losses, each told once."""
+    emptied = {change.object for change in changes if change.kind == "rows-lost" and not change.rows_after}
+    return [
+        change
+        for change in changes
+        if change.kind not in ("table-added", "column-added", "column-type-changed", "column-as-declared")
+        # Told with its table: there is no row left to compare.
+        and not (change.kind == "column-not-comparable" and change.object.rpartition(".")[0] in emptied)
+    ]
+
+
 def of_way_back(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:
     """Which values and rows the way back loses: `changes` are between "before" and "back"."""
-    emptied = _emptied(changes)
-    for change in changes:
-        if change.kind in ("table-added", "column-added", "column-type-changed", "column-as-declared"):
-            continue
-        if change.kind == "column-not-comparable" and change.object.rpartition(".")[0] in emptied:
-            continue  # told with its table: there is no row left to compare
+    for change in lost_by_way_back(changes):
         dropped = [expectations.changes.get(name) for name in (change.object, change.object.rpartition(".")[0])]
         if any(declared is not None and declared.kind == "dropped" for declared in dropped):
             yield "downgrade-loses-data", change.object, f"{change.text} (dropped as declared: the way back cannot bring it back)", INFO

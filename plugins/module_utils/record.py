@@ -21,7 +21,9 @@ OK, FAILED, UNKNOWN = "ok", "failed", "not measured"
 Changes = Mapping[str, List[Dict[str, Any]]]
 
 
-def build(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check], schema: Changes, data: Changes) -> Dict[str, Any]:
+def build(
+    evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check], schema: Changes, data: Changes, way_back: Optional[Dict[str, Any]]
+) -> Dict[str, Any]:
     """The record, from evidence and from what the judge said of it."""
     context = evidence.context
     stages = [{key: stage.get(key) for key in ("name", "host", "status", "started_at", "seconds", "summary", "error")} for stage in evidence.stages]
@@ -42,6 +44,7 @@ def build(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Chec
         "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
         "longest_window": timelines.get("upgrade", {}).get("longest_window"),
         "timelines": timelines,
+        "way_back": way_back,
         "findings": [finding.to_json() for finding in findings],
         "checklist": _checklist(evidence, findings, checks),
         "expectations": [
@@ -130,7 +133,7 @@ _CRITERIA = (
     ("all tables and fields made", ("snapshot",), {"expectation-not-met"}),
     ("indexes and foreign keys work", ("checks",), {"orphans", "index-invalid"}),
     ("existing data undamaged", ("fingerprint",), {"data-changed", "data-lost", "rows-changed", "data-not-compared"}),
-    ("downgrade works", ("downgrade", "again"), {"downgrade-failed", "downgrade-leaves-trace", "again-failed", "again-differs"}),
+    ("downgrade works", ("downgrade", "again"), {"downgrade-failed", "downgrade-noop", "downgrade-leaves-trace", "again-failed", "again-differs"}),
     ("test database removed, nothing left behind", ("cleanup",), {"left-behind"}),
 )
 

@@ -34,7 +34,9 @@ def verdict_block(record: Record, report: str) -> str:
     informed = len(record["findings"]) - len(shown) - len(accepted)
     if informed:
         lines += ["", f"  {informed} more for information, in the report"]
-    lines += ["", f"  {_timing(record)}", f"  Report: {report}"]
+    lines += ["", f"  {_timing(record)}"]
+    lines += [f"  Way back: {_one_line(record['way_back']['text'])}"] if record["way_back"] else []
+    lines += [f"  Report: {report}"]
     return "\n".join(lines)
 
 
@@ -90,6 +92,7 @@ def markdown(record: Record) -> str:
     )
     lines += _changes("What the upgrade does to the schema", record["schema_changes"].get("upgrade"))
     lines += _changes("What the upgrade does to existing data", record["data_changes"].get("upgrade"))
+    lines += ["", "## The way back", "", _cell(record["way_back"]["text"])] if record["way_back"] else []
     lines += _changes("What the way back loses", record["data_changes"].get("way_back"))
     lines += _table("Production and copy", ("", "production", "copy"), list(_sides(production, copy)))
     lines += _table(

@@ -161,9 +161,27 @@ def test_a_dropped_column_with_values_must_be_declared() -> None:
 
 
 def test_a_way_back_that_leaves_something_is_no_go() -> None:
-    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(note=column("text")))))
+    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(other=column("text")))))
     assert (record["verdict"], codes(record)) == (NO_GO, ["downgrade-leaves-trace"])
     assert record["checklist"][5]["status"] == "failed"
+
+
+def test_a_way_back_that_undoes_nothing_is_told_once() -> None:
+    made = snapshot(shifts(note=column("text"), other=column("text")))
+    evidence = spoil(spoil(spoil(good(), "snapshots", "back", made), "snapshots", "after", made), "snapshots", "again", made)
+    record = judge(evidence)
+    assert (record["verdict"], codes(record)) == (NO_GO, ["downgrade-noop"])
+    assert record["findings"][0]["message"] == (
+        "1 revision was taken back, and of 2 changes of the schema none was undone: column shifts.note added: text and 1 more"
+    )
+    assert record["checklist"][5]["status"] == "failed"
+    nothing_ran = [event for event in evidence.migrations["downgrade"] if event["event"] != "revision_end"]
+    assert codes(judge(spoil(evidence, "migrations", "downgrade", nothing_ran))) == ["downgrade-leaves-trace", "downgrade-leaves-trace"]
+
+
+def test_an_upgrade_that_changes_no_schema_has_no_noop_of_a_way_back() -> None:
+    same = dict.fromkeys(("before", "after", "back", "again"), snapshot(shifts()))
+    assert judge(good(snapshots=same))["verdict"] == GO
 
 
 def test_a_way_back_that_was_asked_to_stop_earlier_is_not_held_against_before() -> None:
@@ -312,10 +330,10 @@ def test_every_code_is_complete() -> None:
 
 
 def test_reports_say_verdict_checklist_findings_and_path() -> None:
-    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(note=column("text")))))
+    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(other=column("text")))))
     block = report_text.verdict_block(record, "/r/report.md")
     assert block.startswith("NO-GO  prod1/shop")
-    assert "BLOCKER downgrade-leaves-trace: column shifts.note added: text" in block
+    assert "BLOCKER downgrade-leaves-trace: column shifts.other added: text" in block
     assert block.endswith("Report: /r/report.md")
     text = report_text.markdown(record)
     assert text.startswith("# NO-GO: prod1/shop\n")

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The choice for the night of the deploy: how long each way back takes, and what it loses. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, List, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import duration
+
+_MOST_NAMED = 3
+
+
+def way_back(evidence: Evidence, own: Collection[str]) -> Optional[Dict[str, Any]]:
+    """Both ways in figures and in one sentence; None where neither was measured. `own`: Alembic's tables.
+
+    `loses`: what was there before the upgrade and is not what it was; `goes_with_it`: what the upgrade brought, with what is written there
+    until the way back is taken. Both are None where they were not compared.
+    """
+    downgrade = _downgrade_seconds(evidence)
+    restore = _seconds(evidence, "restore")
+    if downgrade is None and restore is None:
+        return None
+    whole = evidence.expectations.downgrade_to == PRODUCTION
+    loses = _losses(evidence, own) if downgrade is not None and whole else None
+    goes = _brought(evidence, own) if downgrade is not None and whole else None
+    return {
+        "downgrade_seconds": downgrade,
+        "downgrade_to": evidence.expectations.downgrade_to,
+        "restore_seconds": restore,
+        "loses": loses,
+        "goes_with_it": goes,
+        "text": f"{_downgrade_text(evidence, downgrade, loses, goes)}; {_restore_text(restore)}",
+    }
+
+
+def _seconds(evidence: Evidence, name: str) -> Optional[float]:
+    found = [stage["seconds"] for stage in evidence.stages if stage["name"] == name and stage["status"] == "ok"]
+    return float(sum(found)) if found else None
+
+
+def _downgrade_seconds(evidence: Evidence) -> Optional[float]:
+    """From the first revision's begin to the last commit; None unless all of it ran."""
+    events = evidence.migrations.get("downgrade", [])
+    spans = timeline.spans(events)
+    if not spans or not any(event["event"] == "done" for event in events):
+        return None
+    return round((max(span.end for span in spans) - min(span.start for span in spans)) / 1000, 3)
+
+
+def _losses(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str, Any]]]:
+    prints = evidence.fingerprints
+    if "before" not in prints or "back" not in prints:
+        return None
+    changes = judge_data.changes_between(prints["before"], prints["back"], Expectations(), own)
+    return [_counted(change) for change in judge_data.lost_by_way_back(changes)]
+
+
+def _brought(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str, Any]]]:
+    prints = evidence.fingerprints
+    if "after" not in prints or "back" not in prints:
+        return None
+    changes = judge_data.changes_between(prints["after"], prints["back"], Expectations(), own)
+    return [_counted(change) for change in changes if change.kind in ("table-dropped", "column-dropped")]
+
+
+def _counted(change: DataChange) -> Dict[str, Any]:
+    """`count` of `unit` (rows or values); null where only the text says it."""
+    before, after = change.rows_before or 0, change.rows_after or 0
+    unit, count = "rows", None
+    if change.kind == "table-dropped":
+        count = before
+    elif change.kind == "rows-lost":
+        count = before - after
+    elif change.kind == "column-dropped":
+        unit, count = "values", change.values_before
+    elif change.kind == "column-changed":
+        # Where the rows that were written are known, no more values than rows can have changed; else all of them may.
+        unit, count = (
+            "values",
+            max(change.values_before or 0, change.values_after or 0) if not change.rows_changed_at_most else change.rows_changed_at_most,
+        )
+    return {"object": change.object, "kind": change.kind, "count": count, "unit": unit, "text": change.text}
+
+
+def _named(entries: Sequence[Dict[str, Any]]) -> str:
+    """`300 rows of rate_history, at most 480 values in contracts.hourly_rate`."""
+    named = []
+    for entry in sorted(entries, key=lambda one: -(one["count"] or 0))[:_MOST_NAMED]:
+        if entry["count"] is None:
+            named.append(entry["text"])
+        else:
+            most = "at most " if entry["kind"] == "column-changed" else ""
+            unit = entry["unit"] if entry["count"] != 1 else entry["unit"][:-1]
+            named.append(f"{most}{entry['count']:,} {unit} {'of' if entry['unit'] == 'rows' else 'in'} {entry['object']}")
+    more = len(entries) - _MOST_NAMED
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def _downgrade_text(evidence: Evidence, seconds: Optional[float], loses: Optional[List[Dict[str, Any]]], goes: Optional[List[Dict[str, Any]]]) -> str:
+    if seconds is None:
+        failed = any(stage["name"] == "downgrade" for stage in evidence.failed_stages())
+        return "the downgrade fails" if failed else "the downgrade was not measured"
+    text = f"downgrade takes {duration(seconds * 1000)}"
+    if evidence.expectations.downgrade_to != PRODUCTION:
+        return f"{text} (to {evidence.expectations.downgrade_to}, as asked for; what it loses was not compared)"
+    text += " and loses " + (_named(loses) if loses else "nothing that was there before" if loses is not None else "what was not compared")
+    if goes:
+        full = [entry for entry in goes if entry["count"]]
+        text += (
+            f", and whatever is in the {len(goes)} tables and columns that it drops" if len(goes) > 1 else f", and whatever is in {goes[0]['object']}"
+        )
+        text += f" (now {_named(full)})" if full else " (nothing now)"
+    return text
+
+
+def _restore_text(seconds: Optional[float]) -> str:
+    if seconds is None:
+        return "the restore was not measured"
+    return f"restore takes {duration(seconds * 1000)} (as measured on dev) and loses what was written since the backup"
