@@ -115,7 +115,7 @@ def main() -> None:
         "pending": plan["steps"] if plan else [],
     }
     pending = [step["revision"] for step in facts["pending"]]
-    summary = f"{len(known)} revisions, head {', '.join(facts['heads'])}"
+    summary = f"{len(known)} revisions, head {', '.join(facts['heads'])}" if known else "its revisions are known when env.py has run"
     if p["connect"]:
         summary = f"at {', '.join(facts['current']) or 'no revision'}, {len(pending)} pending, head {', '.join(facts['heads'])}"
         files.write_json(arguments.work_directory(p, "dev").file("evidence", "application.json"), facts)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import glob
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from application_venvs import venv_python  # noqa: E402
 
 ENV = """
 import os
@@ -129,47 +127,13 @@ MATRIX = (
 )
 
 
-def find_python(version: str) -> str | None:
-    """An interpreter of that version on this machine, or None."""
-    candidates = [shutil.which(f"python{version}"), *sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")))]
-    for candidate in candidates:
-        if candidate and subprocess.run([candidate, "-c", "import venv, ssl"], capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
-
-
 def application_python(version: str | None, sqlalchemy: str, alembic: str) -> str:
-    """The Python of a virtualenv with these versions and all drivers; made once and kept. Skips what the machine cannot install."""
-    base = sys.executable if version is None else find_python(version)
-    if base is None:
-        pytest.skip(f"no Python {version} on this machine")
-    wanted = [f"sqlalchemy{_specifier(sqlalchemy)}", f"alembic{_specifier(alembic)}", *ALL_DRIVERS]
-    found = subprocess.run([base, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=True).stdout
-    key = hashlib.sha256(repr((found, wanted)).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "migration-rehearsal-tests"
-    ready = cache / key
-    if not ready.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with open(cache / f"{key}.lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not ready.exists():
-                _install(base, ready, wanted)
-    return str(ready / "bin" / "python")
+    """The Python of a virtualenv with these versions and all drivers. Skips what the machine cannot install."""
+    return venv_python(version, f"sqlalchemy{_specifier(sqlalchemy)}", f"alembic{_specifier(alembic)}", *ALL_DRIVERS)
 
 
 def _specifier(version: str) -> str:
     return version if version.startswith((">", "<", "=")) else f"=={version}"
-
-
-def _install(base: str, ready: Path, wanted: list[str]) -> None:
-    making = ready.with_suffix(".making")
-    shutil.rmtree(making, ignore_errors=True)
-    subprocess.run([base, "-m", "venv", str(making)], check=True, capture_output=True)
-    pip = subprocess.run([str(making / "bin" / "python"), "-m", "pip", "-q", "install", *wanted], capture_output=True, text=True, check=False)
-    if pip.returncode != 0:
-        shutil.rmtree(making, ignore_errors=True)
-        pytest.skip(f"cannot install {' '.join(wanted)}: {pip.stderr.strip().splitlines()[-1:]}")
-    making.rename(ready)
 
 
 def url_of(server: Any, database: str, driver: str) -> str:
