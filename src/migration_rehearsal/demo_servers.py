@@ -89,7 +89,9 @@ def inventory_directory() -> Path:
 
 
 def default_directory() -> Path:
-    """Where `inventory/demo` looks when it is told nothing: `.demo` in the checkout, else in the current directory."""
+    """Where `inventory/demo` looks: REHEARSAL_DEMO, else `.demo` in the checkout, else in the current directory."""
+    if os.environ.get(DIRECTORY_VARIABLE):
+        return Path(os.environ[DIRECTORY_VARIABLE])
     checkout = _PACKAGE.parents[1]
     return (checkout if (checkout / "inventory" / "demo").is_dir() else Path.cwd()) / ".demo"
 

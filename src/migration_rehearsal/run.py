@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -26,6 +27,7 @@ _MODULES = "migrations.rehearsal."
 # Tasks that are no stage of their own.
 _QUIET = {"prepare", "report", "verdict", "summary", "collect"}
 _CLEAN_UP_S = 600.0
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +96,8 @@ def _environment(request: RunRequest) -> dict[str, str]:
         "PATH": os.pathsep.join([os.path.dirname(os.path.abspath(sys.executable)), os.environ.get("PATH", "")]),
         # A stale copy below ~/.ansible would be found before the one that came with this command.
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, paths)),
+        # Ansible only warns of an inventory that it cannot read, and goes on with the others.
+        "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
     }
 
 
@@ -125,6 +129,9 @@ class _Watcher:
         self._directories: list[Path] = []
         self._usage_problem = ""
         self._failure = ""
+        self._warning = ""
+        # Why each inventory plugin refused, and where: Ansible's error tells the file only.
+        self._unparsed: list[str] = []
 
     def on_event(self, event: Mapping[str, Any]) -> bool:
         """Runner's event handler. False: the event is not kept in a file."""
@@ -132,8 +139,14 @@ class _Watcher:
         kind = event.get("event", "")
         if kind in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
             self._on_result(kind, data)
-        elif kind in ("error", "warning") or (kind == "verbose" and "[ERROR]" in event.get("stdout", "")):
-            self._failure = self._failure or event.get("stdout", "").strip()
+        elif kind == "error" or (kind == "verbose" and "[ERROR]" in event.get("stdout", "")):
+            self._failure = self._failure or _plain(event)
+        elif kind == "warning":
+            self._warning = self._warning or _plain(event)
+        elif kind == "verbose" and _plain(event).startswith(("[WARNING]: Failed to parse inventory", "Origin: ")):
+            self._unparsed.append(_plain(event))
+        elif kind == "playbook_on_no_hosts_matched":
+            self._warning = self._warning or "no host of group dev is among those to run on"
         return False
 
     def _on_result(self, kind: str, data: Mapping[str, Any]) -> None:
@@ -179,8 +192,13 @@ class _Watcher:
             return exit_codes.of_verdicts([record["verdict"] for record in records] + ["INCOMPLETE"] * (len(self._directories) - len(records)))
         if self._usage_problem:
             return exit_codes.USAGE
-        print(f"rehearse: {self._failure or f'ansible-playbook ended with exit code {code} before any rehearsal began'}", file=sys.stderr)
+        reason = self._failure or self._warning or f"ansible-playbook ended with exit code {code} before any rehearsal began"
+        print("\n".join(["rehearse: " + reason, *(f"  {line}" for line in self._unparsed)]), file=sys.stderr)
         return exit_codes.USAGE if not self._directories else exit_codes.INCOMPLETE
+
+
+def _plain(event: Mapping[str, Any]) -> str:
+    return _COLORS.sub("", event.get("stdout", "")).strip()
 
 
 def _cleaned(directory: Path) -> bool:
