@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, List
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, fingerprint, row_checks, snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    copy_database,
+    files,
+    fingerprint,
+    number_checks,
+    row_checks,
+    snapshot,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -84,4 +92,21 @@ def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Ex
         wanted = {column: value for column, value in expected.existing_rows.items() if column in columns}
         if wanted and moment in _UPGRADED:
             existing += row_checks.existing_rows(session, table, wanted)
-    return {"orphans": row_checks.orphans(session, catalog), "existing_rows": existing}
+    return {
+        "orphans": row_checks.orphans(session),
+        "existing_rows": existing,
+        "duplicates": _duplicates(session, catalog),
+        "sequences_behind": number_checks.sequences_behind(session),
+        "near_limit": number_checks.near_limit(session),
+    }
+
+
+def _duplicates(session: Session, catalog: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """What keeps unique indexes that are not valid from becoming so; indexes of expressions are not counted."""
+    found: List[Dict[str, Any]] = []
+    for name, table in catalog["tables"].items():
+        for index, record in table["indexes"].items():
+            if record["unique"] and not record["valid"] and all(column in table["columns"] for column in record["columns"]):
+                counted = row_checks.duplicates(session, name, record["columns"], record["predicate"])
+                found.append({"index": object_name(table["schema"], index), **counted})
+    return found

@@ -198,6 +198,19 @@ CODES: Dict[str, Code] = {
         "A foreign key has rows whose referenced row does not exist.",
         "Clean the rows in the migration before the constraint is relied on.",
     ),
+    "sequence-behind": Code(
+        BLOCKER,
+        "A sequence is behind its column",
+        "Rows were written with keys of their own, and the sequence that gives the next keys was not moved on: the next INSERT fails, or repeats "
+        "a number.",
+        "Call setval() with the column's maximum in the revision that writes the rows.",
+    ),
+    "key-near-limit": Code(
+        WARNING,
+        "A key is near the end of its type",
+        "An integer key or a sequence has used half of its range or more. At its end every INSERT fails.",
+        "Make the column and its sequence bigint while the table is still small enough to be rewritten.",
+    ),
     "downgrade-leaves-trace": Code(
         BLOCKER,
         "The way back leaves a trace",

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     judge_data,
+    judge_rows,
     judge_timeline,
     judge_way_back,
     record,
@@ -70,7 +71,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     checks = _expectations(bench, evidence)
     changes = _schema(bench, evidence)
     data = _data(bench, evidence)
-    _orphans(bench, evidence)
+    _rows(bench, evidence)
     _clean_up(bench, evidence)
     _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
@@ -273,11 +274,9 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     return found
 
 
-def _orphans(bench: _Bench, evidence: Evidence) -> None:
-    for orphan in (evidence.checks.get("after") or {}).get("orphans") or []:
-        if orphan["rows"]:
-            message = f"{orphan['rows']:,} rows of {orphan['table']} have no parent behind foreign key {orphan['constraint']}"
-            bench.say("orphans", "data", orphan["table"], message)
+def _rows(bench: _Bench, evidence: Evidence) -> None:
+    for code, thing, message, severity in judge_rows.of_checks(evidence.checks.get("before"), evidence.checks.get("after")):
+        bench.say(code, "data", thing, message, severity)
 
 
 def _clean_up(bench: _Bench, evidence: Evidence) -> None:

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the counted rows behind keys and the positions of counters mean: orphans, sequences behind, keys near their end. Pure.
+
+What stood before the upgrade and did not grow with it is info.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+
+# (code, object, message, severity if another than the code's)
+Said = Tuple[str, str, str, Optional[str]]
+Checks = Mapping[str, Any]
+
+_OLDER = "it was so before the upgrade: "
+
+
+def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Said]:
+    """Everything that the evidence files `checks-before.json` and `checks-after.json` say; without the first, all is new."""
+    yield from _orphans(before or {}, after or {})
+    yield from _sequences_behind(before or {}, after or {})
+    yield from _near_limit(before or {}, after or {})
+    for found in (after or {}).get("duplicates") or []:
+        if found["rows"]:
+            columns = ", ".join(found["columns"])
+            message = f"{found['index']} cannot become valid: {found['rows']:,} rows of {found['table']} repeat others in ({columns})"
+            yield "index-invalid", found["index"], message, INFO  # that it is invalid is told already, from the catalog
+
+
+def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
+    earlier: Dict[Tuple[str, str], int] = {(one["table"], one["constraint"]): one["rows"] or 0 for one in before.get("orphans") or []}
+    for found in after.get("orphans") or []:
+        if found["rows"]:
+            message = f"{found['rows']:,} rows of {found['table']} have no parent behind foreign key {found['constraint']}"
+            if found["rows"] <= earlier.get((found["table"], found["constraint"]), 0):
+                yield "orphans", found["table"], _OLDER + message, INFO
+            else:
+                yield "orphans", found["table"], message, None
+
+
+def _sequences_behind(before: Checks, after: Checks) -> Iterator[Said]:
+    earlier = {(one["sequence"], one["column"]) for one in before.get("sequences_behind") or []}
+    for found in after.get("sequences_behind") or []:
+        message = f"the next value of {found['sequence']} is {found['next_value']:,}, {found['column']} has come to {found['reached']:,} already"
+        older = (found["sequence"], found["column"]) in earlier
+        yield "sequence-behind", found["column"], (_OLDER if older else "") + message, INFO if older else None
+
+
+def _near_limit(before: Checks, after: Checks) -> Iterator[Said]:
+    earlier = {(one["kind"], one["object"]): one["limit"] for one in before.get("near_limit") or []}
+    for found in after.get("near_limit") or []:
+        message = f"{found['kind']} {found['object']} has come to {found['reached']:,} of {found['limit']:,} ({found['share']:.0%})"
+        # A range made smaller brings an old counter nearer to its end.
+        older = earlier.get((found["kind"], found["object"])) == found["limit"]
+        yield "key-near-limit", found["object"], (_OLDER if older else "") + message, INFO if older else None
