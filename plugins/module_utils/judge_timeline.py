@@ -273,7 +273,7 @@ def _no_lock_timeout(events: Sequence[Event], known: Sizes, budgets: Budgets, ow
     for event in _statements(events):
         if str(event.get("lock_timeout")) != "0":
             continue
-        waiting = [lock["table"] for lock in event.get("locks") or () if lock["kind"] != "S" and WRITES in timeline.blocks(lock["mode"])]
+        waiting = [lock["table"] for lock in event.get("locks") or () if lock["kind"] not in "Sv" and WRITES in timeline.blocks(lock["mode"])]
         large = [table for table in waiting if table not in own and not known.is_small(table, budgets)]
         statements += bool(large)
         tables.update(dict.fromkeys(large))
@@ -287,8 +287,12 @@ def _untracked(events: Sequence[Event]) -> Iterator[Said]:
     done: Dict[str, List[str]] = {}
     for event in events:
         if event["event"] == "untracked":
-            found = [lock["table"] for lock in event.get("locks") or ()]
-            found += [rewrite["relation"] for rewrite in event.get("rewrites") or ()] + [scan["relation"] for scan in event.get("scans") or ()]
+            # SELECT setval() and nextval() lock their sequence, and nobody waits for that.
+            locks = [lock["table"] for lock in event.get("locks") or () if lock["kind"] != "S"]
+            found = [rewrite["relation"] for rewrite in event.get("rewrites") or ()] + [scan["relation"] for scan in event.get("scans") or ()]
+            if event.get("locks") and not locks and not found:
+                continue
+            found = locks + found
             done.setdefault(event.get("revision") or "", []).extend(found)
     for revision, tables in done.items():
         named = ", ".join(sorted(set(tables))[:_MOST_NAMED]) or "no table that was there before"
