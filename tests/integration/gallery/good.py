@@ -8,6 +8,13 @@ from __future__ import annotations
 import expecting
 from stand import ROLE, Case
 
+_OLD_DEFECTS = """\
+ALTER TABLE payments ADD CONSTRAINT payments_approved_fk FOREIGN KEY (approved_by) REFERENCES users NOT VALID;
+CREATE INDEX ix_users_town ON users (city_id);
+SELECT setval('users_id_seq', 3);
+CREATE TABLE kinds (id smallint PRIMARY KEY);
+INSERT INTO kinds VALUES (32000)"""
+
 
 def _good(name: str, up: str, down: str, expectations: str = "", **more: object) -> Case:
     return Case(name, up, down, verdict="GO", expectations=expectations, **more)  # type: ignore[arg-type]
@@ -82,5 +89,10 @@ CASES = [
           "ALTER TABLE contracts ADD CONSTRAINT contracts_user_fk FOREIGN KEY (user_id) REFERENCES users",
           "ALTER TABLE contracts DROP CONSTRAINT contracts_user_fk;\n"
           "ALTER TABLE contracts ADD CONSTRAINT contracts_user_fk FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE"),
+    _good("sequence moved on with its rows", "INSERT INTO cities (id, name, zone) VALUES (9, 'Тверь', 'Europe/Moscow');\nSELECT setval('cities_id_seq', 9)",
+          "DELETE FROM cities WHERE id = 9", "changes: {cities: {rows: {added: 1}}}\n"),
+    _good("beside old defects", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", production=_OLD_DEFECTS,
+          infos=frozenset({("orphans", "payments"), ("sequence-behind", "users.id"), ("key-near-limit", "kinds.id"), ("constraint-not-valid", "payments.payments_approved_fk"),
+                           ("fk-without-index", "payments.payments_approved_fk"), ("index-duplicate", "ix_users_town")})),
     expecting.GOOD,
 ]  # fmt: skip
