@@ -38,6 +38,11 @@ TIMEOUTS_SQL = "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.cu
 PREPARED = "rehearsal_probe"
 _TUPLES_OK = 2
 
+# The server's answer grows with the locks that a transaction holds. After so many statements of one transaction only those that took SLOW_MS are
+# measured by themselves, the others once a revision.
+EXACT_STATEMENTS = 300
+SLOW_MS = 5.0
+
 WEAK_MODES = ("AccessShareLock", "RowShareLock", "RowExclusiveLock")
 
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
@@ -147,6 +152,8 @@ class Measurement:
     wal_bytes: Optional[int]
     lock_timeout: Optional[str] = None
     statement_timeout: Optional[str] = None
+    # When the first of the statements began that were measured together; None for a statement measured by itself.
+    since: Optional[float] = None
 
 
 class Probe:
@@ -162,6 +169,9 @@ class Probe:
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
         self._seen_data: Set[str] = set()
+        self._measured = 0
+        # Start and SQL of the statements that wait to be measured together.
+        self._waiting: List[Tuple[float, str]] = []
         # Something was let through unmeasured: what it did must not be taken for the next statement's.
         self.unmeasured = False
 
@@ -173,16 +183,27 @@ class Probe:
         self._scanned.clear()
         self._files.clear()
         self._seen_data.clear()
+        self._measured = 0
+        self._waiting.clear()
         self.unmeasured = False
 
     def before(self, connection: Any, word: str) -> Optional[Measurement]:
         """What was done unmeasured until now, when a statement is to come that it could be taken for."""
-        if self.unmeasured and word not in _DATA and word not in UNMEASURED:
-            return self._ask(connection, "")
+        if self.unmeasured and not self._waiting and word not in _DATA and word not in UNMEASURED:
+            return self.rest(connection)
         return None
 
-    def wants(self, word: str, sql: str, ms: float) -> bool:
-        """Whether a statement is worth a measurement: reads are not, nor quick repetitions of the same INSERT."""
+    def rest(self, connection: Any) -> Optional[Measurement]:
+        """What was done unmeasured until now, if anything was."""
+        if not self.unmeasured:
+            return None
+        since = self._waiting[0][0] if self._waiting else None
+        found = self._ask(connection, "; ".join(sql for _t0, sql in self._waiting))
+        found.since = since
+        return found
+
+    def wants(self, word: str, sql: str, t0: float, t1: float) -> bool:
+        """Whether a statement is measured by itself: reads are not, nor quick repetitions of the same INSERT."""
         if word in UNMEASURED:
             if word == "select":
                 self.unmeasured = True
@@ -192,10 +213,16 @@ class Probe:
         if word in ("deallocate", "discard"):
             self._prepared = False
             return False
-        if word in _DATA and ms < 5:
-            if sql in self._seen_data:
+        if t1 - t0 < SLOW_MS:
+            if word in _DATA:
+                if sql in self._seen_data:
+                    return False
+                self._seen_data.add(sql)
+            if self._measured >= EXACT_STATEMENTS:
+                self._waiting.append((t0, sql[:500]))
+                self.unmeasured = True
                 return False
-            self._seen_data.add(sql)
+        self._measured += 1
         return True
 
     def measure(self, connection: Any, sql: str, word: str) -> Measurement:
@@ -235,6 +262,7 @@ class Probe:
         wal = lsn - self._lsn if self._lsn is not None else None
         self._lsn = lsn
         self.unmeasured = False
+        self._waiting = []
         held: Set[Tuple[int, str]] = set()
         strong: Set[int] = set()
         rewritten: List[Relation] = []

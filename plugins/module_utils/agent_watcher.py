@@ -50,6 +50,8 @@ class Watcher:
         self._channel = channel
         self._fence: Optional[Fence] = None
         self.revision: Optional[str] = None
+        # The revision's own code has ended; what follows is Alembic's bookkeeping.
+        self.revision_over = False
         self.failed_sql: Optional[str] = None
         self._running: Dict[int, _Statement] = {}
         self._probes: Dict[int, Probe] = {}
@@ -82,7 +84,10 @@ class Watcher:
         """Tell what the run left behind, also after a failure, and what measuring has cost."""
         for running in self._running.values():
             if running.sampling is not None:
-                running.sampling.stop_sampling()
+                try:
+                    running.sampling.stop_sampling()
+                except Exception as error:
+                    self._give_up(error)
         for name, before in self._objects.items():
             try:
                 after = self._observer_of(name).objects()
@@ -118,7 +123,7 @@ class Watcher:
         self._local.busy = True
         try:
             if not _autocommit(proxy):
-                self._report_untracked(number, probe.before(proxy.dbapi_connection, ""))
+                self._report_untracked(number, probe.rest(proxy.dbapi_connection))
         except Exception as error:
             self._give_up(error)
         finally:
@@ -144,7 +149,9 @@ class Watcher:
             try:
                 probe = self._probe_of(number, proxy.dbapi_connection)
                 if not _autocommit(proxy):
-                    self._report_untracked(number, probe.before(proxy.dbapi_connection, word))
+                    ask = probe.rest(proxy.dbapi_connection) if self.revision_over else probe.before(proxy.dbapi_connection, word)
+                    self.revision_over = False
+                    self._report_untracked(number, ask)
                 elif not is_data(word):
                     sampling = self._sample(number)
             except Exception as error:
@@ -177,7 +184,7 @@ class Watcher:
             try:
                 if running.sampling is not None:
                     event.update(self._sampled(running.sampling, running.number, sql))
-                if probe.wants(running.word, sql, t1 - running.t0):
+                if probe.wants(running.word, sql, running.t0, t1):
                     _add_measurement(event, probe.measure(proxy.dbapi_connection, sql, running.word))
                 if autocommit:
                     probe.transaction_ended(committed=True)
@@ -232,6 +239,8 @@ class Watcher:
     def _report_untracked(self, number: int, found: Optional[Measurement]) -> None:
         if found is not None and (found.locks or found.rewrites):
             event: Dict[str, Any] = {"locks": []}
+            if found.since is not None:
+                event["t0"] = found.since
             _add_measurement(event, found)
             self._channel.emit("untracked", connection=number, revision=self.revision, **event)
 

@@ -55,6 +55,7 @@ _AGENT_PACKAGE = "_rehearsal_agent"
 
 OPERATIONS = ("info", "current", "upgrade", "downgrade")
 MOST_LOG_BYTES = 1_000_000
+MOST_LINE = 2_000
 GRACE_S = 10.0
 
 Event = Dict[str, Any]
@@ -403,7 +404,7 @@ def mask_event(event: Event, hidden: List[str]) -> Event:
         masked = {**_EMPTY_ERROR, **masked}
         statement = masked.get("statement")
         masked["statement"] = mask_statement(statement) if statement else None
-        message = str(masked.get("message", ""))
+        message = _shorten(str(masked.get("message", ""))).rstrip("\n")
         # Our own messages name revisions and files; those of servers and applications can hold anything.
         masked["message"] = mask_values(message) if masked.get("sqlstate") else _hide(mask_secrets(message), hidden)
     return masked
@@ -414,6 +415,18 @@ def _hide(text: str, hidden: List[str]) -> str:
     for secret in hidden:
         text = text.replace(secret, MASK)
     return text
+
+
+def _shorten(line: str) -> str:
+    """A line that masking can read in reasonable time. Nothing is cut in two: half a URL or half a quoted value would not be masked."""
+    if len(line) <= MOST_LINE:
+        return line
+    words = line[:MOST_LINE].split(" ")
+    head = " ".join(words[:-1])
+    for quote in "'\"":
+        if head.count(quote) % 2:
+            head = head[: head.rindex(quote)]
+    return head + " … (the rest of the line is left out)\n"
 
 
 class _Log:
@@ -432,7 +445,7 @@ class _Log:
         stream.close()
 
     def add(self, text: str) -> None:
-        masked = mask_text(text, self._hidden)
+        masked = mask_text(_shorten(text), self._hidden)
         with self._lock:
             if masked.strip():
                 self._tail = masked.strip()
