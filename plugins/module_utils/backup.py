@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
@@ -47,14 +48,17 @@ class BackupBlocked(RehearsalError):
     """Somebody holds, or waits for, a table of production exclusively. The backup gives way: it would hold others up."""
 
 
-def take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
+def take_backup(
+    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, with_fingerprint: bool = False
+) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
     The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
+    `with_fingerprint` hashes every value in that snapshot too (manifest key `fingerprint`), in a session of its own.
     Raises PostgresError, ToolFailed and BackupBlocked.
     """
     try:
-        return _take_backup(server, database, rehearsal_id, work, limits)
+        return _take_backup(server, database, rehearsal_id, work, limits, with_fingerprint)
     except (PostgresError, ToolFailed) as error:
         # pg_dump waits for locks by means of a statement timeout, so only the statement tells what it waited for.
         if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error):
@@ -65,7 +69,7 @@ def take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDire
         ) from None
 
 
-def _take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
+def _take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, with_fingerprint: bool) -> Dict[str, Any]:
     name = application_name(rehearsal_id)
     dump = work.file(DUMP)
     with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
@@ -77,6 +81,9 @@ def _take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDir
         try:
             manifest: Dict[str, Any] = database_facts.read_facts(session)
             manifest["rows"] = database_facts.count_rows(session)
+            if with_fingerprint:
+                with Session(server, database, name, limits.settings(), limits.statement_timeout_s) as hashing:
+                    manifest["fingerprint"] = take_fingerprint(hashing, snapshot_id=snapshot)
         except BaseException:
             dumping.stop()
             raise

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 # Settings whose value is a list of names, quoted where they need it; every other one is a single literal (pg_dump's variable_is_guc_list_quote).
@@ -142,6 +144,17 @@ def compare(manifest: Dict[str, Any], facts: Dict[str, Any], rows: Dict[str, int
     return differences
 
 
+def compare_values(production: Dict[str, Any], copy: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Differences between two fingerprints, in the form of `compare`. Where the rows differ that is told there, and values cannot be compared."""
+    changes = data_diff.compare(production, copy)
+    other_rows = {change.object for change in changes if change.kind in ("rows-added", "rows-lost")}
+    return [
+        {"object": change.object, "what": "values", "production": "as dumped", "copy": change.text}
+        for change in changes
+        if not other_rows & {change.object, change.object.rpartition(".")[0]}
+    ]
+
+
 def _sorted(values: Optional[Sequence[str]]) -> List[str]:
     return sorted(values or [])
 
@@ -160,6 +173,8 @@ def make_copy(
     missing_roles = sorted(set(manifest["roles"]) - known)
     restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s)
     with Session(server, database, name, deadline_s=deadline_s) as session:
+        # Before anything else connects: what production sends, a rehearsal must not send.
+        stopped = outside_world.stop(session, take_snapshot(session))
         session.execute("ANALYZE")
         failures = replay_settings(session, database, manifest["settings"])
     # A session of its own: only a new one sees the settings that were replayed.
@@ -168,15 +183,21 @@ def make_copy(
         facts = database_facts.read_facts(session)
         rows = database_facts.count_rows(session)
         session.execute("COMMIT")
+        fingerprint = take_fingerprint(session) if manifest.get("fingerprint") else None
+    differences = compare(manifest, facts, rows)
+    if fingerprint is not None:
+        differences += compare_values(manifest["fingerprint"], fingerprint)
     return {
         "database": database,
         "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},
         "facts": facts,
         "tables": len(rows),
         "rows": sum(rows.values()),
-        "differences": compare(manifest, facts, rows),
+        "differences": differences,
+        "proved_by": "counts" if fingerprint is None else "fingerprint",
         "settings_not_replayed": failures,
         "missing_roles": missing_roles,
+        "stopped": stopped,
     }
 
 

@@ -78,7 +78,8 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     if copy is None:
         return {}
     facts = {key: copy["facts"][key] for key in ("server_version", "encoding", "collate", "ctype", "time_zone", "size_bytes", "extensions")}
-    return {**facts, "marker": copy["marker"], "differences": copy["differences"], "missing_roles": copy["missing_roles"]}
+    proof = {"proved_by": copy.get("proved_by", "counts"), "stopped": copy.get("stopped", [])}
+    return {**facts, "marker": copy["marker"], "differences": copy["differences"], "missing_roles": copy["missing_roles"], **proof}
 
 
 def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:

@@ -24,11 +24,11 @@ _CALL = re.compile(r"([A-Za-z_][\w$]*)\s*\(")
 
 
 def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
-    senders = _senders(snapshot["functions"])
+    reaching = senders(snapshot["functions"])
     for relations in (snapshot["tables"], snapshot["views"]):
         for name, relation in relations.items():
             for trigger, record in relation["triggers"].items():
-                reason = senders.get(record["function"])
+                reason = reaching.get(record["function"])
                 if reason and record["enabled"] in ("origin", "always"):
                     yield finding(
                         CODE, column_name(name, trigger),
@@ -38,7 +38,7 @@ def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
                     )  # fmt: skip
     for name, record in snapshot["event_triggers"].items():
         if record["enabled"] in ("origin", "always"):
-            reason = senders.get(record["function"])
+            reason = reaching.get(record["function"])
             yield finding(
                 CODE, name, touched.object("event trigger", name),
                 f"event trigger on {record['event']} is enabled and runs {record['function']}{': ' + reason if reason else ''}",
@@ -67,7 +67,7 @@ def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _senders(functions: Mapping[str, Mapping[str, Any]]) -> Dict[str, str]:
+def senders(functions: Mapping[str, Mapping[str, Any]]) -> Dict[str, str]:
     """Functions that could reach beyond the database, with the reason; also those that call one of them."""
     found: Dict[str, str] = {}
     calls = {}

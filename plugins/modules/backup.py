@@ -28,6 +28,11 @@ options:
     description: Connections that C(pg_dump) may use, beside the one that counts.
     type: int
     default: 2
+  prove:
+    description: V(fingerprint) hashes every value in the dump's snapshot, for the copy to be held against; V(counts) counts rows only.
+    type: str
+    choices: [counts, fingerprint]
+    default: counts
   lock_timeout:
     description: Seconds to wait for a table that somebody holds exclusively.
     type: float
@@ -97,6 +102,7 @@ def main() -> None:
             "postgres": arguments.POSTGRES,
             "database": {"type": "str", "required": True},
             "jobs": {"type": "int", "default": 2},
+            "prove": {"type": "str", "choices": ["counts", "fingerprint"], "default": "counts"},
             "lock_timeout": {"type": "float", "default": 5},
             "timeout": {"type": "float", "default": 3600},
         },
@@ -110,7 +116,8 @@ def main() -> None:
     limits = backup.Limits(jobs=p["jobs"], lock_timeout_s=p["lock_timeout"], statement_timeout_s=p["timeout"])
     try:
         work.create(arguments.marker(p))
-        manifest = backup.take_backup(arguments.server(p["postgres"]), p["database"], p["id"], work, limits)
+        server = arguments.server(p["postgres"])
+        manifest = backup.take_backup(server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint")
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
     rows = sum(manifest["rows"].values())

@@ -1,0 +1,139 @@
+"""The copy is held against production value by value, and what it could send is stopped before anything is migrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, fingerprint, outside_world, snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils.files import sha256
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("copy proof")]
+
+PRODUCTION = [
+    "CREATE TABLE shifts (id bigint PRIMARY KEY, rate integer, note text)",
+    "INSERT INTO shifts SELECT n, n * 10, 'заметка ' || n FROM generate_series(1, 50) AS n",
+    "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM dblink_exec('host=mail', NEW.note); RETURN NEW; END $$",
+    "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM tell_all(); RETURN NEW; END $$",
+    "CREATE FUNCTION tell_all() RETURNS void LANGUAGE sql AS $$ SELECT pg_notify('shifts', '') $$",
+    "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+    "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('ddl', tg_tag); END $$",
+    "CREATE FUNCTION on_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$",
+    'CREATE TRIGGER "Tell" BEFORE UPDATE ON shifts FOR EACH ROW EXECUTE FUNCTION tell()',
+    "CREATE TRIGGER pass BEFORE DELETE ON shifts FOR EACH ROW EXECUTE FUNCTION pass()",
+    "CREATE TRIGGER keep BEFORE UPDATE ON shifts FOR EACH ROW EXECUTE FUNCTION keep()",
+    "CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION on_ddl()",
+    "CREATE EVENT TRIGGER drops ON sql_drop EXECUTE FUNCTION on_drop()",
+]
+TRIGGERS = "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'D' ORDER BY 1"
+EVENT_TRIGGERS = "SELECT evtname AS name FROM pg_event_trigger WHERE evtenabled = 'D' ORDER BY 1"
+
+
+def run(server: Any, database: str, *statements: str) -> None:
+    with Session(server.server, database, "tests") as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def names(server: Any, database: str, query: str) -> list[str]:
+    with Session(server.server, database, "tests") as session:
+        return [row["name"] for row in session.rows(query)]
+
+
+@pytest.fixture
+def production(postgres_server: Any, database: str) -> str:
+    run(postgres_server, database, *PRODUCTION)
+    return database
+
+
+def rehearse(server: Any, production: str, base: Path, with_fingerprint: bool) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """(name of the copy, manifest, copy.json)."""
+    marker = Marker(new_id(), f"prod/{production}", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
+    there, here = (WorkDirectory.at(str(base), marker.id, side) for side in ("production", "dev"))
+    there.create(marker)
+    here.create(marker)
+    manifest = backup.take_backup(server.server, production, marker.id, there, backup.Limits(), with_fingerprint)
+    arrived = backup.unpack(here, there.file(backup.ARCHIVE), sha256(there.file(backup.MANIFEST)))
+    name = f"copy_{marker.id.replace('-', '_')}"
+    try:
+        return name, manifest, copy_database.make_copy(server.server, name, marker, arrived, here, jobs=1, deadline_s=60)
+    except BaseException:
+        server.drop_database(name)
+        raise
+
+
+def test_what_reaches_out_is_stopped_on_the_copy_and_said(postgres_server: Any, production: str, tmp_path: Path) -> None:
+    name, manifest, copy = rehearse(postgres_server, production, tmp_path, False)
+    try:
+        assert names(postgres_server, name, TRIGGERS) == ["Tell", "pass"]
+        assert names(postgres_server, name, EVENT_TRIGGERS) == ["ddl"]
+        assert names(postgres_server, production, TRIGGERS) == names(postgres_server, production, EVENT_TRIGGERS) == []
+        said = {(entry["kind"], entry["object"]): entry for entry in copy["stopped"]}
+        assert list(said) == [("event trigger", "ddl"), ("trigger", "shifts.Tell"), ("trigger", "shifts.pass")]
+        assert all(entry["error"] is None and entry["reason"] for entry in said.values())
+        assert (copy["proved_by"], copy["differences"], "fingerprint" in manifest) == ("counts", [], False)
+    finally:
+        postgres_server.drop_database(name)
+
+
+def test_a_subscription_is_stopped(postgres_server: Any, database: str) -> None:
+    run(postgres_server, database, "CREATE SUBSCRIPTION news CONNECTION 'host=/nowhere dbname=x' PUBLICATION p WITH (connect = false)",
+        "ALTER SUBSCRIPTION news ENABLE")  # fmt: skip
+    try:
+        with Session(postgres_server.server, database, "tests") as session:
+            stopped = outside_world.stop(session, snapshot.take_snapshot(session))
+            assert session.value("SELECT subenabled AS v FROM pg_subscription WHERE subname = 'news'") is False
+            assert not list(outside_world.to_stop(snapshot.take_snapshot(session)))
+        assert [(entry["kind"], entry["object"], entry["error"]) for entry in stopped] == [("subscription", "news", None)]
+    finally:
+        run(postgres_server, database, "ALTER SUBSCRIPTION news DISABLE", "ALTER SUBSCRIPTION news SET (slot_name = NONE)", "DROP SUBSCRIPTION news")
+
+
+def test_what_cannot_be_stopped_is_said_with_its_reason(postgres_server: Any, production: str) -> None:
+    run(postgres_server, production, "DROP EVENT TRIGGER ddl", "DROP EVENT TRIGGER drops", "CREATE ROLE weak LOGIN")
+    try:
+        with Session(postgres_server.server, production, "tests") as session:
+            catalog = snapshot.take_snapshot(session)
+        weak = Server(bin_dir=str(postgres_server.bin_dir), host=postgres_server.host, port=postgres_server.port, user="weak")
+        with Session(weak, production, "tests") as session:
+            stopped = outside_world.stop(session, catalog)
+        assert len(stopped) == 2 and all("must be owner" in entry["error"] for entry in stopped)
+        assert names(postgres_server, production, TRIGGERS) == []
+    finally:
+        run(postgres_server, production, "DROP ROLE weak")
+
+
+def test_every_value_of_the_copy_is_held_against_production(postgres_server: Any, production: str, tmp_path: Path) -> None:
+    name, manifest, copy = rehearse(postgres_server, production, tmp_path, True)
+    try:
+        assert (copy["proved_by"], copy["differences"]) == ("fingerprint", [])
+        assert manifest["fingerprint"]["tables"]["shifts"]["columns"]["rate"]["non_null"] == 50
+        run(postgres_server, name, "UPDATE shifts SET rate = 3 WHERE id = 1")
+        with Session(postgres_server.server, name, "tests") as session:
+            found = copy_database.compare_values(manifest["fingerprint"], fingerprint.take_fingerprint(session))
+        assert [(entry["object"], entry["what"]) for entry in found] == [("shifts.rate", "values")]
+        run(postgres_server, name, "DELETE FROM shifts WHERE id = 2")
+        with Session(postgres_server.server, name, "tests") as session:
+            assert copy_database.compare_values(manifest["fingerprint"], fingerprint.take_fingerprint(session)) == []
+    finally:
+        postgres_server.drop_database(name)
+
+
+def test_what_production_writes_meanwhile_does_not_count(postgres_server: Any, production: str, tmp_path: Path, monkeypatch: Any) -> None:
+    start = backup._start_dump
+
+    def write_then_start(*arguments: Any) -> Any:
+        run(postgres_server, production, "UPDATE shifts SET rate = -1 WHERE id > 40")
+        return start(*arguments)
+
+    run(postgres_server, production, 'DROP TRIGGER "Tell" ON shifts')
+    monkeypatch.setattr(backup, "_start_dump", write_then_start)
+    name, _manifest, copy = rehearse(postgres_server, production, tmp_path, True)
+    try:
+        assert (copy["proved_by"], copy["differences"]) == ("fingerprint", [])
+    finally:
+        postgres_server.drop_database(name)
