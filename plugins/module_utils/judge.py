@@ -19,7 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
-from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 
 # Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
@@ -126,6 +126,12 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         bench.say("copy-differs", "restore", difference["object"], message)
     for failure in copy["settings_not_replayed"]:
         bench.say("parity", "restore", "settings", f"a setting of production could not be given to the copy: {failure}")
+    for found in copy.get("stopped") or []:
+        what = f"{found['kind']} {found['object']} ({found['reason']})"
+        if found["error"] is None:
+            bench.say("outside-world", "restore", found["object"], f"disabled on the copy before anything was migrated: {what}", INFO)
+        else:
+            bench.say("outside-world", "restore", found["object"], f"could not be disabled on the copy: {what}: {found['error']}", WARNING)
 
 
 def _timelines(bench: _Bench, evidence: Evidence) -> None:
