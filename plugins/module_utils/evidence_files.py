@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
@@ -37,6 +38,8 @@ class Evidence:
     migrations: Dict[str, List[Document]]
     cleanup: Dict[str, Document]
     policy: Policy = dataclasses.field(default_factory=Policy)
+    # Files that this rehearsal must have had, and that are not there.
+    missing: Tuple[str, ...] = ()
 
     def failed_stages(self) -> List[Document]:
         """The stages that did not end well."""
@@ -46,20 +49,35 @@ class Evidence:
 def load(directory: str) -> Evidence:
     """All evidence below a directory. Raises OSError where the directory or its context.json is missing, ValueError for a damaged file."""
 
-    def document(name: str) -> Optional[Document]:
+    def read(name: str, reader: Callable[[str], Any]) -> Any:
         path = os.path.join(directory, name)
-        return files.read_json(path) if os.path.exists(path) else None
+        try:
+            return reader(path) if os.path.exists(path) else None
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+    def document(name: str) -> Optional[Document]:
+        found = read(name, files.read_json)
+        path = os.path.join(directory, name)
+        if isinstance(found, dict) and (found or name in ("expectations.json", "policy.json")):
+            return found
+        if os.path.exists(path):
+            raise ValueError(f"{path} is damaged: it is no JSON object, or an empty one")
+        return None
 
     def lines(name: str) -> Optional[List[Document]]:
-        path = os.path.join(directory, name)
-        return list(files.read_json_lines(path)) if os.path.exists(path) else None
+        found: Optional[List[Document]] = read(name, lambda path: list(files.read_json_lines(path)))
+        return found
 
     def each(pattern: str, keys: Any, read: Any) -> Dict[str, Any]:
         found = {key: read(pattern.format(key)) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
 
+    context = document("context.json")
+    if context is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.path.join(directory, "context.json"))
     return Evidence(
-        context=files.read_json(os.path.join(directory, "context.json")),
+        context=context,
         stages=lines("stages.jsonl") or [],
         expectations=Expectations.from_json(document("expectations.json") or {}),
         preflight=each("preflight-{}.json", SIDES, document),
@@ -72,4 +90,11 @@ def load(directory: str) -> Evidence:
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
         policy=Policy.from_json(document("policy.json") or {}),
+        missing=tuple(name for name in _promised(context) if not os.path.exists(os.path.join(directory, name))),
     )
+
+
+def _promised(context: Document) -> List[str]:
+    """Files without which nothing is known of what a rehearsal did, or of what its user had said."""
+    told = [name for name, key in (("expectations.json", "expectations_file"), ("policy.json", "policy_file")) if context.get(key)]
+    return ["stages.jsonl", *told]

@@ -371,3 +371,30 @@ CODES: Dict[str, Code] = {
         "Disable them before the migrations if they reach other systems.",
     ),
 }
+
+
+def markdown() -> str:
+    """docs/findings.md: one paragraph a code, in the order of the table above."""
+    lines = [
+        "# Findings",
+        "",
+        "<!-- Made by `rehearse findings --markdown > docs/findings.md` from the table in plugins/module_utils/findings.py. -->",
+        "",
+        "Everything that the judge can say. Codes are stable. A [policy](policy.md) may give each another severity, down to the lowest that is",
+        "named here (info, where none is), and accept single findings until a day.",
+        "",
+        "| code | severity | what |",
+        "| --- | --- | --- |",
+        *(f"| [`{code}`](#{code}) | {known.severity} | {known.title} |" for code, known in CODES.items()),
+    ]
+    for code, known in CODES.items():
+        limits = []
+        if known.rehearsal_failed:
+            limits.append("makes the verdict INCOMPLETE, not NO-GO")
+        if known.lowest == BLOCKER:
+            limits.append("a blocker in any case")
+        elif known.lowest != INFO:
+            limits.append(f"at least a {known.lowest}")
+        said = f" ({', '.join(limits)})" if limits else ""
+        lines += ["", f"## {code}", "", f"**{known.title}.** {known.severity.capitalize()}{said}. {known.meaning}", "", f"What to do: {known.advice}"]
+    return "\n".join(lines) + "\n"

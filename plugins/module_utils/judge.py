@@ -305,14 +305,18 @@ def _clean_up_error(evidence: Evidence) -> str:
 
 def _missing(bench: _Bench, evidence: Evidence) -> None:
     """No failed stage explains a gap: then the gap itself is a finding, for green means measured."""
+    for name in evidence.missing:
+        bench.say("not-measured", "evidence", name, f"{name} is missing from the evidence, and with it what it said")
     if evidence.failed_stages():
         return
     wanted = {
+        "the stages": evidence.stages or None,
         "the manifest": evidence.manifest,
         "the copy": evidence.copy,
+        "the application's heads": (evidence.application or {}).get("heads"),
         **{f"snapshot «{moment}»": evidence.snapshots.get(moment) for moment in MOMENTS},
         **{f"fingerprint «{moment}»": evidence.fingerprints.get(moment) for moment in MOMENTS},
-        **{f"migration «{run}»": evidence.migrations.get(run) for run in RUNS},
+        **{f"the end of migration «{run}»": _heads_after(evidence, run) for run in RUNS},
         "the checks after the upgrade": evidence.checks.get("after"),
     }
     for what, found in wanted.items():

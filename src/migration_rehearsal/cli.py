@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from migration_rehearsal import __version__, demo_servers, embedded, exit_codes
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings
+
+from migration_rehearsal import __version__, demo_servers, embedded, exit_codes, expectations_command, judge_command
 from migration_rehearsal.run import RunRequest, run
 
 _EPILOG = """\
@@ -25,6 +29,9 @@ examples:
   rehearse demo
   rehearse run -i inventory/prod
   rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy
+  rehearse judge rehearsals/latest --policy policy.yml
+  rehearse report rehearsals/latest --format md
+  rehearse expectations init rehearsals/latest --output expectations.yml
 """
 
 
@@ -59,7 +66,43 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
     demo.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output")
     demo.set_defaults(action=_demo)
+    _add_offline(commands)
     return top
+
+
+def _add_offline(commands: Any) -> None:
+    """The commands that need no database: `commands` is what add_subparsers() gave."""
+    again = commands.add_parser("judge", help="judge the kept evidence of a rehearsal again, offline")
+    again.add_argument("directory", type=Path, metavar="EVIDENCE_DIR", help="a rehearsal's directory, or the evidence in it")
+    again.add_argument("--expectations", type=Path, help="another expectations file than the one that was rehearsed with")
+    again.add_argument("--policy", type=Path, help="another policy file")
+    again.add_argument("--output", type=Path, metavar="DIR", help="write record.json and report.md there (default: print the verdict only)")
+    again.set_defaults(action=lambda given: judge_command.run_judge(given.directory, given.expectations, given.policy, given.output))
+
+    report = commands.add_parser("report", help="print a record as text, Markdown or JSON")
+    report.add_argument("record", type=Path, metavar="RECORD", help="record.json, or the directory that holds it")
+    report.add_argument("--format", choices=judge_command.FORMATS, default="text", help="(default: %(default)s)")
+    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format))
+
+    wanted = commands.add_parser("expectations", help="write an expectations file from a finished rehearsal")
+    kinds = wanted.add_subparsers(dest="kind", required=True, metavar="COMMAND")
+    init = kinds.add_parser("init", help="everything that the upgrade did, as expectations to review")
+    init.add_argument("directory", type=Path, metavar="REHEARSAL_DIR", help="a rehearsal's directory, such as rehearsals/latest")
+    init.add_argument("--output", type=Path, metavar="FILE", help="a file that does not exist yet (default: print it)")
+    init.set_defaults(action=lambda given: expectations_command.run_init(given.directory, given.output))
+
+    codes = commands.add_parser("findings", help="list the codes that a finding can have")
+    codes.add_argument("--markdown", action="store_true", help="as docs/findings.md has them")
+    codes.set_defaults(action=_findings)
+
+
+def _findings(arguments: argparse.Namespace) -> int:
+    if arguments.markdown:
+        sys.stdout.write(findings.markdown())
+    else:
+        for code, known in findings.CODES.items():
+            print(f"{known.severity:<8} {code:<28} {known.title}")
+    return exit_codes.GO
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.action(arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        return exit_codes.INCOMPLETE
+    except BrokenPipeError:
+        # The reader has what it wanted (`| head`); Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.INCOMPLETE
     return code
 
