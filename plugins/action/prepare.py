@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import Any
 
-from ansible import context
+from ansible import constants, context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import identity
@@ -178,6 +178,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         order = {
             "pid": os.getppid(),
             "directory": directory.path,
+            "temporary": constants.DEFAULT_LOCAL_TMP,
             "argv": argv,
             "environment": {**os.environ, "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, roots)), "ANSIBLE_FORCE_COLOR": "0"},
         }

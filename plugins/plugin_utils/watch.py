@@ -7,7 +7,7 @@ Ansible runs no `always` section when it is interrupted, and the tools that it s
 ansible-playbook to end. If the rehearsal has not reached its end by then, it runs the clean-up playbook with the same inventory.
 
 A script of its own (standard library only), because nothing of Ansible's process may be left when it is needed.
-Standard input: {"pid", "directory", "argv", "environment"} as JSON.
+Standard input: {"pid", "directory", "temporary", "argv", "environment"} as JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -63,6 +64,12 @@ def note_interruption(directory: str) -> None:
         file.write(json.dumps(note, sort_keys=True) + "\n")
 
 
+def remove_temporary(path: str) -> None:
+    """Ansible removes its temporary directory when it ends, but not when it is killed or terminated."""
+    if os.path.basename(path).startswith("ansible-local-"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def main() -> int:
     """Wait, look, clean up."""
     order = json.load(sys.stdin)
@@ -73,6 +80,7 @@ def main() -> int:
     wait_for_end(order["pid"])
     directory = order["directory"]
     if finished(directory):
+        remove_temporary(order["temporary"])
         return 0
 
     def say(text: str) -> None:
@@ -98,6 +106,8 @@ def main() -> int:
         except (OSError, subprocess.TimeoutExpired) as error:
             output.write(f"{error}\n".encode())
             code = 1
+    # Only now: processes of the dead controller may have gone on until clean-up ended what they waited for.
+    remove_temporary(order["temporary"])
     cleaned = finished(directory)
     say("Cleaned up: nothing is left behind." if cleaned else f"Clean-up ended with exit code {code}: see {log}, then run the sweep playbook.")
     return 0 if cleaned else 1
