@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -136,6 +137,8 @@ def main() -> None:
     parser.add_argument("--driver", default="psycopg", choices=["psycopg", "psycopg2", "pg8000"])
     parser.add_argument("--python", default=sys.executable, help="the application's Python")
     options = parser.parse_args()
+    # The server goes with us, also when somebody else ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     projects = {"many revisions": [small_revision(number) for number in range(options.revisions)], "one heavy revision": [HEAVY]}
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         Path(work).chmod(0o711)
