@@ -136,7 +136,8 @@ class _Table:
             return self._declared_answer(old, new)
         if not self.obstacle and old["hash"] is not None and new["hash"] is not None and old["by"] == new["by"]:
             return (UNCHANGED, "") if old["hash"] == new["hash"] else (CHANGED, "")
-        if (self.only_added or self.only_lost) and old["type"] == new["type"] and old.get("stable_text", True):
+        same = old["type"] == new["type"] and old.get("number") == new.get("number")
+        if (self.only_added or self.only_lost) and same and old.get("stable_text", True):
             return UNCHANGED, ""
         if old["non_null"] == new["non_null"] == 0:
             return UNCHANGED, ""

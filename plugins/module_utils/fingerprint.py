@@ -193,7 +193,7 @@ class Job:
         for column in hashed:
             if column.name in kept:
                 old = self.before["columns"][column.name]
-                entry["columns"][column.name] = {name: old[name] for name in ("type", "by", "non_null", "hash")}
+                entry["columns"][column.name] = {name: old[name] for name in ("type", "number", "by", "non_null", "hash")}
         entry.update(rows=rows, old_rows=old_rows)
         if self.before.get("row_hash") and set(self.before["row_hash"]["columns"]) <= kept:
             entry["row_hash"] = dict(self.before["row_hash"])
@@ -222,6 +222,7 @@ class Job:
         for index, column in enumerate(columns):
             entry["columns"][column.name] = {
                 "type": column.type,
+                "number": column.number,
                 "by": hash_sql.hash_form(column.kind),
                 "non_null": int(answer[2 + 2 * index] or 0),
                 "hash": (answer[3 + 2 * index] or "0") if column.name in wanted else None,

@@ -22,6 +22,7 @@ class Column:
     kind: ColumnType
     not_null: bool
     stable_text: bool  # no other object of the database decides how a stored value is written
+    number: int  # pg_attribute.attnum: a column that is dropped and made again has another one
 
     @property
     def value(self) -> str:
@@ -93,7 +94,7 @@ storage AS (
 SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, units.has_foreign, storage.files, coalesce(storage.size, 0)::bigint AS size,
     (
         SELECT jsonb_agg(jsonb_build_object(
-            'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+            'name', a.attname, 'number', a.attnum, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
             'schema', k.schema, 'base', k.name, 'output', k.output, 'limited', k.limited OR a.atttypmod <> -1,
             'stable_text', k.base::bigint < 16384 AND k.name NOT LIKE 'reg%' AND k.typtype = 'b' AND a.attgenerated <> 'v'
         ) ORDER BY a.attnum)
@@ -147,6 +148,7 @@ def _relation(name: str, row: Dict[str, Any]) -> Relation:
                 ColumnType((column["schema"], column["base"]), column["output"], column["limited"]),
                 column["not_null"],
                 column["stable_text"],
+                column["number"],
             )
             for column in row["columns"] or ()
         ),

@@ -65,5 +65,9 @@ def new_row_condition(session: Session, mark: str) -> str:
 
 
 def keeps_hash(column: Column, before: Mapping[str, Any]) -> bool:
-    """True if an unchanged stored value of this column must have the hash that it had: a renamed enum label changes text without touching rows."""
-    return column.stable_text and before["type"] == column.type and before["hash"] is not None
+    """True if an unchanged stored value of this column must have the hash that it had.
+
+    A renamed enum label changes text without touching rows. A column that is dropped and made again under the same name holds other values.
+    """
+    same = before["type"] == column.type and before.get("number") == column.number
+    return column.stable_text and same and before["hash"] is not None

@@ -52,6 +52,11 @@ CASES = [
          _SWAP.format("user3", "user1"), _SWAP.format("user1", "user3"), frozenset({("data-changed", "audit_log")})),
     Case("column made anew", "ALTER TABLE users DROP COLUMN phone;\nALTER TABLE users ADD COLUMN phone text",
          findings=_lossy("data-changed", "users.phone")),
+    Case("column made anew, and rows added", "ALTER TABLE cities DROP COLUMN zone;\nALTER TABLE cities ADD COLUMN zone text NOT NULL DEFAULT 'UTC';\n"
+         "INSERT INTO cities (name) VALUES ('Тверь')",
+         "DELETE FROM cities WHERE name = 'Тверь';\nALTER TABLE cities ALTER zone DROP DEFAULT",
+         frozenset({("data-not-compared", "cities.zone"), ("downgrade-loses-data", "cities.zone")}),
+         expectations=_declared("cities: {rows: {added: 1}}")),
     Case("declared, with the wrong factor", _roubles("hourly_rate / 10.0"), _ROUBLES_DOWN.replace("100", "10"),
          frozenset({("data-changed", "contracts.hourly_rate")}), expectations=_declared("contracts.hourly_rate: {expect: 'old / 100.0'}")),
     Case("declared, but the cents are cut", _roubles("hourly_rate / 100"), _ROUBLES_DOWN, _lossy("data-changed", "contracts.hourly_rate"),
