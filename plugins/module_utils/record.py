@@ -53,8 +53,30 @@ def build(
         ],
         "schema_changes": {name: list(found) for name, found in schema.items()},
         "data_changes": {name: list(found) for name, found in data.items()},
+        "data_proof": {moment: _data_proof(taken) for moment, taken in evidence.fingerprints.items()},
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
     }
+
+
+def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
+    """How a fingerprint was made: {"asked", "tables": {"full" | "untouched" | "partly untouched" | "counts": number}, "hashed": tables read in full}.
+
+    `hashed` only where something else was spared.
+    """
+    kinds: Dict[str, int] = {}
+    for table in taken["tables"].values():
+        kinds[table["proof"]] = kinds.get(table["proof"], 0) + 1
+    proof: Dict[str, Any] = {"asked": taken["proof"], "tables": dict(sorted(kinds.items()))}
+    if taken["proof"] == "changed":
+        proof["hashed"] = sorted(name for name, table in taken["tables"].items() if table["proof"] != "untouched")
+    return proof
+
+
+def _how_proved(taken: Mapping[str, Any]) -> str:
+    if taken["proof"] == "counts":
+        return " (counted only: values were not compared)"
+    untouched = _data_proof(taken)["tables"].get("untouched", 0)
+    return f" ({untouched} of them proved untouched, without hashing them again)" if untouched else ""
 
 
 def _finished(started: str, stages: Sequence[Mapping[str, Any]]) -> str:
@@ -174,8 +196,8 @@ def _detail(item: str, evidence: Evidence, checks: Sequence[Check]) -> str:
     if item.startswith("indexes") and "after" in evidence.checks:
         return f"{len(evidence.checks['after']['orphans'])} foreign keys, no row without its parent"
     if item.startswith("existing") and "after" in evidence.fingerprints:
-        tables = evidence.fingerprints["after"]["tables"]
-        return f"{sum(table['rows'] for table in tables.values()):,} rows of {len(tables)} tables compared"
+        tables, how = evidence.fingerprints["after"]["tables"], _how_proved(evidence.fingerprints["after"])
+        return f"{sum(table['rows'] for table in tables.values()):,} rows of {len(tables)} tables compared{how}"
     if item.startswith("downgrade"):
         rows = _revisions(evidence, "downgrade")
         return f"{len(rows)} revisions back in {sum(row['seconds'] for row in rows):.2f} s" if rows else ""
