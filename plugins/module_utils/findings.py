@@ -262,10 +262,10 @@ CODES: Dict[str, Code] = {
     "scan-under-lock": Code(
         WARNING,
         "A large table is read in full while its traffic waits",
-        "A statement read every row of a table while its transaction held a lock that blocks reads or writes: SET NOT NULL, a CHECK or foreign key "
-        "that is validated at once, an UPDATE behind an ALTER TABLE.",
-        "Add the constraint NOT VALID and VALIDATE it in a later transaction (SET NOT NULL then needs no scan); fill columns in a "
-        "transaction of their own.",
+        "A statement other than INSERT, UPDATE, DELETE and SELECT read every row of a table while its transaction held a lock that blocks reads or "
+        "writes: SET NOT NULL, a CHECK or foreign key that is validated at once, a new UNIQUE or PRIMARY KEY.",
+        "Add the constraint NOT VALID and VALIDATE it in a later transaction (SET NOT NULL then needs no scan); build a unique "
+        "index CONCURRENTLY and make the constraint of it.",
     ),
     "index-not-concurrent": Code(
         WARNING,

@@ -167,8 +167,15 @@ def test_a_scan_that_is_none_of_that() -> None:
     assert said(other) == {}, "the lock is on another table"
 
 
-def test_a_backfill_behind_an_alter_table_is_a_scan_under_its_lock() -> None:
-    events = [current(), *begin("a1", 0), statement(0, 1, lock("t")), statement(2, 400, scans=[SCAN], sql="UPDATE t"), end("a1", 1, 1), commit(402)]
+def test_a_scan_counts_under_a_lock_that_an_earlier_statement_took() -> None:
+    events = [
+        current(),
+        *begin("a1", 0),
+        statement(0, 1, lock("t")),
+        statement(2, 400, scans=[SCAN], sql="ALTER TABLE t"),
+        end("a1", 1, 1),
+        commit(402),
+    ]
     assert list(said(events)) == ["scan-under-lock"]
 
 
