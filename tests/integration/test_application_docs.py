@@ -188,3 +188,16 @@ def test_a_wrapper_is_behind_the_fence(postgres_server: Any, database: str, tmp_
     found = application.Application((sys.executable,), str(tmp_path), environment=environment, wrapper=wrapper, deadline_s=60)
     outcome = application.run(found, "upgrade", marker_id=REHEARSAL)
     assert outcome.fence is not None and outcome.fence["address"]["database"] == "postgres"
+
+
+def test_revisions_are_read_where_env_puts_them(postgres_server: Any, database: str, tmp_path: Path) -> None:
+    mark(postgres_server, database, REHEARSAL)
+    Project(tmp_path, extra='context.script.version_locations = [os.path.abspath("elsewhere")]').revision("a1")
+    (tmp_path / "migrations" / "versions").rename(tmp_path / "elsewhere")
+    (tmp_path / "migrations" / "versions").mkdir()
+    found = application.Application((sys.executable,), str(tmp_path), environment={"DATABASE_URL": postgres_server.url(database)}, deadline_s=60)
+    asked = application.run(found, "info")
+    assert asked.succeeded and (asked.last("script") or {})["revisions"] == []
+    outcome = application.run(found, "upgrade", marker_id=REHEARSAL)
+    assert outcome.succeeded, outcome.error
+    assert (outcome.last("script") or {})["heads"] == (outcome.last("done") or {})["heads"] == ["a1"]
