@@ -323,6 +323,22 @@ def test_every_combination_of_severities_has_its_verdict() -> None:
             assert verdict([kinds[name] for name in names]) == wanted
 
 
+def test_every_pair_of_codes_and_severities_has_its_verdict() -> None:
+    """The rules once more, in other words: the worse of what each of the two says alone."""
+    order = (NO_GO, INCOMPLETE, GO_WITH_WARNINGS, GO)
+
+    def alone(code: str, severity: str) -> str:
+        if severity == BLOCKER:
+            return INCOMPLETE if CODES[code].rehearsal_failed else NO_GO
+        return GO_WITH_WARNINGS if severity == WARNING else GO
+
+    said = [(Finding(code, severity, "", "", "", ""), alone(code, severity)) for code in CODES for severity in findings.SEVERITIES]
+    for first, one in said:
+        assert verdict([first]) == one
+        for second, other in said:
+            assert verdict([first, second]) == min(one, other, key=order.index)
+
+
 def test_every_code_is_complete() -> None:
     for code, known in CODES.items():
         assert known.severity in findings.SEVERITIES, code
