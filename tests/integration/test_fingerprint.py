@@ -532,7 +532,13 @@ def test_a_renamed_label_shows_though_no_row_was_touched(own: Session) -> None:
 
 def test_counts_only(contracts: Session) -> None:
     before = take_fingerprint(contracts, proof="counts")
-    assert before["tables"]["contracts"]["columns"]["hourly_rate"] == {"type": "integer", "by": "int", "non_null": 9000, "hash": None}
+    assert before["tables"]["contracts"]["columns"]["hourly_rate"] == {
+        "type": "integer",
+        "number": 2,
+        "by": "int",
+        "non_null": 9000,
+        "hash": None,
+    }
     contracts.execute("DELETE FROM contracts WHERE id <= 10")
     after = take_fingerprint(contracts, since=before, proof="counts")
     assert [change.kind for change in data_diff.compare(before, after)] == ["rows-lost"]
@@ -541,3 +547,15 @@ def test_counts_only(contracts: Session) -> None:
     assert data_diff.answers(after, again) == {"contracts.id": "counted", "contracts.hourly_rate": "changed", "contracts.note": "counted"}
     with pytest.raises(ValueError, match="needs the fingerprint"):
         take_fingerprint(contracts, proof="changed")
+
+
+def test_a_column_made_anew_is_hashed_again_though_no_row_was_written(contracts: Session) -> None:
+    before = take_fingerprint(contracts)
+    contracts.execute("ALTER TABLE contracts DROP COLUMN note")
+    contracts.execute("ALTER TABLE contracts ADD COLUMN note text")
+    after = take_fingerprint(contracts, since=before, proof="changed")
+    assert after["tables"]["contracts"]["proof"] == "partly untouched"
+    assert data_diff.answers(before, after)["contracts.note"] == "changed"
+    contracts.execute("INSERT INTO contracts SELECT max(id) + 1 FROM contracts")
+    grown = take_fingerprint(contracts, since=before)
+    assert data_diff.answers(before, grown)["contracts.note"] == "not comparable"
