@@ -14,7 +14,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
-from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory, WorkDirectoryError, find_work_directories
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
+    MARKER_FILE,
+    WorkDirectory,
+    WorkDirectoryError,
+    find_work_directories,
+)
 
 KEEP_COPY, KEEP_BACKUP, KEEP_NONE = "copy", "backup", "none"
 
@@ -48,9 +53,9 @@ def _clean_copy(
 ) -> str:
     if not database:
         return "none"
-    if keep == KEEP_COPY:
-        return "kept"
     try:
+        if keep == KEEP_COPY:
+            return "kept" if copy_database.is_copy(server, database, rehearsal_id, deadline_s) else "absent"
         outcome = copy_database.drop_copy(server, database, rehearsal_id, deadline_s)
     except copy_database.CopyRefused:
         # Somebody else's database has that name: then no copy of ours was ever made there.
@@ -64,11 +69,18 @@ def _clean_copy(
 
 
 def _keep_backup_only(work: WorkDirectory) -> str:
+    """Leave the backup, packed or unpacked, with its manifest and the marker; where no backup had arrived, there is nothing to keep."""
+    if not any(os.path.exists(work.file(name)) for name in (backup.DUMP, backup.ARCHIVE)):
+        return "removed" if work.remove() else "absent"
     if work.marker() is None:
         return "absent"
     for entry in os.scandir(work.path):
-        if entry.is_dir(follow_symlinks=False) and entry.name != backup.DUMP:
+        if entry.name in (backup.DUMP, backup.ARCHIVE, backup.MANIFEST, MARKER_FILE):
+            continue
+        if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
     return "kept"
 
 
@@ -113,11 +125,12 @@ def sweep(server: Optional[Server], base: str, now: datetime.datetime, deadline_
             result["kept"].append(work.path)
             continue
         try:
-            if not dry_run:
-                work.remove()
-            result["removed"].append(work.path)
+            if dry_run or work.remove():
+                result["removed"].append(work.path)
         except (WorkDirectoryError, OSError) as error:
-            result["problems"].append(str(error))
+            # Somebody else may have swept it at the same moment.
+            if os.path.lexists(work.path):
+                result["problems"].append(str(error))
     if server is not None:
         _sweep_copies(server, now, deadline_s, dry_run, result)
     return dict(result)
@@ -140,8 +153,7 @@ def _sweep_copies(server: Server, now: datetime.datetime, deadline_s: float, dry
             result["kept"].append(f"database {row['name']}")
             continue
         try:
-            if not dry_run:
-                copy_database.drop_copy(server, row["name"], marker.id, deadline_s)
-            result["removed"].append(f"database {row['name']}")
+            if dry_run or copy_database.drop_copy(server, row["name"], marker.id, deadline_s) == "dropped":
+                result["removed"].append(f"database {row['name']}")
         except RehearsalError as error:
             result["problems"].append(str(error))

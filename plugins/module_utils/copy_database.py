@@ -23,6 +23,7 @@ _LIST_SETTINGS = frozenset(
     ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
 )
 _LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
+_NO_SUCH_DATABASE = "3D000"
 
 
 class CopyRefused(RehearsalError):
@@ -201,18 +202,29 @@ def make_copy(
     }
 
 
+def is_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> bool:
+    """Whether this rehearsal's copy is there; CopyRefused if the name belongs to anything else."""
+    with Session(server, server.maintenance_database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+        return require_free_or_ours(session, database, rehearsal_id)
+
+
 def drop_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> str:
     """Drop this rehearsal's copy, whoever is connected to it: "dropped" or "absent". Anything else is refused (CopyRefused)."""
-    name = application_name(rehearsal_id)
-    with Session(server, server.maintenance_database, name, deadline_s=deadline_s) as session:
+    # Another name than the rehearsal's: two clean-ups at once (two inventory names of one server are swept together) must not end each other.
+    with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
         # What still works for this rehearsal would only be in the way (a killed controller leaves its tools behind in containers).
         session.rows(
             "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity "
-            f"WHERE application_name = {quote_literal(name)} AND pid <> pg_catalog.pg_backend_pid()"
+            f"WHERE application_name = {quote_literal(application_name(rehearsal_id))}"
         )
         if not require_free_or_ours(session, database, rehearsal_id):
             return "absent"
-        session.execute(f"DROP DATABASE {quote_identifier(database)} WITH (FORCE)")
+        try:
+            session.execute(f"DROP DATABASE {quote_identifier(database)} WITH (FORCE)")
+        except PostgresError as error:
+            if error.sqlstate != _NO_SUCH_DATABASE:
+                raise
+            return "absent"
         if database_exists(session, database):
             raise PostgresError(f"database {database} is still there after it was dropped")
         return "dropped"

@@ -17,7 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 
 DEFAULT_BASE = "~/.migrations-rehearsal"
-_MARKER_FILE = "rehearsal.json"
+MARKER_FILE = "rehearsal.json"
 _RUNNING = "running"
 _TERMINATE_WAIT_S = 10.0
 
@@ -49,7 +49,7 @@ class WorkDirectory:
             raise WorkDirectoryError(f"{self.path} is there already and is not a rehearsal's: nothing was touched")
         if found is not None and found.id != marker.id:
             raise WorkDirectoryError(f"{self.path} belongs to rehearsal {found.id}: nothing was touched")
-        files.write_bytes(self.file(_MARKER_FILE), marker.to_text().encode())
+        files.write_bytes(self.file(MARKER_FILE), marker.to_text().encode())
         os.makedirs(self.evidence, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         os.makedirs(self.file(_RUNNING), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
 
@@ -58,7 +58,7 @@ class WorkDirectory:
         if os.path.islink(self.path):
             return None
         try:
-            with open(self.file(_MARKER_FILE), encoding="utf-8") as file:
+            with open(self.file(MARKER_FILE), encoding="utf-8") as file:
                 return Marker.from_text(file.read())
         except OSError:
             return None
@@ -80,20 +80,16 @@ class WorkDirectory:
         if not os.path.lexists(self.path):
             return False
         if self.marker() is None:
+            # Another clean-up may be at work here (two inventory names of one host), and take the marker last.
+            if not os.path.lexists(self.path):
+                return False
             raise WorkDirectoryError(f"{self.path} does not carry a rehearsal's marker: left alone")
         self.stop_processes()
-        failures: List[str] = []
         # The marker goes last: a removal that is cut short leaves a directory that sweep still recognises.
-        for entry in os.scandir(self.path):
-            if entry.name == _MARKER_FILE:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, onerror=lambda _function, path, _info: failures.append(path))
-            else:
-                os.unlink(entry.path)
+        failures = [path for name in os.listdir(self.path) if name != MARKER_FILE for path in _remove(self.file(name))]
+        failures += _remove(self.path) if not failures else []
         if failures:
             raise WorkDirectoryError(f"cannot remove {failures[0]} (and {len(failures) - 1} more)")
-        shutil.rmtree(self.path)
         try:
             os.rmdir(os.path.dirname(self.path))
         except OSError:
@@ -168,6 +164,19 @@ def process_start(pid: int) -> Optional[str]:
     except (OSError, IndexError):
         return None
     return None if fields[0] == "Z" else fields[19]
+
+
+def _remove(path: str) -> List[str]:
+    """Remove a file, a link or a directory with all that is in it; what could not be removed. What is gone already is no failure."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+        return [path] if os.path.lexists(path) else []
+    failed: List[str] = []
+    shutil.rmtree(path, onerror=lambda _function, where, _info: failed.append(where))
+    return [where for where in failed if os.path.lexists(where)]
 
 
 def _signal(pid: int, group: bool, number: int) -> None:
