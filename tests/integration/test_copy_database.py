@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import datetime
 import io
 import json
 import os
@@ -644,3 +646,43 @@ def test_clean_up_on_a_server_that_is_gone_is_not_silent(packed: Rehearsal) -> N
     assert isinstance(cleaned["problems"][0], str)
     with pytest.raises(PostgresError):
         drop_copy(nowhere, packed.name, packed.marker.id, 30)
+
+
+@pytest.mark.parametrize("keep", ["copy", "backup"])
+def test_what_is_not_there_is_not_said_to_be_kept(postgres_server: Any, tmp_path: Path, keep: str) -> None:
+    marker = marker_of(new_id())
+    work = WorkDirectory.at(str(tmp_path), marker.id, "dev")
+    work.create(marker)
+    cleaned = clean_up.clean_up(postgres_server.server, f"copy_{marker.id}", marker.id, work, keep, 30)
+    assert (cleaned["copy"], cleaned["work_directory"]) == ("absent", "removed")
+    assert (cleaned["left"], cleaned["problems"]) == ([], [])
+    assert not os.path.exists(work.path)
+
+
+def test_a_kept_backup_is_the_backup_alone(packed: Rehearsal, postgres_server: Any) -> None:
+    packed.copy_to(postgres_server.server)
+    Path(packed.work.file("evidence.tar.gz")).write_text("")
+    cleaned = clean_up.clean_up(postgres_server.server, packed.name, packed.marker.id, packed.work, "backup", 30)
+    assert (cleaned["copy"], cleaned["work_directory"], cleaned["left"], cleaned["problems"]) == ("dropped", "kept", [], [])
+    assert sorted(os.listdir(packed.work.path)) == ["dump", "manifest.json", "rehearsal.json"]
+
+
+def test_a_kept_copy_stays_alone(packed: Rehearsal, postgres_server: Any) -> None:
+    packed.copy_to(postgres_server.server)
+    cleaned = clean_up.clean_up(postgres_server.server, packed.name, packed.marker.id, packed.work, "copy", 30)
+    assert (cleaned["copy"], cleaned["work_directory"], cleaned["left"], cleaned["problems"]) == ("kept", "removed", [], [])
+    assert exists(postgres_server.server, packed.name)
+
+
+def test_two_clean_ups_at_once_do_not_end_each_other(packed: Rehearsal, postgres_server: Any) -> None:
+    """Two inventory names of one host and server are swept side by side."""
+    server, late = postgres_server.server, datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+    copy_database.create_copy(server, packed.name, packed.marker, packed.manifest, 30)
+    for number in range(500):
+        Path(packed.work.file("evidence", str(number))).write_text("")
+    base = os.path.dirname(packed.work.path)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _number: clean_up.sweep(server, base, late, 30, False), range(4)))
+    assert [result["problems"] for result in results] == [[]] * 4
+    assert sum(f"database {packed.name}" in result["removed"] for result in results) >= 1
+    assert not exists(server, packed.name) and not os.path.exists(packed.work.path)
