@@ -12,7 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.findings impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Budgets, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, NO_GO
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import policy_file
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file, policy_file
 from evidence_builder import fingerprint, good, stage
 
 TEXT = """\
@@ -130,6 +130,15 @@ def test_an_acceptance_is_of_one_code_and_one_object(code: str, thing: str) -> N
     assert record["verdict"] == GO_WITH_WARNINGS
     assert [one["code"] for one in record["findings"]] == ["downgrade-loses-data", "acceptance-unused"]
     assert "accepted" not in record["findings"][0]
+
+
+def test_what_is_only_information_needs_no_acceptance_and_gets_none() -> None:
+    declared = expectations_file.parse("changes: {shifts.rate: {changed: true}}", "e.yml")
+    prints = {"after": fingerprint(rate="77", note="0"), "again": fingerprint(rate="77", note="0")}
+    evidence = good(declared, fingerprints={**good().fingerprints, **prints})
+    (finding,) = judge(evidence, policy=accepting("2099-01-01", "data-changed"))["findings"]
+    assert (finding["code"], finding["severity"]) == ("data-changed", INFO)
+    assert "accepted" not in finding
 
 
 def test_a_raised_severity_can_be_accepted_too() -> None:
