@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,6 +192,13 @@ def test_accepted_findings_are_never_folded_away() -> None:
     record = judge(evidence, policy=policy)
     assert sum(bool(one.get("accepted")) for one in record["findings"]) == 30
     assert sum(one["severity"] == BLOCKER for one in record["findings"]) == 15
+
+
+def test_the_page_has_every_budget_with_its_default_and_its_example_is_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    for name, default in dataclasses.asdict(Budgets()).items():
+        assert f"| `{name}` | {default} |" in page
+    assert policy_file.parse(page.split("```yaml\n")[1].split("```")[0], "example").accepted[0].until == "2026-12-31"
 
 
 def test_the_policy_that_lies_with_the_evidence_counts() -> None:
