@@ -17,13 +17,14 @@ import data  # noqa: E402
 import expecting  # noqa: E402
 import failing  # noqa: E402
 import good  # noqa: E402
+import locks  # noqa: E402
 import structure  # noqa: E402
 import way_back  # noqa: E402
 from stand import Case, Stand  # noqa: E402
 
 pytestmark = pytest.mark.integration
 
-BAD = [*failing.CASES, *data.CASES, *way_back.CASES, *structure.CASES, *expecting.CASES]
+BAD = [*failing.CASES, *data.CASES, *way_back.CASES, *structure.CASES, *locks.CASES, *expecting.CASES]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import expecting
+import locks
 from stand import ROLE, Case
 
 _OLD_DEFECTS = """\
@@ -95,4 +96,5 @@ CASES = [
           infos=frozenset({("orphans", "payments"), ("sequence-behind", "users.id"), ("key-near-limit", "kinds.id"), ("constraint-not-valid", "payments.payments_approved_fk"),
                            ("fk-without-index", "payments.payments_approved_fk"), ("index-duplicate", "ix_users_town")})),
     expecting.GOOD,
+    locks.ACCEPTED,
 ]  # fmt: skip

@@ -25,15 +25,18 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.application i
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file
 
 PRODUCTION_DATABASE = "gallery"
 ROLE = "gallery_reader"
 BASE = "a0"
 _SOURCE = "prod/gallery"
 _WARM_PYTHON = str(Path(__file__).parent / "warm_python.py")
+# On a busy machine any lock is held long.
+_CALM = Policy(budgets=Budgets(blocked_reads_ms=60000, blocked_writes_ms=60000, index_build_ms=60000))
 _numbers = itertools.count(1)
 
 Object = tuple[str, str]
@@ -45,7 +48,7 @@ class Case:
 
     `up`, `down`: SQL, one statement for each ";" at a line's end; or Python, if it uses `op.` or is marked by a first line "# python".
     `findings`: code and object of every blocker and warning, no more and no less. `infos`: those of severity info that must be among the rest.
-    `production`: SQL that production has seen before, on top of base.sql. `expectations`: text of the expectations file.
+    `production`: SQL that production has seen before, on top of base.sql. `expectations`, `policy`: text of these files.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -56,6 +59,7 @@ class Case:
     verdict: str = "NO-GO"
     infos: frozenset[Object] = frozenset()
     expectations: str = ""
+    policy: str = ""
     production: str = ""
     more: tuple[tuple[str, str, str, str], ...] = ()
     env: tuple[tuple[str, Any], ...] = ()
@@ -102,7 +106,8 @@ class Stand:
         run = _Run(self, case)
         try:
             run.go()
-            return judge(evidence_files.load(run.work.evidence), assertions.evaluate)
+            policy = policy_file.parse(case.policy, "policy.yml") if case.policy else _CALM
+            return judge(evidence_files.load(run.work.evidence), assertions.evaluate, policy)
         finally:
             self.server.drop_database(run.copy)
 
