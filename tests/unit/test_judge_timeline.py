@@ -165,6 +165,9 @@ def test_a_scan_that_is_none_of_that() -> None:
     assert said(weak) == {}
     other = [current(), *begin("a1", 0), statement(0, 1, lock("u")), statement(2, 400, scans=[SCAN]), end("a1", 1, 1), commit(402)]
     assert said(other) == {}, "the lock is on another table"
+    elsewhere = {**statement(0, 1, lock("t")), "connection": 2}
+    apart = [current(), *begin("a1", 0), elsewhere, statement(2, 400, scans=[SCAN]), end("a1", 1, 1), commit(402), {**commit(402), "connection": 2}]
+    assert said(apart) == {}, "another session holds the lock"
 
 
 def test_a_scan_counts_under_a_lock_that_an_earlier_statement_took() -> None:
@@ -251,7 +254,7 @@ def test_locks_of_the_way_back_are_information() -> None:
 
 def test_what_a_failed_upgrade_left_is_told_from_its_timeline() -> None:
     left = {"event": "objects", "t": 5.0, "indexes_invalid": [{"name": "ix", "table": "t", "new": True}, {"name": "old", "table": "t", "new": False}],
-            "constraints_not_valid": [{"name": "ck", "table": "t", "new": True}]}  # fmt: skip
+            "constraints_not_valid": [{"name": "ck", "table": "t", "new": True}, {"name": "older", "table": "t", "new": False}]}  # fmt: skip
     events = [*good().migrations["upgrade"], left]
     failed = dataclasses.replace(good(migrations={"upgrade": events}), snapshots={"before": good().snapshots["before"]}, fingerprints={})
     found = {(one["code"], one["object"]) for one in judge(failed)["findings"] if one["stage"] == "upgrade"}

@@ -44,6 +44,14 @@ def test_new_columns_count_before_anything_is_in_them() -> None:
     assert "and whatever is in shifts.note (nothing now);" in back(with_prints(after=noted(0), again=noted(0)))["text"]
 
 
+def test_a_new_table_goes_with_the_way_back() -> None:
+    after = noted(0)
+    after["tables"]["visits"] = {**fingerprint()["tables"]["shifts"], "rows": 7}
+    found = back(with_prints(after=after, again=after))
+    assert [(one["object"], one["count"], one["unit"]) for one in found["goes_with_it"]] == [("shifts.note", 0, "values"), ("visits", 7, "rows")]
+    assert "and whatever is in the 2 tables and columns that it drops (now 7 rows of visits);" in found["text"]
+
+
 def test_what_was_there_before_and_is_lost_is_counted() -> None:
     fewer = fingerprint(1)
     fewer["tables"]["shifts"]["old_rows"] = 1
