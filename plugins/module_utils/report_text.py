@@ -17,7 +17,7 @@ _MOST_TABLES = 20
 
 def verdict_block(record: Record, report: str) -> str:
     """What the last task prints: the verdict, the checklist, the findings, the path of the report."""
-    lines = [f"{record['verdict']}  {record['production']['host']}/{record['production']['database']}  rehearsal {record['id']}", ""]
+    lines = [f"{record['verdict']}  {_source(record)}  rehearsal {record['id']}", ""]
     for line in record["checklist"]:
         lines.append(f"  {_SIGNS[line['status']]} " + ": ".join(filter(None, (line["item"], _one_line(line["detail"])))))
     shown = [finding for finding in record["findings"] if finding["severity"] != "info"]
@@ -59,12 +59,16 @@ def _timing(record: Record) -> str:
 
 
 def summary_table(records: Sequence[Record]) -> str:
-    """One line a database."""
+    """One line a rehearsal, with its dev host: several may rehearse one database."""
     lines = [f"Rehearsed {len(records)} databases:"]
-    rows = [[record["verdict"], f"{record['production']['host']}/{record['production']['database']}", _first(record)] for record in records]
+    rows = [[record["verdict"], f"{_source(record)} on {record['copy']['host']}", _first(record)] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
     return "\n".join(lines)
+
+
+def _source(record: Record) -> str:
+    return f"{record['production']['host']}/{record['production']['database']}"
 
 
 def _first(record: Record) -> str:
@@ -75,7 +79,7 @@ def _first(record: Record) -> str:
 def markdown(record: Record) -> str:
     """The report in the order of the runbook's success criteria."""
     production, copy = record["production"], record["copy"]
-    lines = [f"# {record['verdict']}: {production['host']}/{production['database']}", ""]
+    lines = [f"# {record['verdict']}: {_source(record)}", ""]
     lines += [f"Rehearsal {record['id']}, {record['started_at']}, {_timing(record)}.", "", "## Checklist", ""]
     lines += [_checklist_line(line) for line in record["checklist"]]
     lines += _findings(record)
