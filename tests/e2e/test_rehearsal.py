@@ -89,7 +89,7 @@ def run(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> MainRun:
                 continue
             if any(secret in words for secret in SECRETS):
                 told.add(words.replace("\0", " "))
-        time.sleep(0.1)
+        time.sleep(0.2)
     played = finish(process, elsewhere)
     assert played.record is not None, played.stdout + played.stderr
     return MainRun(played, played.record, told)
