@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
@@ -57,9 +57,13 @@ def _clean_copy(
         if keep == KEEP_COPY:
             return "kept" if copy_database.is_copy(server, database, rehearsal_id, deadline_s) else "absent"
         outcome = copy_database.drop_copy(server, database, rehearsal_id, deadline_s)
-    except copy_database.CopyRefused:
-        # Somebody else's database has that name: then no copy of ours was ever made there.
-        return "absent"
+    except copy_database.CopyRefused as error:
+        if database != copy_database_name(rehearsal_id):
+            # Somebody else's database has that name: then no copy of ours was ever made there.
+            return "absent"
+        # Nobody else uses that name: we were ended between making and marking it. Without a marker it is not ours to drop, but to tell.
+        problems.append(str(error))
+        return "left"
     except PostgresError as error:
         problems.append(error.message)
         return "left"
@@ -128,8 +132,8 @@ def sweep(server: Optional[Server], base: str, now: datetime.datetime, deadline_
             if dry_run or work.remove():
                 result["removed"].append(work.path)
         except (WorkDirectoryError, OSError) as error:
-            # Somebody else may have swept it at the same moment.
-            if os.path.lexists(work.path):
+            # Somebody else may be sweeping it at the same moment; the marker goes last.
+            if work.marker() is not None:
                 result["problems"].append(str(error))
     if server is not None:
         _sweep_copies(server, now, deadline_s, dry_run, result)

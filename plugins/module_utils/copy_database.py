@@ -23,7 +23,6 @@ _LIST_SETTINGS = frozenset(
     ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
 )
 _LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
-_NO_SUCH_DATABASE = "3D000"
 
 
 class CopyRefused(RehearsalError):
@@ -46,9 +45,11 @@ def _comment(database: str) -> str:
 
 def require_free_or_ours(session: Session, database: str, marker_id: str) -> bool:
     """True if the copy is there already; CopyRefused if the name belongs to anything else."""
-    if not database_exists(session, database):
+    # One question: between two, somebody else's clean-up could drop it.
+    rows = session.rows(f"SELECT {_comment(database)} AS comment FROM pg_catalog.pg_database WHERE datname = {quote_literal(database)}")
+    if not rows:
         return False
-    found = read_marker(session, database)
+    found = Marker.from_text(rows[0]["comment"])
     if found is None:
         raise CopyRefused(f"database {database} is there already and does not carry a rehearsal's marker: it was not touched; choose another name")
     if found.id != marker_id:
@@ -221,8 +222,9 @@ def drop_copy(server: Server, database: str, rehearsal_id: str, deadline_s: floa
             return "absent"
         try:
             session.execute(f"DROP DATABASE {quote_identifier(database)} WITH (FORCE)")
-        except PostgresError as error:
-            if error.sqlstate != _NO_SUCH_DATABASE:
+        except PostgresError:
+            # Somebody else dropped it at the same moment; what PostgreSQL says then depends on how far they were.
+            if database_exists(session, database):
                 raise
             return "absent"
         if database_exists(session, database):
