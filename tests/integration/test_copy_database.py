@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, clean_up, copy_database, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupDamaged, Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database import CopyRefused, drop_copy, make_copy, read_marker
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     PostgresError,
     Server,
@@ -624,7 +624,8 @@ def test_a_restore_that_fails_midway_is_an_error_and_names_no_row(postgres_serve
     with pytest.raises(ToolFailed, match="pg_restore.*in_limits") as failure:
         make_copy(server, rehearsal.name, rehearsal.marker, rehearsal.unpack(), rehearsal.work, jobs=1, deadline_s=60)
     assert "tell nobody" not in str(failure.value)
-    assert exists(server, rehearsal.name)
+    # It stopped there: what would have come next did not.
+    assert value(server, rehearsal.name, "SELECT count(*) FROM limits") == 0
     require_clean_up_takes_all(server, rehearsal)
 
 
@@ -677,12 +678,28 @@ def test_a_kept_copy_stays_alone(packed: Rehearsal, postgres_server: Any) -> Non
 def test_two_clean_ups_at_once_do_not_end_each_other(packed: Rehearsal, postgres_server: Any) -> None:
     """Two inventory names of one host and server are swept side by side."""
     server, late = postgres_server.server, datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
-    copy_database.create_copy(server, packed.name, packed.marker, packed.manifest, 30)
-    for number in range(500):
-        Path(packed.work.file("evidence", str(number))).write_text("")
     base = os.path.dirname(packed.work.path)
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _number: clean_up.sweep(server, base, late, 30, False), range(4)))
-    assert [result["problems"] for result in results] == [[]] * 4
-    assert sum(f"database {packed.name}" in result["removed"] for result in results) >= 1
-    assert not exists(server, packed.name) and not os.path.exists(packed.work.path)
+    for _time in range(4):
+        packed.work.create(packed.marker)
+        copy_database.create_copy(server, packed.name, packed.marker, packed.manifest, 30)
+        for number in range(200):
+            Path(packed.work.file("evidence", str(number))).write_text("")
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(lambda _number: clean_up.sweep(server, base, late, 30, False), range(4)))
+        assert [result["problems"] for result in results] == [[]] * 4
+        assert sum(f"database {packed.name}" in result["removed"] for result in results) == 1
+        assert not exists(server, packed.name) and not os.path.exists(packed.work.path)
+
+
+def test_one_that_could_not_be_marked_is_told_and_left_alone(postgres_server: Any, tmp_path: Path) -> None:
+    """The process ended between making and marking it: nobody else has such a name, and still it carries no marker."""
+    marker = marker_of(new_id())
+    work = WorkDirectory.at(str(tmp_path), marker.id, "dev")
+    work.create(marker)
+    name = postgres_server.create_database(copy_database_name(marker.id))
+    try:
+        cleaned = clean_up.clean_up(postgres_server.server, name, marker.id, work, "none", 30)
+        assert cleaned["copy"] == "left" and name in cleaned["problems"][0]
+        assert exists(postgres_server.server, name)
+    finally:
+        postgres_server.drop_database(name)
