@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,15 @@ def fill_richly(postgres_server: Any) -> Callable[[str], None]:
                 session.execute(statement)
 
     return fill
+
+
+@pytest.fixture
+def installed(postgres_servers: Callable[[int], Any]) -> Iterator[Session]:
+    """A session in a fresh database of an installed PostgreSQL 15: the embedded ones are built without ICU and without postgres_fdw."""
+    server = postgres_servers(15)
+    name = server.create_database(f"installed_{secrets.token_hex(4)}")
+    try:
+        with Session(server.server, name, "test", deadline_s=60) as session:
+            yield session
+    finally:
+        server.drop_database(name)
