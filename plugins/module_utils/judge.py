@@ -109,7 +109,12 @@ def _ordered(findings: Iterable[Finding]) -> List[Finding]:
 
 
 def _stages(bench: _Bench, evidence: Evidence) -> None:
+    interrupted = False
     for stage in evidence.stages:
+        # What a worker that outlived its controller notes then is the doing of clean-up, which ended its tools.
+        if interrupted and stage["name"] not in ("cleanup", "evidence"):
+            continue
+        interrupted = interrupted or stage["name"] == "interrupted"
         for found in stage.get("findings") or []:
             bench.say(found["code"], stage["name"], found.get("object", ""), found["message"])
         # A stage whose clean-up evidence is there is judged by that; see _clean_up.

@@ -368,3 +368,13 @@ def test_the_summary_has_one_line_a_database() -> None:
     assert len(lines) == 3
     assert lines[1].split()[0] == "GO"
     assert "left-behind" in lines[2]
+
+
+def test_what_is_noted_after_an_interruption_is_the_doing_of_clean_up() -> None:
+    def found(code: str) -> list[dict[str, Any]]:
+        return [{"code": code, "object": "", "message": "ended by a signal"}]
+
+    ended = stage("upgrade", status="failed", error="killed", findings=found("migration-failed"))
+    interrupted = stage("interrupted", "controller", "failed", error="x", findings=found("interrupted"))
+    assert judge(good(stages=[stage("restore"), interrupted, ended]))["verdict"] == INCOMPLETE
+    assert judge(good(stages=[stage("restore"), ended, interrupted]))["verdict"] == NO_GO
