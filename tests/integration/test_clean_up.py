@@ -1,0 +1,52 @@
+"""Clean-up does not take its own word for it: what a look afterwards still finds is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+pytestmark = pytest.mark.integration
+
+
+def cleaned(server: Any, database: str | None, rehearsal_id: str, base: Path) -> dict[str, Any]:
+    return clean_up.clean_up(server, database, rehearsal_id, WorkDirectory.at(str(base), rehearsal_id, "dev"), clean_up.KEEP_NONE, 60)
+
+
+def test_a_session_that_goes_on_is_told(postgres_server: Any, tmp_path: Path) -> None:
+    rehearsal_id = new_id()
+    with Session(postgres_server.server, "postgres", application_name(rehearsal_id)):
+        left = cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"]
+    assert left == [f"1 sessions of «{application_name(rehearsal_id)}»"]
+    assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []
+
+
+def test_a_copy_that_is_only_said_to_be_dropped_is_told(postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal_id = new_id()
+    name = postgres_server.create_database(copy_database_name(rehearsal_id))
+    marker = Marker(rehearsal_id, "prod/shop", "2026-11-22T22:30:11Z", "2026-11-23T22:30:11Z")
+    try:
+        with Session(postgres_server.server, "postgres", "tests") as session:
+            session.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS {quote_literal(marker.to_text())}")
+        with monkeypatch.context() as patched:
+            patched.setattr(copy_database, "drop_copy", lambda *_arguments: "dropped")
+            assert cleaned(postgres_server.server, name, rehearsal_id, tmp_path)["left"] == [f"database {name}"]
+        assert cleaned(postgres_server.server, name, rehearsal_id, tmp_path)["left"] == []
+    finally:
+        with Session(postgres_server.server, "postgres", "tests") as session:
+            session.execute(f"DROP DATABASE IF EXISTS {quote_identifier(name)}")
+
+
+def test_a_work_directory_that_is_only_said_to_be_removed_is_told(postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal_id = new_id()
+    work = WorkDirectory.at(str(tmp_path), rehearsal_id, "dev")
+    work.create(Marker(rehearsal_id, "prod/shop", "2026-11-22T22:30:11Z", "2026-11-23T22:30:11Z"))
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkDirectory, "remove", lambda _self: True)
+        assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == [work.path]
+    assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []
