@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch the evidence from dev before clean-up removes it there."""
+"""Fetch the evidence from dev before clean-up removes it there; let squawk look at the SQL in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tarfile
 from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import StageAction
 
@@ -34,4 +35,14 @@ class ActionModule(StageAction):
         finally:
             if os.path.exists(local):
                 os.unlink(local)
+        self._lint(directory)
         return result
+
+    def _lint(self, directory: RehearsalDirectory) -> None:
+        """Here and not before the judge: what squawk says is evidence, and is collected once."""
+        timeline, manifest = directory.evidence("migration-upgrade.jsonl"), directory.evidence("manifest.json")
+        if not os.path.exists(timeline):
+            return
+        version = files.read_json(manifest)["server_version_num"] if os.path.exists(manifest) else None
+        setting = str(self._task.args.get("squawk") or squawk.AUTO)
+        directory.write_evidence(squawk.EVIDENCE, squawk.examine(setting, files.read_json_lines(timeline), version))

@@ -38,6 +38,8 @@ class Evidence:
     migrations: Dict[str, List[Document]]
     cleanup: Dict[str, Document]
     policy: Policy = dataclasses.field(default_factory=Policy)
+    # What the linter of that name said of the upgrade's SQL.
+    squawk: Optional[Document] = None
     # Files that this rehearsal must have had, and that are not there.
     missing: Tuple[str, ...] = ()
 
@@ -90,6 +92,7 @@ def load(directory: str) -> Evidence:
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
         policy=Policy.from_json(document("policy.json") or {}),
+        squawk=document("squawk.json"),
         missing=tuple(name for name in _promised(context) if not os.path.exists(os.path.join(directory, name))),
     )
 

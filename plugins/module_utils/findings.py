@@ -287,6 +287,20 @@ CODES: Dict[str, Code] = {
         "transaction_per_migration is computed from the same timeline.",
         "Set transaction_per_migration=True in context.configure() of env.py; a failure then leaves the revisions before it applied.",
     ),
+    "squawk-confirmed": Code(
+        INFO,
+        "A warning of squawk is confirmed",
+        "The linter squawk, where the controller has it, warns of a statement that the upgrade executed, and the timeline shows that it is true and "
+        "that it matters: the table is not small, or the lock was held for longer than its budget. What was refuted, what was confirmed of a small "
+        "table, and what a rehearsal cannot measure stands in the record and the report only.",
+        "See squawk's page of that rule for the way round it. Findings of the rehearsal's own say the same in figures, and weigh more.",
+    ),
+    "squawk-failed": Code(
+        INFO,
+        "squawk was there and gave no answer",
+        "The linter could not be run, or its answer could not be read. Where it is not installed there is no finding: the record says so.",
+        "Install squawk-cli 2 or newer on the controller, or set rehearsal_squawk to never.",
+    ),
     "untracked-sql": Code(
         WARNING,
         "Something was done that no statement accounts for",

@@ -11,6 +11,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import expect
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     judge_data,
     judge_rows,
+    judge_squawk,
     judge_timeline,
     judge_way_back,
     record,
@@ -72,10 +73,11 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     changes = _schema(bench, evidence)
     data = _data(bench, evidence)
     _rows(bench, evidence)
+    claims = _squawk(bench, evidence)
     _clean_up(bench, evidence)
     _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
-    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back)
+    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back, claims)
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
         asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
         _say_checks(bench, asserted)
@@ -84,7 +86,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
         for entry in list(bench.unused()):
             message = f"the policy accepts {entry.code} of {entry.object or 'the whole'} until {entry.until}; there is no such finding"
             bench.say("acceptance-unused", "report", entry.object, message)
-    return record.build(evidence, _ordered(bench.findings), checks, changes, data, back)
+    return record.build(evidence, _ordered(bench.findings), checks, changes, data, back, claims)
 
 
 def _ordered(findings: Iterable[Finding]) -> List[Finding]:
@@ -155,6 +157,21 @@ def _timelines(bench: _Bench, evidence: Evidence) -> None:
             bench.say(code, run, thing, message, severity)
     for code, thing, message, severity in judge_timeline.fence(evidence.migrations):
         bench.say(code, "upgrade", thing, message, severity)
+
+
+def _squawk(bench: _Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
+    """What the linter claims of the upgrade's SQL, held against what was measured. It is no part of what a GO promises."""
+    squawk, events = evidence.squawk, evidence.migrations.get("upgrade", [])
+    if squawk is None:
+        return []
+    if squawk["status"] == "failed":
+        bench.say("squawk-failed", "upgrade", "", f"squawk did not look at the upgrade's SQL: {squawk['reason']}")
+    rows = _rows_before(evidence)
+    before = evidence.snapshots.get("before", {}).get("tables", rows)
+    found = judge_squawk.answers(squawk, events, judge_timeline.sizes(events, rows), bench.policy.budgets, before)
+    for code, thing, message, severity in judge_squawk.findings(found):
+        bench.say(code, "upgrade", thing, message, severity)
+    return found
 
 
 def _rows_before(evidence: Evidence) -> Dict[str, int]:

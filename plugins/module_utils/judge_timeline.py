@@ -120,7 +120,8 @@ def duration(ms: float) -> str:
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f}".replace(".0", "") + " ms"
 
 
-def _short(sql: str) -> str:
+def shorten(sql: str) -> str:
+    """A statement as it stands in a message."""
     text = " ".join(sql.split())
     return text if len(text) <= _SQL_CHARACTERS else text[: _SQL_CHARACTERS - 1] + "…"
 
@@ -149,11 +150,11 @@ def _lock_message(events: Sequence[Event], entry: Blocked, what: str, budgets: B
     message = f"blocked {what} on {entry.table} for {duration(entry.longest_ms)}, budget {duration(allowed)}"
     taken = _taken(events, entry, start)
     if taken:
-        message += f": taken by {_whose(taken.revision)} with «{_short(taken.sql)}»"
+        message += f": taken by {_whose(taken.revision)} with «{shorten(taken.sql)}»"
     kept = timeline.longest_statement(events, start, end)
     if kept and (taken is None or kept["t0"] != taken.start):
         spent = min(float(kept["t1"]), end) - max(float(kept["t0"]), start)
-        message += f", then kept while {_whose(kept.get('revision'))} ran «{_short(kept['sql'])}» for {duration(spent)}"
+        message += f", then kept while {_whose(kept.get('revision'))} ran «{shorten(kept['sql'])}» for {duration(spent)}"
     return message
 
 
@@ -203,7 +204,7 @@ def _in_time(event: Event) -> str:
 
 
 def _ran(event: Event) -> str:
-    return f"«{_short(event['sql'])}»" if event.get("sql") else "something between two statements"
+    return f"«{shorten(event['sql'])}»" if event.get("sql") else "something between two statements"
 
 
 def _rewrites(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
@@ -227,7 +228,7 @@ def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[
         rewritten = {rewrite["relation"] for rewrite in event.get("rewrites") or ()}
         for scan in event.get("scans") or ():
             table = scan["relation"]
-            lock = _blocking(held, event, table)
+            lock = holding(held, event, table)
             key = (table, str(event.get("revision")))
             if lock is None or table in rewritten or key in told or scan["rows"] < budgets.small_table_rows or known.is_small(table, budgets):
                 continue
@@ -238,7 +239,7 @@ def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[
             yield "scan-under-lock", table, message, None
 
 
-def _blocking(held: Sequence[Hold], event: Event, table: str) -> Optional[Hold]:
+def holding(held: Sequence[Hold], event: Event, table: str) -> Optional[Hold]:
     """The strongest lock on the table that the statement's own connection holds when it ends, of those that keep traffic waiting."""
     end = float(event.get("t1", event["t"]))
     found = [
@@ -259,10 +260,10 @@ def _indexes(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterato
         # An index on a table that the migration itself made has no lock on anything that was there.
         tables = [scan["relation"] for scan in event.get("scans") or ()] or [lock["table"] for lock in event.get("locks") or ()]
         for table in dict.fromkeys(tables):
-            if _blocking(timeline.holds(events), event, table) is not None and not known.is_small(table, budgets):
+            if holding(timeline.holds(events), event, table) is not None and not known.is_small(table, budgets):
                 message = (
                     f"{_whose(event.get('revision'))} built an index on {table} ({known.text(table)}) and blocked its writes for "
-                    f"{duration(_ms(event))}, budget {duration(budgets.index_build_ms)}: «{_short(event['sql'])}»"
+                    f"{duration(_ms(event))}, budget {duration(budgets.index_build_ms)}: «{shorten(event['sql'])}»"
                 )
                 yield "index-not-concurrent", table, message, None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_squawk, judge_timeline, timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
@@ -22,7 +22,13 @@ Changes = Mapping[str, List[Dict[str, Any]]]
 
 
 def build(
-    evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check], schema: Changes, data: Changes, way_back: Optional[Dict[str, Any]]
+    evidence: Evidence,
+    findings: Sequence[Finding],
+    checks: Sequence[Check],
+    schema: Changes,
+    data: Changes,
+    way_back: Optional[Dict[str, Any]],
+    claims: Sequence[judge_squawk.Answer],
 ) -> Dict[str, Any]:
     """The record, from evidence and from what the judge said of it."""
     context = evidence.context
@@ -54,6 +60,7 @@ def build(
         "schema_changes": {name: list(found) for name, found in schema.items()},
         "data_changes": {name: list(found) for name, found in data.items()},
         "data_proof": {moment: _data_proof(taken) for moment, taken in evidence.fingerprints.items()},
+        "squawk": judge_squawk.record_of(evidence.squawk, claims),
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
     }
 

@@ -13,6 +13,7 @@ _SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
 _HEADINGS = (("blocker", "Blockers"), ("warning", "Warnings"), ("info", "For information"))
 _MOST_CHANGES = 60
 _MOST_TABLES = 20
+_SQL_CHARACTERS = 100
 
 
 def verdict_block(record: Record, report: str) -> str:
@@ -89,6 +90,7 @@ def markdown(record: Record) -> str:
         [_revision(row) for row in record["revisions"]],
     )
     lines += _blocked(record["timelines"].get("upgrade"))
+    lines += _squawk(record.get("squawk"))
     lines += _table(
         "Expectations",
         ("", "expectation", "measured"),
@@ -157,6 +159,28 @@ def _blocked(run: Any) -> List[str]:
     more = len(run["tables"]) + run["tables_left_out"] - _MOST_TABLES
     lines += ["", f"… and {more} more tables, in record.json"] if more > 0 else []
     return [*lines, "", f"In {run['downtime_ms'] / 1000:.3f} s some table's reads or writes wait: the predicted downtime, if nothing else runs."]
+
+
+def _squawk(squawk: Any) -> List[str]:
+    """What the linter claims of the executed SQL, with what was measured; or why it did not look."""
+    if not squawk:
+        return []
+    heading = "What squawk says of the executed SQL"
+    if squawk["status"] != "ran":
+        return ["", f"## {heading}", "", f"It did not look: {_cell(squawk['reason'])}."]
+    claims = squawk["claims"]
+    order = {"confirmed": 0, "not measured": 1, "refuted": 2}
+    ordered = sorted(claims, key=lambda claim: (not claim["matters"], order[claim["answer"]]))
+    rows = [(claim["answer"], claim["rule"], f"`{claim['revision']}`", _short(claim["sql"]), claim["measured"]) for claim in ordered[:_MOST_CHANGES]]
+    lines = _table(heading, ("", "claim", "revision", "statement", "measured"), rows) or ["", f"## {heading}", "", "Nothing."]
+    unread = f"; it could not read {squawk['not_read']} of them" if squawk["not_read"] else ""
+    more = f"; {len(claims) - _MOST_CHANGES} more claims are in record.json" if len(claims) > _MOST_CHANGES else ""
+    return [*lines, "", f"squawk {squawk['version']} looked at {squawk['statements']} statements{unread}{more}."]
+
+
+def _short(sql: str) -> str:
+    text = _one_line(sql)
+    return text if len(text) <= _SQL_CHARACTERS else text[: _SQL_CHARACTERS - 1] + "…"
 
 
 def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:

@@ -13,6 +13,13 @@ version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
   - Packs the evidence in the rehearsal's work directory and fetches it. It holds counts, hashes and definitions, never a row value.
+  - Then gives the SQL that the upgrade executed, with its literals masked, to the linter squawk on the controller.
+options:
+  squawk:
+    description:
+      - V(auto) uses squawk where the controller has it, V(never) does not; anything else is the path of the program.
+    type: str
+    default: auto
 extends_documentation_fragment:
   - migrations.rehearsal.rehearsal
 attributes:
@@ -43,7 +50,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import argume
 
 def main() -> None:
     """Pack what is there."""
-    module = AnsibleModule(argument_spec=dict(arguments.REHEARSAL), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(arguments.REHEARSAL, squawk=dict(type="str", default="auto")), supports_check_mode=True)
     work = arguments.work_directory(module.params, "dev")
     if module.check_mode or not os.path.isdir(work.evidence):
         module.exit_json(changed=False, path="")

@@ -17,9 +17,11 @@ import data  # noqa: E402
 import expecting  # noqa: E402
 import failing  # noqa: E402
 import good  # noqa: E402
+import linted  # noqa: E402
 import locks  # noqa: E402
 import structure  # noqa: E402
 import way_back  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk  # noqa: E402
 from stand import Case, Stand  # noqa: E402
 
 pytestmark = pytest.mark.integration
@@ -54,6 +56,17 @@ def test_each_bad_migration_has_its_findings(stand: Stand, case: Case) -> None:
 @pytest.mark.parametrize("case", good.CASES, ids=lambda case: case.name)
 def test_a_good_migration_is_a_go(stand: Stand, case: Case) -> None:
     _check(stand, case)
+
+
+@pytest.mark.skipif(squawk.find(squawk.AUTO) is None, reason="squawk is not installed")
+@pytest.mark.parametrize("case, answers", linted.CASES, ids=lambda value: value.name if isinstance(value, Case) else "")
+def test_what_squawk_claims_is_held_against_what_was_measured(stand: Stand, case: Case, answers: linted.Answers) -> None:
+    record = _check(stand, case)["squawk"]
+    assert (record["status"], record["not_read"]) == ("ran", 0)
+    found = {claim["rule"]: claim["answer"] for claim in record["claims"]}
+    assert {rule: found.get(rule, "") for rule in answers} == answers, record["claims"]
+    assert not any(claim["rule"].startswith("prefer-") for claim in record["claims"])
+    assert any(claim["matters"] for claim in record["claims"]) == (case.verdict != "GO")
 
 
 # Data that are only looked at again where something was touched must give the same answers.

@@ -28,7 +28,7 @@ SEVERITIES = {
     },
     INFO: {
         "nothing-pending", "fence-open", "acceptance-unused", "index-redundant", "timestamp-without-time-zone", "json-not-jsonb",
-        "integer-primary-key", "outside-world",
+        "integer-primary-key", "outside-world", "squawk-confirmed", "squawk-failed",
     },
 }  # fmt: skip
 INCOMPLETE = {"preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "application-failed"}

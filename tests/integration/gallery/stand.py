@@ -28,7 +28,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file, squawk
 
 PRODUCTION_DATABASE = "gallery"
 ROLE = "gallery_reader"
@@ -106,6 +106,7 @@ class Stand:
         run = _Run(self, case)
         try:
             run.go()
+            run.lint()
             policy = policy_file.parse(case.policy, "policy.yml") if case.policy else _CALM
             return judge(evidence_files.load(run.work.evidence), assertions.evaluate, policy)
         finally:
@@ -140,6 +141,13 @@ class _Run:
             return
         if self._gather("back") and self._migrate("again", "upgrade", "head"):
             self._gather("again")
+
+    def lint(self) -> None:
+        """As the playbook does when it fetches the evidence."""
+        timeline = Path(self.work.file("evidence", "migration-upgrade.jsonl"))
+        if timeline.exists():
+            said = squawk.examine(squawk.AUTO, files.read_json_lines(str(timeline)), self.stand.facts["server_version_num"])
+            files.write_json(self.work.file("evidence", squawk.EVIDENCE), said)
 
     def _make_copy(self) -> None:
         server = self.stand.server
