@@ -25,12 +25,14 @@ LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND n.nspname !~ '^pg_(toast|temp_)'
 """
 
-# One row for each of our locks; the transaction's own has no relation, so there is always one to carry the WAL position. Simple on purpose: where it
-# cannot be prepared, planning is most of its price. Weak locks are listed for their counters: what a SELECT read before is not this statement's scan.
+# One row: the WAL position, and a text with one entry for each lock of ours, "relation mode rows-read [file]", so that the answers of two statements are
+# compared as sets of entries. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT read before is not this
+# statement's scan. Simple on purpose: where it cannot be prepared, planning is most of its price.
 PROBE_SQL = """
-SELECT l.relation::bigint, l.mode, pg_catalog.pg_stat_get_xact_tuples_returned(l.relation), pg_catalog.pg_relation_filenode(l.relation)::bigint,
-       pg_catalog.pg_current_wal_insert_lsn()::text{flush}
-FROM pg_catalog.pg_lock_status() l WHERE l.pid = pg_catalog.pg_backend_pid() AND coalesce(l.relation, 16384) BETWEEN 16384 AND {most}
+SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.string_agg(pg_catalog.concat_ws(' ', l.relation, l.mode,
+       pg_catalog.pg_stat_get_xact_tuples_returned(l.relation),
+       CASE WHEN l.mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode(l.relation) END), ','){flush}
+FROM pg_catalog.pg_lock_status() l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation BETWEEN 16384 AND {most}
 """
 # Counters that earlier transactions have not flushed yet would look like this one's (PostgreSQL 15 and later can be told to).
 FLUSH_SQL = ", pg_catalog.pg_stat_force_next_flush()::text"
@@ -39,11 +41,12 @@ PREPARED = "rehearsal_probe"
 _TUPLES_OK = 2
 
 # The server's answer grows with the locks that a transaction holds. After so many statements of one transaction only those that took SLOW_MS are
-# measured by themselves, the others once a revision.
-EXACT_STATEMENTS = 300
+# measured by themselves, the others together: once a revision, or once in TOGETHER statements where none can have taken a lock that matters.
+EXACT_STATEMENTS = 200
 SLOW_MS = 5.0
+TOGETHER = 100
 
-WEAK_MODES = ("AccessShareLock", "RowShareLock", "RowExclusiveLock")
+STRONG_MODES = ("ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
 # Nothing may come before SET TRANSACTION, so these are neither preceded nor followed by a measurement.
@@ -69,6 +72,12 @@ UNMEASURED = frozenset(
     ]
 )
 _DATA = frozenset(["insert", "update", "delete", "merge", "copy"])
+# Statements that lock nothing but what they name, and what belongs to it; all others (DO, CASCADE, ALTER DOMAIN, …) are not trusted to.
+_NAMES_ITS_LOCKS = re.compile(
+    r"\s*(create\s+(unique\s+)?(table|index|sequence|type)\b|alter\s+table\b|comment\s+on\b|insert\b|update\b|delete\b)(?!.*\bcascade\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORD = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 _REWRITE_REASONS = (
     ("truncate", re.compile(r"\btruncate\b", re.IGNORECASE)),
     ("reindex", re.compile(r"\breindex\b", re.IGNORECASE)),
@@ -117,6 +126,8 @@ class Database:
     filenodes: Dict[int, int]
     most: int
     flush: bool
+    # OIDs by name, without schema.
+    named: Dict[str, List[int]]
 
 
 def _libpq_of(connection: Any) -> Any:
@@ -124,6 +135,11 @@ def _libpq_of(connection: Any) -> Any:
     it neither loses what we prepared nor disturbs its counting. It blocks an event loop for the moment that the answer takes."""
     driver_connection = getattr(connection, "driver_connection", None) or connection
     return getattr(driver_connection, "pgconn", None)
+
+
+def _lock_of(entry: str) -> Tuple[int, str]:
+    oid, mode, _more = entry.split(" ", 2)
+    return int(oid), mode
 
 
 def _parse_lsn(text: str) -> int:
@@ -138,7 +154,10 @@ def read_relations(cursor: Any, server_version_num: int) -> Database:
     names = {row[0]: object_name(row[1], row[2]) for row in rows}
     relations = {row[0]: Relation(row[0], names[row[0]], row[3], names.get(row[5], names[row[0]])) for row in rows}
     most = max(relations, default=16384)
-    return Database(relations, {row[0]: row[4] for row in rows}, most, server_version_num >= 150000)
+    named: Dict[str, List[int]] = {}
+    for row in rows:
+        named.setdefault(row[2], []).append(row[0])
+    return Database(relations, {row[0]: row[4] for row in rows}, most, server_version_num >= 150000, named)
 
 
 @dataclasses.dataclass
@@ -152,8 +171,19 @@ class Measurement:
     wal_bytes: Optional[int]
     lock_timeout: Optional[str] = None
     statement_timeout: Optional[str] = None
-    # When the first of the statements began that were measured together; None for a statement measured by itself.
+    # When the first of the statements began that were measured together, and their revisions; None for a statement measured by itself.
     since: Optional[float] = None
+    revisions: Optional[List[str]] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Waiting:
+    """A quick statement that is not measured by itself. `locks`: it may have taken a lock that keeps others waiting."""
+
+    t0: float
+    sql: str
+    revision: Optional[str]
+    locks: bool
 
 
 class Probe:
@@ -165,19 +195,21 @@ class Probe:
         self._lsn: Optional[int] = None
         # (lock_timeout, statement_timeout); None when they have to be asked for again.
         self.timeouts: Optional[Tuple[str, str]] = None
+        self._entries: Set[str] = set()
         self._held: Set[Tuple[int, str]] = set()
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
         self._seen_data: Set[str] = set()
         self._measured = 0
-        # Start and SQL of the statements that wait to be measured together.
-        self._waiting: List[Tuple[float, str]] = []
+        # The statements that wait to be measured together.
+        self._waiting: List[_Waiting] = []
         # Something was let through unmeasured: what it did must not be taken for the next statement's.
         self.unmeasured = False
 
     def transaction_ended(self, committed: bool) -> None:
         if committed:
             self._database.filenodes.update(self._files)
+        self._entries.clear()
         self._held.clear()
         self.timeouts = None
         self._scanned.clear()
@@ -193,16 +225,29 @@ class Probe:
             return self.rest(connection)
         return None
 
-    def rest(self, connection: Any) -> Optional[Measurement]:
-        """What was done unmeasured until now, if anything was."""
+    def rest(self, connection: Any, at_commit: bool = False) -> Optional[Measurement]:
+        """What was done unmeasured until now, if anything was that has to be known before the transaction's end."""
         if not self.unmeasured:
             return None
-        since = self._waiting[0][0] if self._waiting else None
-        found = self._ask(connection, "; ".join(sql for _t0, sql in self._waiting))
-        found.since = since
+        waiting = self._waiting
+        if waiting and not at_commit and len(waiting) < TOGETHER and not any(statement.locks for statement in waiting):
+            return None
+        found = self._ask(connection, "; ".join(statement.sql for statement in waiting))
+        if waiting:
+            found.since = waiting[0].t0
+            found.revisions = list(dict.fromkeys(statement.revision for statement in waiting if statement.revision))
         return found
 
-    def wants(self, word: str, sql: str, t0: float, t1: float) -> bool:
+    def _may_lock(self, word: str, sql: str) -> bool:
+        """Whether a statement may take a lock that others have to wait for, and that this transaction does not hold already."""
+        if not _NAMES_ITS_LOCKS.match(sql):
+            return True
+        if word in _DATA:
+            return False
+        words = {quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in _WORD.findall(sql)}
+        return any((oid, "AccessExclusiveLock") not in self._held for name in words for oid in self._database.named.get(name, ()))
+
+    def wants(self, word: str, sql: str, t0: float, t1: float, revision: Optional[str]) -> bool:
         """Whether a statement is measured by itself: reads are not, nor quick repetitions of the same INSERT."""
         if word in UNMEASURED:
             if word == "select":
@@ -219,7 +264,7 @@ class Probe:
                     return False
                 self._seen_data.add(sql)
             if self._measured >= EXACT_STATEMENTS:
-                self._waiting.append((t0, sql[:500]))
+                self._waiting.append(_Waiting(t0, sql[:500], revision, self._may_lock(word, sql)))
                 self.unmeasured = True
                 return False
         self._measured += 1
@@ -231,8 +276,8 @@ class Probe:
 
     def _ask(self, connection: Any, sql: str, scans: bool = True) -> Measurement:
         rows = self._rows(connection, PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else ""), PREPARED)
-        found = self._compare(rows, sql, scans)
-        if any(mode not in WEAK_MODES for _oid, mode in self._held) and self.timeouts is None:
+        found = self._compare(rows[0][0], rows[0][1], sql, scans)
+        if self.timeouts is None and any(mode in STRONG_MODES for _oid, mode in self._held):
             ((lock_timeout, statement_timeout),) = self._rows(connection, TIMEOUTS_SQL, "")
             self.timeouts = (lock_timeout, statement_timeout)
         if self.timeouts is not None:
@@ -257,41 +302,37 @@ class Probe:
         finally:
             cursor.close()
 
-    def _compare(self, rows: List[Any], sql: str, scans: bool) -> Measurement:
-        lsn = _parse_lsn(rows[0][4])
+    def _compare(self, position: str, text: Optional[str], sql: str, scans: bool) -> Measurement:
+        """Hold the server's answer against the one before."""
+        lsn = _parse_lsn(position)
         wal = lsn - self._lsn if self._lsn is not None else None
         self._lsn = lsn
         self.unmeasured = False
         self._waiting = []
-        held: Set[Tuple[int, str]] = set()
-        strong: Set[int] = set()
-        rewritten: List[Relation] = []
-        scanned: List[Tuple[Relation, int]] = []
-        counters: Dict[int, int] = {}
+        entries = set(text.split(",")) if text else set()
+        gone = {_lock_of(entry) for entry in self._entries - entries}
+        fresh = [entry.split(" ") for entry in entries - self._entries]
+        self._entries = entries
         relations = self._database.relations
-        for row in rows:
-            oid = int(row[0] or 0)
-            mode = str(row[1])
-            relation = relations.get(oid)
-            if relation is None:
-                continue
-            counters[oid] = int(row[2] or 0)
-            filenode = int(row[3] or 0)
-            if mode == "AccessShareLock":
-                continue
-            held.add((oid, mode))
-            if mode not in WEAK_MODES:
-                strong.add(oid)
+        changed = {(int(entry[0]), entry[1]): entry for entry in fresh if int(entry[0]) in relations}
+        present = changed.keys()
+        taken = {lock for lock in present if lock[1] != "AccessShareLock" and lock not in self._held}
+        released = {lock for lock in gone if lock in self._held and lock not in present}
+        self._held = (self._held | taken) - released
+        rewritten: List[Relation] = []
+        counters: Dict[int, int] = {}
+        for (oid, mode), entry in sorted(changed.items()):
+            counters[oid] = int(entry[2])
+            filenode = int(entry[3]) if len(entry) > 3 else 0
             if mode == "AccessExclusiveLock" and filenode not in (0, self._files.get(oid, self._database.filenodes.get(oid, 0))):
                 self._files[oid] = filenode
-                rewritten.append(relation)
+                rewritten.append(relations[oid])
+        scanned: List[Tuple[Relation, int]] = []
         for oid, count in counters.items():
             more = count - self._scanned.get(oid, 0)
-            if more > 0 and scans and oid in strong and relations[oid].kind in "rpm":
+            if more > 0 and scans and relations[oid].kind in "rpm" and any((oid, mode) in self._held for mode in STRONG_MODES):
                 scanned.append((relations[oid], more))
             self._scanned[oid] = count
-        taken, released = held - self._held, self._held - held
-        self._held = held
         return Measurement(
             locks=[self._lock(*lock) for lock in sorted(taken)],
             released=[self._lock(*lock) for lock in sorted(released)],

@@ -34,10 +34,11 @@ MOST_SQL = 20_000
 
 
 class _Statement:
-    """A statement on its way."""
+    """A statement on its way. `revision`: the one whose own it is; None for Alembic's bookkeeping."""
 
-    def __init__(self, t0: float, word: str, number: Optional[int], sampling: Optional[Observer]) -> None:
+    def __init__(self, t0: float, word: str, number: Optional[int], sampling: Optional[Observer], revision: Optional[str]) -> None:
         self.t0 = t0
+        self.revision = revision
         self.word = word
         self.number = number
         self.sampling = sampling
@@ -123,7 +124,7 @@ class Watcher:
         self._local.busy = True
         try:
             if not _autocommit(proxy):
-                self._report_untracked(number, probe.rest(proxy.dbapi_connection))
+                self._report_untracked(number, probe.rest(proxy.dbapi_connection, at_commit=True))
         except Exception as error:
             self._give_up(error)
         finally:
@@ -143,6 +144,7 @@ class Watcher:
         proxy = connection.connection
         number = self._number(proxy)
         sampling: Optional[Observer] = None
+        revision = None if self.revision_over else self.revision
         if self._measuring and number is not None and word not in UNMEASURED:
             began = self._channel.now()
             self._local.busy = True
@@ -159,11 +161,11 @@ class Watcher:
             self._overhead_ms += self._channel.now() - began
         # From here to the statement's end, what the driver is given comes from SQLAlchemy.
         self._local.busy = True
-        self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling)
+        self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling, revision)
 
     def _after(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
         t1 = self._channel.now()
-        running = self._running.pop(id(cursor), None) or _Statement(t1, first_word(sql), None, None)
+        running = self._running.pop(id(cursor), None) or _Statement(t1, first_word(sql), None, None, None)
         proxy = connection.connection
         rows = cursor.rowcount
         autocommit = _autocommit(proxy)
@@ -184,7 +186,7 @@ class Watcher:
             try:
                 if running.sampling is not None:
                     event.update(self._sampled(running.sampling, running.number, sql))
-                if probe.wants(running.word, sql, running.t0, t1):
+                if probe.wants(running.word, sql, running.t0, t1, running.revision):
                     _add_measurement(event, probe.measure(proxy.dbapi_connection, sql, running.word))
                 if autocommit:
                     probe.transaction_ended(committed=True)
@@ -192,7 +194,7 @@ class Watcher:
                 self._give_up(error)
             self._overhead_ms += self._channel.now() - t1
         self._local.busy = False
-        self._channel.emit("statement", **event)
+        self._channel.emit_soon("statement", **event)
 
     def raw_statement(self, driver_connection: Any, query: Any, t0: float, askable: bool) -> None:
         """The driver was given a statement. SQLAlchemy's own are told elsewhere, reads and what env.py does are of no interest."""
@@ -230,7 +232,7 @@ class Watcher:
                     self._local.busy = False
             else:
                 probe.unmeasured = True
-        self._channel.emit("statement", **event)
+        self._channel.emit_soon("statement", **event)
 
     def process_started(self, program: str) -> None:
         """The application started a program, which no fence stops."""
@@ -238,11 +240,12 @@ class Watcher:
 
     def _report_untracked(self, number: int, found: Optional[Measurement]) -> None:
         if found is not None and (found.locks or found.rewrites):
-            event: Dict[str, Any] = {"locks": []}
+            event: Dict[str, Any] = {"locks": [], "revision": self.revision}
             if found.since is not None:
-                event["t0"] = found.since
+                event.update(t0=found.since, revisions=found.revisions)
+                event["revision"] = found.revisions[-1] if found.revisions else self.revision
             _add_measurement(event, found)
-            self._channel.emit("untracked", connection=number, revision=self.revision, **event)
+            self._channel.emit("untracked", connection=number, **event)
 
     def _failed(self, context: Any) -> None:
         self._local.busy = False

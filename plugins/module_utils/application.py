@@ -290,6 +290,8 @@ class _Runner:
                     *lines, buffer = (buffer + chunk).split(b"\n")
                     for line in lines:
                         self._take(line.decode("utf-8", "replace"), events_file)
+                    if events_file:
+                        events_file.flush()
         finally:
             if events_file:
                 events_file.close()
@@ -311,7 +313,6 @@ class _Runner:
         self._events.append(event)
         if events_file:
             events_file.write(json.dumps(event, ensure_ascii=False) + "\n")
-            events_file.flush()
         if self._on_event:
             self._on_event(event)
 

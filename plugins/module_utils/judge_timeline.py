@@ -287,7 +287,8 @@ def _no_lock_timeout(events: Sequence[Event], known: Sizes, budgets: Budgets, ow
 def _untracked(events: Sequence[Event]) -> Iterator[Said]:
     done: Dict[str, List[str]] = {}
     for event in events:
-        if event["event"] == "untracked":
+        # With a start, it is what known statements did together.
+        if event["event"] == "untracked" and "t0" not in event:
             # SELECT setval() and nextval() lock their sequence, and nobody waits for that.
             locks = [lock["table"] for lock in event.get("locks") or () if lock["kind"] != "S"]
             found = [rewrite["relation"] for rewrite in event.get("rewrites") or ()] + [scan["relation"] for scan in event.get("scans") or ()]
