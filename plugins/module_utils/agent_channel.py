@@ -43,9 +43,9 @@ class Channel:
         os.register_at_fork(after_in_child=self._forked)
         exit_now = os._exit
 
-        def tell_and_exit(code: int) -> NoReturn:
+        def tell_and_exit(status: int) -> NoReturn:
             self.flush()
-            exit_now(code)
+            exit_now(status)
 
         os._exit = tell_and_exit
 

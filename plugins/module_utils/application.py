@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import secrets
 import selectors
 import signal
@@ -19,7 +18,7 @@ import subprocess
 import threading
 import time
 from types import ModuleType
-from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, Any, Callable, List, Mapping, Optional, Tuple, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent,
@@ -33,7 +32,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_watcher,
     names,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import EMPTY_ERROR, Event, Log, is_secret, mask_event
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import note_process
 
 # In the order in which they import each other.
@@ -54,11 +53,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 _AGENT_PACKAGE = "_rehearsal_agent"
 
 OPERATIONS = ("info", "current", "upgrade", "downgrade")
-MOST_LOG_BYTES = 1_000_000
-MOST_LINE = 2_000
 GRACE_S = 10.0
-
-Event = Dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,11 +175,8 @@ def _refused(kind: str, message: str) -> Outcome:
     return Outcome(exit_code=-1, events=[], error=_error(kind, message), fence=None, timed_out=False)
 
 
-_EMPTY_ERROR: Event = {"sqlstate": None, "revision": None, "statement": None, "file": None, "line": None}
-
-
 def _error(kind: str, message: str, **fields: Any) -> Event:
-    return {**_EMPTY_ERROR, "event": "error", "t": None, "kind": kind, "message": message, **fields}
+    return {**EMPTY_ERROR, "event": "error", "t": None, "kind": kind, "message": message, **fields}
 
 
 class _Runner:
@@ -221,9 +213,9 @@ class _Runner:
                 "deadline_s": application.deadline_s,
             }
         )
-        self._secrets = [value for name, value in declared_values(application) if _is_secret(name) and len(value) >= 4]
+        self._secrets = [value for name, value in declared_values(application) if is_secret(name) and len(value) >= 4]
         self._events: List[Event] = []
-        self._log = _Log(log_path, self._secrets)
+        self._log = Log(log_path, self._secrets)
 
     def run(self) -> Outcome:
         application = self._application
@@ -364,104 +356,3 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
-
-
-# Masking: everything that leaves this module has gone through here.
-
-_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
-_PARAMETERS = re.compile(r"\[parameters: .*?\](?=$|\n)", re.DOTALL)
-_DETAIL = re.compile(r"^(\s*(?:DETAIL|CONTEXT):).*$", re.MULTILINE)
-_STRING = re.compile(r"'(?:[^'\\\n]|\\.|'')*'")
-
-
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name))
-
-
-def mask_text(text: str, hidden: Sequence[str] = ()) -> str:
-    """Text of the application (its log, an exception) without secrets, quoted values and statement parameters."""
-    for secret in hidden:
-        text = text.replace(secret, MASK)
-    text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
-    text = _DETAIL.sub(rf"\1 {MASK}", text)
-    return mask_values(_STRING.sub(f"'{MASK}'", text))
-
-
-def mask_statement(sql: str, truncated: bool = False) -> str:
-    """SQL with its literals masked. Where it was cut within a literal, that literal goes."""
-    masked = mask_sql(sql)
-    if truncated:
-        open_literal = re.search(r"'|\$\w*\$", masked.replace(f"'{MASK}'", "\0" * (len(MASK) + 2)))
-        masked = (masked[: open_literal.start()] if open_literal else masked) + " …"
-    return masked
-
-
-def mask_event(event: Event, hidden: List[str]) -> Event:
-    """An event as it may be written down."""
-    masked = dict(event)
-    if isinstance(masked.get("sql"), str):
-        masked["sql"] = mask_statement(masked["sql"], bool(masked.pop("truncated", False)))
-    if masked["event"] == "error":
-        masked = {**_EMPTY_ERROR, **masked}
-        statement = masked.get("statement")
-        masked["statement"] = mask_statement(statement) if statement else None
-        message = _shorten(str(masked.get("message", ""))).rstrip("\n")
-        # Our own messages name revisions and files; those of servers and applications can hold anything.
-        masked["message"] = mask_values(message) if masked.get("sqlstate") else _hide(mask_secrets(message), hidden)
-    return masked
-
-
-def _hide(text: str, hidden: List[str]) -> str:
-    text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
-    for secret in hidden:
-        text = text.replace(secret, MASK)
-    return text
-
-
-def _shorten(line: str) -> str:
-    """A line that masking can read in reasonable time. Nothing is cut in two: half a URL or half a quoted value would not be masked."""
-    if len(line) <= MOST_LINE:
-        return line
-    words = line[:MOST_LINE].split(" ")
-    head = " ".join(words[:-1])
-    for quote in "'\"":
-        if head.count(quote) % 2:
-            head = head[: head.rindex(quote)]
-    return head + " … (the rest of the line is left out)\n"
-
-
-class _Log:
-    """The application's own output: masked, at most MOST_LOG_BYTES of it written."""
-
-    def __init__(self, path: Optional[str], hidden: List[str]) -> None:
-        self._file = open(path, "a", encoding="utf-8") if path else None  # noqa: SIM115
-        self._hidden = hidden
-        self._written = 0
-        self._lock = threading.Lock()
-        self._tail = ""
-
-    def read(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            self.add(line.decode("utf-8", "replace"))
-        stream.close()
-
-    def add(self, text: str) -> None:
-        masked = mask_text(_shorten(text), self._hidden)
-        with self._lock:
-            if masked.strip():
-                self._tail = masked.strip()
-            if self._file and not self._file.closed and self._written < MOST_LOG_BYTES:
-                self._written += len(masked.encode())
-                self._file.write(masked)
-                if self._written >= MOST_LOG_BYTES:
-                    self._file.write("… (the rest is left out)\n")
-                self._file.flush()
-
-    def tail(self) -> str:
-        """The last line that says something, shortened."""
-        return self._tail[:300]
-
-    def close(self) -> None:
-        with self._lock:
-            if self._file:
-                self._file.close()

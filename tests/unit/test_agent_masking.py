@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application
-from ansible_collections.migrations.rehearsal.plugins.module_utils.application import mask_event, mask_statement, mask_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application_masking
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import mask_event, mask_statement, mask_text
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_names_in_server_messages_stay() -> None:
     assert 'constraint "u"' in mask_text('duplicate key value violates unique constraint "u"')
 
 
-@pytest.mark.parametrize("start", range(application.MOST_LINE - 40, application.MOST_LINE + 3))
+@pytest.mark.parametrize("start", range(application_masking.MOST_LINE - 40, application_masking.MOST_LINE + 3))
 def test_a_line_is_never_cut_within_a_secret(start: int) -> None:
     for secret in ("postgresql://me:hunter22@host/db", "'hunter22 hunter22 hunter22'", "password=hunter22"):
         line = "x" * (start - 1) + " " + secret + " end\n"
-        masked = mask_text(application._shorten(line))
+        masked = mask_text(application_masking.shorten(line))
         assert "hunt" not in masked
 
 
@@ -64,7 +64,7 @@ def test_an_error_event_is_masked_and_complete() -> None:
 
 def test_a_long_line_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr(application, "mask_text", lambda text, hidden: seen.append(len(text)) or text)
-    log = application._Log(None, [])
+    monkeypatch.setattr(application_masking, "mask_text", lambda text, hidden: seen.append(len(text)) or text)
+    log = application_masking.Log(None, [])
     log.add("x" * 1_000_000 + "\n")
-    assert seen[0] <= application.MOST_LINE + 100
+    assert seen[0] <= application_masking.MOST_LINE + 100
