@@ -25,9 +25,9 @@ LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND n.nspname !~ '^pg_(toast|temp_)'
 """
 
-# One row: the WAL position, and a text with one entry for each lock of ours, "relation mode rows-read [file]": the answers of two statements are compared
-# as sets of entries. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT read before is not this statement's
-# scan. Simple on purpose: where it cannot be prepared, planning is most of its price.
+# One row: the WAL position, and a text with one entry for each lock of ours, "relation mode rows-read [file]": the answers of two statements
+# are compared as sets of entries. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT read before is not
+# this statement's scan. Simple on purpose: where it cannot be prepared, planning is most of its price.
 PROBE_SQL = """
 SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.string_agg(pg_catalog.concat_ws(' ', l.relation, l.mode,
        pg_catalog.pg_stat_get_xact_tuples_returned(l.relation),
