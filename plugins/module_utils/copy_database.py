@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.files import write_bytes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
@@ -22,6 +23,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 _LIST_SETTINGS = frozenset(
     ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
 )
+# An entry of a dump's table of contents: what kind of thing, in which schema ("-" for none), and its name.
+_ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
 _LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
 
 
@@ -88,19 +91,52 @@ def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
     return " ".join(parts)
 
 
-def restore(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, *, jobs: int, with_owners: bool, deadline_s: float) -> None:
-    """pg_restore into the empty copy; ToolFailed at the first error of any kind."""
+def restore(
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    work: WorkDirectory,
+    *,
+    jobs: int,
+    with_owners: bool,
+    deadline_s: float,
+    without: Collection[str] = (),
+) -> None:
+    """pg_restore into the empty copy; ToolFailed at the first error of any kind. `without`: extensions that stay out (`outside_world.KEPT_OUT`)."""
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
     # A subscription would want rows from production's own source, and no database that has one can be dropped.
     options = ["--exit-on-error", "--no-password", "--no-subscriptions", f"--dbname={conninfo}"]
     if not with_owners:
         options += ["--no-owner", "--no-privileges"]
     with registered(work):
+        if without:
+            options.append(f"--use-list={_contents_without(server, work, without, deadline_s)}")
         if server.prefix:
             with open(work.file(DUMP), "rb") as dump:
                 Tool(server.tool("pg_restore", *options), work, stdin=dump).wait(deadline_s)
         else:
             Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", work.file(DUMP)), work).wait(deadline_s)
+
+
+def _contents_without(server: Server, work: WorkDirectory, extensions: Collection[str], deadline_s: float) -> str:
+    """Path of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these."""
+    path = work.file("restore.list")
+    with open(path, "w+b") as listed:
+        Tool(server.tool("pg_restore", "--list", work.file(DUMP)), work, stdout=listed).wait(deadline_s)
+        listed.seek(0)
+        lines = listed.read().decode().splitlines(keepends=True)
+    schemas = {name: outside_world.KEPT_OUT[name] for name in extensions}
+    write_bytes(path, "".join(line for line in lines if stays(line, schemas)).encode())
+    return path
+
+
+def stays(line: str, schemas: Mapping[str, str]) -> bool:
+    """Whether an entry of a dump's table of contents is restored; `schemas`: by extension that stays out, the schema that goes with it."""
+    entry = _ENTRY.match(line)
+    if entry is None:
+        return True
+    named = [*schemas, *(f"EXTENSION {name}" for name in schemas), *(f"SCHEMA {schema}" for schema in schemas.values())]
+    return not (entry[1] in schemas.values() or (entry[1] == "-" and any(f"{entry[2].strip()} ".startswith(f"{name} ") for name in named)))
 
 
 def replay_settings(session: Session, database: str, settings: Dict[str, List[str]]) -> List[str]:
@@ -146,9 +182,14 @@ def compare(manifest: Dict[str, Any], facts: Dict[str, Any], rows: Dict[str, int
     return differences
 
 
-def compare_values(production: Dict[str, Any], copy: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """Differences between two fingerprints, in the form of `compare`. Where the rows differ that is told there, and values cannot be compared."""
-    changes = data_diff.compare(production, copy)
+def compare_values(production: Dict[str, Any], copy: Dict[str, Any], stopped: Sequence[Dict[str, Any]] = ()) -> List[Dict[str, Any]]:
+    """Differences between two fingerprints, in the form of `compare`. Where the rows differ that is told there, and values cannot be compared.
+
+    Left out is exactly what differs because something was stopped: columns of scheduled jobs, tables of an extension that stayed out.
+    """
+    meant = {column for entry in stopped for column in entry.get("changed") or ()}
+    schemas = tuple(f"{entry['schema']}." for entry in stopped if entry.get("schema"))
+    changes = [change for change in data_diff.compare(production, copy) if change.object not in meant and not change.object.startswith(schemas)]
     other_rows = {change.object for change in changes if change.kind in ("rows-added", "rows-lost")}
     return [
         {"object": change.object, "what": "values", "production": "as dumped", "copy": change.text}
@@ -173,10 +214,13 @@ def make_copy(
     with Session(server, server.maintenance_database, name, deadline_s=deadline_s) as session:
         known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
     missing_roles = sorted(set(manifest["roles"]) - known)
-    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s)
+    stopped = outside_world.kept_out(manifest["extensions"])
+    without = [entry["object"] for entry in stopped]
+    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without)
     with Session(server, database, name, deadline_s=deadline_s) as session:
         # Before anything else connects: what production sends, a rehearsal must not send.
-        stopped = outside_world.stop(session, take_snapshot(session))
+        stopped += outside_world.stop_jobs(session)
+        stopped += outside_world.stop(session, take_snapshot(session))
         session.execute("ANALYZE")
         failures = replay_settings(session, database, manifest["settings"])
     # A session of its own: only a new one sees the settings that were replayed.
@@ -186,9 +230,9 @@ def make_copy(
         rows = database_facts.count_rows(session)
         session.execute("COMMIT")
         fingerprint = take_fingerprint(session) if manifest.get("fingerprint") else None
-    differences = compare(manifest, facts, rows)
+    differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
     if fingerprint is not None:
-        differences += compare_values(manifest["fingerprint"], fingerprint)
+        differences += compare_values(manifest["fingerprint"], fingerprint, stopped)
     return {
         "database": database,
         "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},

@@ -135,8 +135,13 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         bench.say("parity", "restore", "settings", f"a setting of production could not be given to the copy: {failure}")
     for found in copy.get("stopped") or []:
         what = f"{found['kind']} {found['object']} ({found['reason']})"
-        if found["error"] is None:
-            bench.say("outside-world", "restore", found["object"], f"disabled on the copy before anything was migrated: {what}", INFO)
+        if found["kind"] == "extension":
+            schema = f"with all that is in its schema {found['schema']}"
+            message = f"{what} stays out of the copy, {schema}: a migration that uses it fails here for that reason alone"
+            bench.say("outside-world", "restore", found["object"], message, INFO)
+        elif found["error"] is None:
+            left_out = f"; left out of the proof against production: {', '.join(found['changed'])}" if found.get("changed") else ""
+            bench.say("outside-world", "restore", found["object"], f"disabled on the copy before anything was migrated: {what}{left_out}", INFO)
         else:
             bench.say("outside-world", "restore", found["object"], f"could not be disabled on the copy: {what}: {found['error']}", WARNING)
 

@@ -1,23 +1,34 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stop what on a fresh copy could act on the world outside it: event triggers, subscriptions, triggers.
+"""Stop what on a fresh copy could act on the world outside it: event triggers, subscriptions, triggers, scheduled jobs.
 
 A rehearsal must not send what production sends. Only what reaches out is stopped: a trigger that keeps another table in step is part of what is
-rehearsed. A scheduler (pg_cron, pgAgent) runs the jobs of databases by their name, and the copy's is not among them.
+rehearsed. The jobs of pgAgent and pg_timetable are disabled in their tables, before the first fingerprint is taken. pg_cron never gets as far:
+PostgreSQL makes it in one database of a server only, whose jobs its launcher then runs, so it stays out of the copy with all that is in its schema.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import structure_outside
-from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier, quote_literal
 
 Stopped = Dict[str, Any]
 
 _ENABLED = ("origin", "always")
+
+# Extensions that no copy gets, with the schema that goes with each.
+KEPT_OUT: Dict[str, str] = {"pg_cron": "cron"}
+
+# (schema, table, column that is true for a job that runs, columns that the table's own trigger changes with it)
+_JOBS: Tuple[Tuple[str, str, str, Tuple[str, ...]], ...] = (
+    ("pgagent", "pga_job", "jobenabled", ("jobnextrun",)),
+    ("timetable", "chain", "live", ()),
+    ("cron", "job", "active", ()),
+)
 
 
 def stop(session: Session, catalog: Mapping[str, Any]) -> List[Stopped]:
@@ -34,6 +45,43 @@ def stop(session: Session, catalog: Mapping[str, Any]) -> List[Stopped]:
             entry["error"] = error.message
         stopped.append(entry)
     return stopped
+
+
+def stop_jobs(session: Session) -> List[Stopped]:
+    """Disable scheduled jobs: entries as `stop` gives them, with `changed`: the columns that differ from production's because of it."""
+    stopped: List[Stopped] = []
+    for schema, table, column, others in _JOBS:
+        name = object_name(schema, table)
+        there = session.value(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            f"WHERE n.nspname = {quote_literal(schema)} AND c.relname = {quote_literal(table)} AND a.attname = {quote_literal(column)} "
+            "AND a.atttypid = 'pg_catalog.bool'::regtype AND c.relkind = 'r')"
+        )
+        enabled = f"SELECT count(*) AS v FROM {schema}.{table} WHERE {column}"
+        jobs = session.value(enabled) if there else 0
+        if not jobs:
+            continue
+        entry: Stopped = {"kind": "scheduled jobs", "object": name, "reason": f"{jobs} would run by the clock", "error": None, "changed": []}
+        try:
+            session.execute(f"UPDATE {schema}.{table} SET {column} = false WHERE {column}")
+            left = session.value(enabled)
+            # A policy, or a trigger, may keep rows from an UPDATE without an error.
+            entry["error"] = f"{left} of them are enabled still" if left else None
+        except PostgresError as error:
+            entry["error"] = error.message
+        entry["changed"] = [column_name(name, one) for one in (column, *others)]
+        stopped.append(entry)
+    return stopped
+
+
+def kept_out(extensions: Iterable[str]) -> List[Stopped]:
+    """The extensions of production that the copy does not have, in the form of `stop`."""
+    return [
+        {"kind": "extension", "object": name, "reason": "its launcher would run production's jobs", "error": None, "schema": KEPT_OUT[name]}
+        for name in sorted(extensions)
+        if name in KEPT_OUT
+    ]
 
 
 def to_stop(catalog: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
@@ -98,7 +98,7 @@ def look_at_dev(
                 "SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END"
             )
             problems += _name_problem(session, server, copy, rehearsal_id, facts, production, production_database)
-            extension_problems, extension_findings = _extensions(session, production)
+            extension_problems, extension_findings = _extensions(session, server, production)
             problems += extension_problems
             findings += extension_findings
             known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
@@ -148,10 +148,17 @@ def _name_problem(
     return []
 
 
-def _extensions(session: Session, production: Dict[str, Any]) -> Tuple[List[str], List[Dict[str, Any]]]:
+def _extensions(session: Session, server: Server, production: Dict[str, Any]) -> Tuple[List[str], List[Dict[str, Any]]]:
     problems: List[str] = []
     findings: List[Dict[str, Any]] = []
     for name, version in (production.get("extensions") or {}).items():
+        if name in outside_world.KEPT_OUT:
+            if server.prefix:
+                problems.append(
+                    f"dev: production has {name}, whose jobs must not come with the copy; a pg_restore behind rehearsal_postgres.prefix cannot "
+                    "leave it out: rehearse on a server that dev reaches with tools of its own"
+                )
+            continue
         available = session.rows(f"SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = {quote_literal(name)}")
         default = session.rows(f"SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = {quote_literal(name)}")
         if not available:
