@@ -101,12 +101,15 @@ class Fence:
 
 
 def read_marker(comment: Any) -> Optional[str]:
-    """The rehearsal id in a database's comment, or None."""
+    """The rehearsal id in a database's comment, or None; of a database beside the copy `id/part`, so that neither is taken for the other."""
     try:
-        found = json.loads(comment)["rehearsal"]["id"]
+        marker = json.loads(comment)["rehearsal"]
+        found, part = marker["id"], marker.get("part", "")
     except (TypeError, ValueError, KeyError):
         return None
-    return found if isinstance(found, str) and found else None
+    if not isinstance(found, str) or not found:
+        return None
+    return f"{found}/{part}" if part else found
 
 
 # The drivers. Each function gets a freshly executed module and replaces the one place where it opens connections.

@@ -10,7 +10,7 @@ import os
 import shutil
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, side_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
@@ -34,6 +34,10 @@ def clean_up(server: Server, database: Optional[str], rehearsal_id: str, work: W
     # Processes first: a tool that still runs would make new files and sessions behind our back.
     work.stop_processes()
     copy = _clean_copy(server, database, rehearsal_id, keep, deadline_s, removed, problems)
+    if database:
+        dropped, in_the_way = side_database.drop_all(server, rehearsal_id, deadline_s)
+        removed += [f"database {name}" for name in dropped]
+        problems += [problem for problem in in_the_way if problem not in problems]
     try:
         if keep == KEEP_BACKUP and database:
             work_state = _keep_backup_only(work)
@@ -44,7 +48,7 @@ def clean_up(server: Server, database: Optional[str], rehearsal_id: str, work: W
         problems.append(str(error))
     if work_state == "removed":
         removed.append(work.path)
-    left = _look(server, database if keep != KEEP_COPY else None, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems)
+    left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems)
     return {"copy": copy, "work_directory": work_state, "removed": removed, "left": left, "problems": problems}
 
 
@@ -89,7 +93,7 @@ def _keep_backup_only(work: WorkDirectory) -> str:
 
 
 def _look(
-    server: Server, database: Optional[str], rehearsal_id: str, work: Optional[WorkDirectory], deadline_s: float, problems: List[str]
+    server: Server, database: Optional[str], keep: str, rehearsal_id: str, work: Optional[WorkDirectory], deadline_s: float, problems: List[str]
 ) -> List[str]:
     """What of the rehearsal is still to be seen on this host."""
     left: List[str] = []
@@ -99,7 +103,8 @@ def _look(
     try:
         # Another name than the rehearsal's, so that this session does not count itself.
         with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
-            if database and copy_database.database_exists(session, database):
+            left += [f"database {name}" for name in side_database.left(session, rehearsal_id)] if database else []
+            if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
                 found = copy_database.read_marker(session, database)
                 if found and found.id == rehearsal_id:
                     left.append(f"database {database}")

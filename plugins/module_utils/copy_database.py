@@ -110,7 +110,7 @@ def restore(
         options += ["--no-owner", "--no-privileges"]
     with registered(work):
         if without:
-            options.append(f"--use-list={_contents_without(server, work, without, deadline_s)}")
+            options.append(f"--use-list={contents_without(server, work, without, deadline_s)}")
         if server.prefix:
             with open(work.file(DUMP), "rb") as dump:
                 Tool(server.tool("pg_restore", *options), work, stdin=dump).wait(deadline_s)
@@ -118,7 +118,7 @@ def restore(
             Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", work.file(DUMP)), work).wait(deadline_s)
 
 
-def _contents_without(server: Server, work: WorkDirectory, extensions: Collection[str], deadline_s: float) -> str:
+def contents_without(server: Server, work: WorkDirectory, extensions: Collection[str], deadline_s: float) -> str:
     """Path of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these."""
     path = work.file("restore.list")
     with open(path, "w+b") as listed:

@@ -14,12 +14,14 @@ dropped, moved   the column is gone; moved: another column of the table has the 
 
 Rows. Where the later fingerprint could tell rows written since (`old_rows`), pure additions and pure deletions are proved as such, and "at most" is
 said of the rows that changed; an UPDATE that wrote the same values counts there. Elsewhere only the difference of the two counts is known.
+Where rows were followed one by one (`changed_rows`: their numbers are given as `rows`), they are exact: how many were added, lost and changed, and
+rows that were added stand in the way of nothing.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 
@@ -43,7 +45,8 @@ class DataChange:
 
     `kind`: table-added, table-dropped, table-moved, table-not-comparable, rows-added, rows-lost, rows-changed, rows-not-comparable, column-added,
     column-dropped, column-moved, column-changed, column-as-declared, column-type-changed, column-not-comparable.
-    `values_*` are non-null values. `rows_changed_at_most` is None where nothing but the number of rows of the table bounds it.
+    `values_*` are non-null values. `rows_changed` is exact, and None where that is not known; `rows_changed_at_most` is then None where nothing but
+    the number of rows of the table bounds it. `keys`: the first keys of the rows that the text speaks of, where the user allows them.
     """
 
     kind: str
@@ -55,18 +58,55 @@ class DataChange:
     values_after: Optional[int] = None
     rows_changed_at_most: Optional[int] = None
     other: Optional[str] = None  # where the values are now
+    rows_changed: Optional[int] = None
+    keys: Optional[List[List[Optional[str]]]] = None
 
     def to_json(self) -> Dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None) -> List[DataChange]:
-    """Everything that differs, in the order of names; an empty list with `proof` "full" means: every value is what it was."""
+def compare(
+    before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None, rows: Optional[Mapping[str, Any]] = None
+) -> List[DataChange]:
+    """Everything that differs, in the order of names; an empty list with `proof` "full" means: every value is what it was.
+
+    `rows`: what `changed_rows.measure` found for the tables that `to_follow` named, by table.
+    """
     moved = _moved_tables(before, after)
     changes: List[DataChange] = []
     for name in sorted({*before["tables"], *after["tables"]}):
-        changes += _compare_table(name, before, after, declared or {}, moved)
+        changes += _compare_table(name, before, after, declared or {}, moved, (rows or {}).get(name))
     return changes
+
+
+def to_follow(
+    before: Mapping[str, Any], after: Mapping[str, Any], declared: Mapping[str, str], accepted: Collection[str] = (), with_keys: bool = False
+) -> Dict[str, List[str]]:
+    """Tables whose rows must be followed one by one to say how many changed, each with the columns to be compared.
+
+    `accepted` are columns of which any new value is accepted; `with_keys`: also where only the keys of rows are not known.
+    """
+    found: Dict[str, List[str]] = {}
+    for name, old in before["tables"].items():
+        new = after["tables"].get(name)
+        if new is None or not old["rows"] or not new["rows"] or "counts" in (old["proof"], new["proof"]):
+            continue
+        table = _Table(name, old, new, declared)
+        if table.obstacle not in ("", ROWS_DIFFER, OTHER_KEYS):
+            continue
+        columns = [
+            column
+            for column in old["columns"]
+            if column_name(name, column) not in accepted
+            and column not in (old["key"] or ())
+            and table.can_follow(column)
+            and table.answer(column)[0] in (CHANGED, NOT_COMPARABLE)
+            and (with_keys or not table.all_gone(column))
+        ]
+        rows_differ = table.obstacle == ROWS_DIFFER and (with_keys or not (table.only_added or table.only_lost))
+        if columns or rows_differ or table.obstacle == OTHER_KEYS or table.values_moved():
+            found[name] = columns
+    return found
 
 
 def answers(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
@@ -84,18 +124,19 @@ def answers(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optio
     return result
 
 
-def _plural(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+def _plural(number: int, word: str, words: str = "") -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {words or word + 's'}"
 
 
 class _Table:
     """One table that both fingerprints have."""
 
-    def __init__(self, name: str, old: Entry, new: Entry, declared: Mapping[str, str]) -> None:
+    def __init__(self, name: str, old: Entry, new: Entry, declared: Mapping[str, str], rows: Optional[Entry] = None) -> None:
         self.name = name
         self.old = old
         self.new = new
         self.declared = declared
+        self.rows = rows
         old_rows: Optional[int] = new.get("old_rows")
         self.old_rows = old_rows
         # The rows that are there now and were there before are the same physical tuples.
@@ -125,6 +166,34 @@ class _Table:
             return None
         return max(int(self.old["rows"]) - self.old_rows, 0)
 
+    def can_follow(self, column: str) -> bool:
+        """Its values before and after can be compared row by row."""
+        old, new = self.old["columns"][column], self.new["columns"].get(column)
+        if new is None:
+            return False
+        if column_name(self.name, column) in self.declared:
+            return old.get("expected_hash") is not None and new.get("canonical_hash") is not None
+        return old["by"] == new["by"] and old["hash"] is not None and new["hash"] is not None
+
+    def all_gone(self, column: str) -> bool:
+        """Every value has become NULL: then it is known in how many rows."""
+        nothing_now = not self.new["columns"][column]["non_null"] and column_name(self.name, column) not in self.declared
+        return nothing_now and not self.obstacle
+
+    def values_moved(self) -> bool:
+        """Without a primary key a column's hash does not see a value that moved to another row; the hash of whole rows does."""
+        hashes = [(entry.get("row_hash") or {"columns": []}) for entry in (self.old, self.new)]
+        same = self.old["key"] is None and self.old["rows"] == self.new["rows"] and hashes[0]["columns"] == hashes[1]["columns"]
+        return same and len(hashes[0]["columns"]) > 1 and hashes[0]["hash"] != hashes[1]["hash"] and not self.only_added
+
+    def changed_rows(self, column: str) -> Optional[int]:
+        """In how many rows a column has another value than it had, or should have; None where that is not known."""
+        if self.rows is not None and column in self.rows["columns"]:
+            return int(self.rows["columns"][column])
+        if column in self.new["columns"] and self.all_gone(column):
+            return int(self.old["columns"][column]["non_null"])
+        return None
+
     def answer(self, column: str) -> Tuple[str, str]:
         """(answer, why) for a column that was there before."""
         old = self.old["columns"][column]
@@ -132,6 +201,15 @@ class _Table:
         if new is None:
             return (MOVED, self.twin(column)) if self.twin(column) else (DROPPED, "")
         label = column_name(self.name, column)
+        if self.rows is not None and self.old["key"] is not None and (column in self.rows["columns"] or column in self.old["key"]):
+            # A row that is there before and after is one with the same key.
+            unchanged = AS_DECLARED if label in self.declared else UNCHANGED
+            return (CHANGED, "") if self.rows["columns"].get(column) else (unchanged, "")
+        if self.rows is not None and self.old["key"] is None and self.obstacle == ROWS_DIFFER and column in self.rows["columns"]:
+            lost, added = self.rows["lost"], self.rows["added"]
+            if not (lost and added):
+                return (AS_DECLARED if label in self.declared else UNCHANGED), ""
+            return NOT_COMPARABLE, f"it has no primary key; {_plural(lost, 'row')} {_are(lost)} no longer there as before, and {added:,} others are"
         if label in self.declared:
             return self._declared_answer(old, new)
         if not self.obstacle and old["hash"] is not None and new["hash"] is not None and old["by"] == new["by"]:
@@ -194,7 +272,12 @@ def _moved_tables(before: Mapping[str, Any], after: Mapping[str, Any]) -> Dict[s
 
 
 def _compare_table(
-    name: str, before: Mapping[str, Any], after: Mapping[str, Any], declared: Mapping[str, str], moved: Mapping[str, str]
+    name: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    declared: Mapping[str, str],
+    moved: Mapping[str, str],
+    rows: Optional[Entry],
 ) -> Iterator[DataChange]:
     old, new = before["tables"].get(name), after["tables"].get(name)
     if old is None:
@@ -207,7 +290,7 @@ def _compare_table(
     elif new is None:
         yield _gone_table(name, old, after, moved)
     else:
-        table = _Table(name, old, new, declared)
+        table = _Table(name, old, new, declared, rows)
         yield from _row_changes(table)
         yield from _column_changes(table)
 
@@ -228,12 +311,26 @@ def _gone_table(name: str, old: Entry, after: Mapping[str, Any], moved: Mapping[
 def _row_changes(table: _Table) -> Iterator[DataChange]:
     name, before, after = table.name, table.old["rows"], table.new["rows"]
     counts = {"rows_before": before, "rows_after": after, "rows_changed_at_most": table.at_most}
-    if after > before:
+    rows = table.rows
+    lost_and_added = bool(rows and table.old["key"] and rows["added"] and rows["lost"])
+    if rows and lost_and_added:
+        counts["rows_changed_at_most"] = None
+        text = f"{name}: {_plural(rows['lost'], 'row')} {_are(rows['lost'])} gone and {rows['added']:,} {_are(rows['added'])} new, by their keys"
+        if before == after:
+            text = f"{text}: keys were changed, or rows lost and as many added{_keys_text(rows, 'lost')}"
+            yield DataChange("rows-changed", name, text, rows_changed=rows["lost"], keys=_keys(rows, "lost"), **counts)
+        else:
+            kind, shown = ("rows-added", "added") if after > before else ("rows-lost", "lost")
+            text = f"{text}{_keys_text(rows, shown)}: {before:,} rows, now {after:,}"
+            yield DataChange(kind, name, text, keys=_keys(rows, shown), **counts)
+    elif after > before:
         proved = "; every earlier row is untouched" if table.only_added else ""
-        yield DataChange("rows-added", name, f"{name} has {_plural(after - before, 'row')} more: {before:,}, now {after:,}{proved}", **counts)
+        text = f"{name} has {_plural(after - before, 'row')} more{_keys_text(rows, 'added')}: {before:,}, now {after:,}{proved}"
+        yield DataChange("rows-added", name, text, keys=_keys(rows, "added"), **counts)
     elif after < before:
         proved = "; every row that is left is untouched" if table.only_lost else ""
-        yield DataChange("rows-lost", name, f"{name} has {_plural(before - after, 'row')} less: {before:,}, now {after:,}{proved}", **counts)
+        text = f"{name} has {_plural(before - after, 'row')} less{_keys_text(rows, 'lost')}: {before:,}, now {after:,}{proved}"
+        yield DataChange("rows-lost", name, text, keys=_keys(rows, "lost"), **counts)
     elif table.obstacle == OTHER_KEYS:
         text = f"{name}: rows have other keys than before: keys were changed, or rows lost and as many added"
         yield DataChange("rows-changed", name, text, **counts)
@@ -241,8 +338,33 @@ def _row_changes(table: _Table) -> Iterator[DataChange]:
         yield from _moved_values(table, counts)
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _keys(rows: Optional[Entry], what: str) -> Optional[List[List[Optional[str]]]]:
+    """Keys of rows that were "added" or "lost", or in which the column `what` changed; None where they are not shown."""
+    if not rows or not rows.get("keys"):
+        return None
+    keys = rows["keys"]
+    found: Optional[List[List[Optional[str]]]] = keys[what] if what in ("added", "lost") else keys["columns"].get(what[len("column ") :])
+    return found or None
+
+
+def _keys_text(rows: Optional[Entry], what: str, number: int = 0) -> str:
+    """` (id 1, 2, 3, …)`; "" where keys are not shown."""
+    keys = _keys(rows, what)
+    if not rows or not keys:
+        return ""
+    total = number or rows.get(what, 0)
+    names = rows["key"]
+    shown = [str(key[0]) if len(key) == 1 else f"({', '.join(map(str, key))})" for key in keys]
+    label = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    return f" ({label} {', '.join(shown)}{', …' if total > len(keys) else ''})"
+
+
 def _moved_values(table: _Table, counts: Mapping[str, Any]) -> Iterator[DataChange]:
-    """Without a primary key a column's hash does not see a value that moved to another row; the hash of whole rows does."""
+    """A table without a primary key whose columns hold what they held."""
     if any(table.answer(column)[0] != UNCHANGED for column in table.old["columns"] if column in table.new["columns"]):
         return
     old, new = table.old.get("row_hash"), table.new.get("row_hash")
@@ -251,8 +373,11 @@ def _moved_values(table: _Table, counts: Mapping[str, Any]) -> Iterator[DataChan
     if old["columns"] != new["columns"]:
         text = f"{table.name} has no primary key and lost a column: whether values moved from row to row could not be measured"
         yield DataChange("rows-not-comparable", table.name, text, **counts)
-    elif old["hash"] != new["hash"]:
-        yield DataChange("rows-changed", table.name, f"{table.name}: every column holds the values that it held, but in other rows", **counts)
+    elif table.values_moved():
+        changed = table.rows["lost"] if table.rows else None
+        many = f" ({_plural(changed, 'row')})" if changed else ""
+        text = f"{table.name}: every column holds the values that it held, but in other rows{many}"
+        yield DataChange("rows-changed", table.name, text, rows_changed=changed, **counts)
 
 
 def _column_changes(table: _Table) -> Iterator[DataChange]:
@@ -271,10 +396,20 @@ def _column_changes(table: _Table) -> Iterator[DataChange]:
             other = column_name(table.name, why)
             yield DataChange("column-moved", label, f"{label} is gone; {other} has the same value in every row", other=other, **numbers)
         elif answer == AS_DECLARED:
-            text = f"{label}: each of {_plural(table.old['rows'], 'row')} has the declared value ({table.declared[label]})"
+            rows = table.old["rows"] if table.rows is None else table.rows["kept"]
+            text = f"{label}: each of {_plural(rows, 'row')} has the declared value ({table.declared[label]})"
             yield DataChange("column-as-declared", label, text, **numbers)
         elif answer == CHANGED:
-            yield DataChange("column-changed", label, _changed_text(table, label, numbers), rows_changed_at_most=table.at_most, **numbers)
+            changed = table.changed_rows(column)
+            yield DataChange(
+                "column-changed",
+                label,
+                _changed_text(table, column, label, numbers),
+                rows_changed_at_most=table.at_most if changed is None else None,
+                rows_changed=changed,
+                keys=_keys(table.rows, f"column {column}"),
+                **numbers,
+            )
         elif answer == NOT_COMPARABLE:
             yield DataChange("column-not-comparable", label, f"{label}: could not be compared: {why}", **numbers)
         elif new is not None and old["type"] != new["type"]:
@@ -287,12 +422,17 @@ def _column_changes(table: _Table) -> Iterator[DataChange]:
             yield DataChange("column-added", label, text, rows_after=table.new["rows"], values_after=new["non_null"])
 
 
-def _changed_text(table: _Table, label: str, numbers: Mapping[str, Any]) -> str:
+def _changed_text(table: _Table, column: str, label: str, numbers: Mapping[str, Any]) -> str:
     text = f"{label} changed"
     if label in table.declared:
         text = f"{label} is not what was declared ({table.declared[label]})"
+    changed = table.changed_rows(column)
+    if changed is not None and table.rows is not None and table.old["key"] is None:
+        text += f": {_plural(changed, 'of its values is', 'of its values are')} no longer there (without a primary key rows cannot be followed)"
+    elif changed is not None:
+        text += f", in {_plural(changed, 'row')}{_keys_text(table.rows, f'column {column}', changed)}"
     # A column that was dropped and made again lost its values without a row being written.
-    if table.at_most is not None and table.at_most >= max(1, abs(numbers["values_before"] - numbers["values_after"])):
+    elif table.at_most is not None and table.at_most >= max(1, abs(numbers["values_before"] - numbers["values_after"])):
         text += f", in {_plural(table.at_most, 'row')} at most"
     if numbers["values_before"] != numbers["values_after"]:
         text += f"; non-null values: {numbers['values_before']:,}, now {numbers['values_after']:,}"

@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Collection, Dict, List
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    changed_rows,
     copy_database,
+    data_diff,
     files,
     fingerprint,
     number_checks,
     row_checks,
     snapshot,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -26,6 +30,8 @@ MOMENTS = ("before", "after", "back", "again")
 SNAPSHOT, FINGERPRINT, CHECKS = "snapshot", "fingerprint", "checks"
 # At these moments the data is as the upgrade leaves it: declared changes have happened, and new columns are there.
 _UPGRADED = ("after", "again")
+# At these the data is held against what it was before.
+_HELD_AGAINST_BEFORE = ("after", "back")
 
 
 class EvidenceRefused(RehearsalError):
@@ -44,15 +50,18 @@ def gather(
     proof: str,
     connections: int,
     deadline_s: float,
+    show_keys: bool = False,
 ) -> List[str]:
-    """Write the evidence files of a moment; each file's content in a few words. Read-only.
+    """Write the evidence files of a moment; each file's content in a few words. Of the copy it only reads.
+
+    `show_keys`: the keys of rows that changed unexpectedly may be written down.
 
     Raises EvidenceRefused and PostgresError.
     """
     said: List[str] = []
     with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
         marker = copy_database.read_marker(session, database)
-        if marker is None or marker.id != rehearsal_id:
+        if marker is None or marker.id != rehearsal_id or marker.part:
             raise EvidenceRefused(f"{server.describe(database)} is not the copy of rehearsal {rehearsal_id}")
         if SNAPSHOT in what:
             catalog = snapshot.take_snapshot(session)
@@ -63,6 +72,8 @@ def gather(
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())
             said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
+            if moment in _HELD_AGAINST_BEFORE:
+                said += _follow_rows(server, database, marker, work, moment, taken, expectations, show_keys, deadline_s)
         if CHECKS in what:
             checks = _checks(session, work, moment, expectations)
             files.write_json(work.file("evidence", f"checks-{moment}.json"), checks)
@@ -82,6 +93,36 @@ def _fingerprint(session: Session, work: WorkDirectory, moment: str, expectation
         return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections)
     except ValueError as error:
         raise EvidenceRefused(f"a declared change cannot be measured: {error}") from None
+
+
+def _follow_rows(
+    server: Server,
+    database: str,
+    marker: Marker,
+    work: WorkDirectory,
+    moment: str,
+    taken: Dict[str, Any],
+    expectations: Expectations,
+    show_keys: bool,
+    deadline_s: float,
+) -> List[str]:
+    """Where the fingerprints say that something changed unexpectedly, but not in how many rows: `rows-MOMENT.json`."""
+    before = files.read_json(work.file("evidence", "fingerprint-before.json"))
+    declared = expectations.declared_expressions() if moment in _UPGRADED else {}
+    # What may hold anything after the upgrade is a loss like any other where the way back does not bring it back.
+    accepted = [name for name, change in expectations.changes.items() if change.kind == "changed" and moment in _UPGRADED]
+    own = files.read_json(work.file(MANIFEST))["revisions"] if os.path.exists(work.file(MANIFEST)) else ()
+    found = data_diff.to_follow(before, taken, declared, accepted, show_keys)
+    wanted = {table: columns for table, columns in found.items() if table not in own}
+    if not wanted:
+        return []
+    try:
+        document = changed_rows.measure(server, database, marker, work, wanted, before, declared, show_keys, deadline_s)
+    except RehearsalError as error:
+        # That values changed is known all the same; the finding says why their number is not.
+        document = {"tables": {}, "error": str(error)}
+    files.write_json(work.file("evidence", f"rows-{moment}.json"), document)
+    return [f"rows of {', '.join(sorted(wanted))} followed" if document["tables"] else "changed rows not counted"]
 
 
 def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Expectations) -> Dict[str, Any]:

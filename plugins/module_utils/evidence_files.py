@@ -37,6 +37,7 @@ class Evidence:
     checks: Dict[str, Document]
     migrations: Dict[str, List[Document]]
     cleanup: Dict[str, Document]
+    rows: Dict[str, Document] = dataclasses.field(default_factory=dict)
     policy: Policy = dataclasses.field(default_factory=Policy)
     # What the linter of that name said of the upgrade's SQL.
     squawk: Optional[Document] = None
@@ -91,6 +92,7 @@ def load(directory: str) -> Evidence:
         checks=each("checks-{}.json", MOMENTS, document),
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
+        rows=each("rows-{}.json", MOMENTS, document),
         policy=Policy.from_json(document("policy.json") or {}),
         squawk=document("squawk.json"),
         missing=tuple(name for name in _promised(context) if not os.path.exists(os.path.join(directory, name))),

@@ -23,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, relations, untouched
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
@@ -243,13 +243,7 @@ class Job:
 
     def seed(self) -> str:
         """An expression for the hash of the row's key; 0 without one."""
-        seed = "0::bigint"
-        for name in self.key or ():
-            column = self.relation.by_name[name]
-            hashed = hash_sql.hash_value(column.value, column.kind, seed)
-            # What was the key before may be nullable now, and a NULL would take the whole row out of the sums.
-            seed = hashed if column.not_null else f"coalesce({hashed}, 0)"
-        return seed
+        return key_hash(self.relation, self.key or ())
 
     def _hash_expression(self, session: Session, rows: int, name: str, expression: str) -> Tuple[int, str]:
         """(non-null values, hash) of the canonical text of an expression over `old`."""
@@ -272,11 +266,26 @@ class Job:
             raise PostgresError(f"fingerprint of {label or self.relation.name}: {error.message}", error.sqlstate) from None
 
 
+def key_hash(relation: Relation, key: Sequence[str]) -> str:
+    """An expression for the hash of these columns together; 0 without one."""
+    seed = "0::bigint"
+    for name in key:
+        column = relation.by_name[name]
+        hashed = hash_sql.hash_value(column.value, column.kind, seed)
+        # What was the key before may be nullable now, and a NULL would take the whole row out of the sums.
+        seed = hashed if column.not_null else f"coalesce({hashed}, 0)"
+    return seed
+
+
 def _row_hash(columns: List[Column]) -> str:
+    return mixed([hash_sql.hash_value(column.value, column.kind, "0::bigint") for column in columns])
+
+
+def mixed(hashes: Sequence[str]) -> str:
+    """One hash of several, in their order. Each step mixes what came before, which PostgreSQL's own record hash does not: it is linear."""
     digest = "0::bigint"
-    for column in columns:
-        # Each step mixes what came before, which PostgreSQL's own record hash does not: it is linear in its fields.
-        digest = f"pg_catalog.hashint8extended(coalesce({hash_sql.hash_value(column.value, column.kind, '0::bigint')}, 0), {digest})"
+    for one in hashes:
+        digest = f"pg_catalog.hashint8extended(coalesce({one}, 0), {digest})"
     return digest
 
 

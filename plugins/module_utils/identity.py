@@ -46,6 +46,16 @@ def copy_database_name(rehearsal_id: str) -> str:
     return f"rehearsal_{rehearsal_id.replace('-', '_')}"
 
 
+# Databases beside the copy, each with a name and a marker of its own: the old rows, and what the migrations build from nothing.
+OLD_ROWS, FROM_EMPTY = "before", "empty"
+SIDE_PARTS = (OLD_ROWS, FROM_EMPTY)
+
+
+def side_database_name(rehearsal_id: str, part: str) -> str:
+    """The name of a database beside the copy; it does not depend on the name that the user gave the copy."""
+    return f"{copy_database_name(rehearsal_id)}_{part}"
+
+
 def application_name(rehearsal_id: str) -> str:
     """What sessions of a rehearsal call themselves in pg_stat_activity."""
     return f"rehearsal {rehearsal_id}"
@@ -55,26 +65,33 @@ def application_name(rehearsal_id: str) -> str:
 class Marker:
     """The JSON comment on a copy, and the content of a work directory's `rehearsal.json`.
 
-    `source` names what the copy was made from (host and database), the times are in the form of `format_time`.
+    `source` names what the copy was made from (host and database), the times are in the form of `format_time`. `part` is empty on the copy
+    itself, and one of SIDE_PARTS on a database beside it: the fence lets only the one pass that was asked for.
     """
 
     id: str
     source: str
     created: str
     expires: str
+    part: str = ""
 
     def to_text(self) -> str:
         """The comment's text."""
-        return json.dumps({"rehearsal": dataclasses.asdict(self)}, ensure_ascii=False, sort_keys=True)
+        fields = {name: value for name, value in dataclasses.asdict(self).items() if name != "part" or value}
+        return json.dumps({"rehearsal": fields}, ensure_ascii=False, sort_keys=True)
+
+    def beside(self, part: str) -> Marker:
+        """The marker of a database beside the copy."""
+        return dataclasses.replace(self, part=part)
 
     @classmethod
     def from_text(cls, text: Optional[str]) -> Optional[Marker]:
         """The marker in a comment, or None if the comment is missing or anything but a whole marker."""
         try:
             found = json.loads(text or "")["rehearsal"]
-            marker = cls(id=found["id"], source=found["source"], created=found["created"], expires=found["expires"])
+            marker = cls(id=found["id"], source=found["source"], created=found["created"], expires=found["expires"], part=found.get("part", ""))
             parse_time(marker.expires)
-            whole = is_id(marker.id) and isinstance(marker.source, str) and isinstance(marker.created, str)
+            whole = is_id(marker.id) and all(isinstance(text, str) for text in (marker.source, marker.created, marker.part))
         except (ValueError, KeyError, TypeError, RecursionError):
             # Comments of other people's databases come here: anything can be in them.
             return None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff
@@ -17,11 +18,22 @@ Said = Tuple[str, str, str, Optional[str]]
 
 
 def changes_between(
-    before: Mapping[str, Any], after: Mapping[str, Any], expectations: Expectations, version_tables: Collection[str]
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    expectations: Expectations,
+    version_tables: Collection[str],
+    rows: Optional[Mapping[str, Any]] = None,
 ) -> List[DataChange]:
-    """All data changes but those of Alembic's own version tables."""
-    found = data_diff.compare(before, after, expectations.declared_expressions())
+    """All data changes but those of Alembic's own version tables. `rows`: the evidence file `rows-MOMENT.json`, if there is one."""
+    found = data_diff.compare(before, after, expectations.declared_expressions(), (rows or {}).get("tables"))
+    if rows and rows.get("error"):
+        why = f"; in how many rows exactly could not be measured: {rows['error']}"
+        found = [dataclasses.replace(change, text=change.text + why) if _uncounted(change) else change for change in found]
     return [change for change in found if not any(_within(change.object, table) for table in version_tables)]
+
+
+def _uncounted(change: DataChange) -> bool:
+    return change.kind in ("column-changed", "rows-changed", "column-not-comparable") and change.rows_changed is None
 
 
 def of_upgrade(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:

@@ -57,7 +57,7 @@ def _losses(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str,
     prints = evidence.fingerprints
     if "before" not in prints or "back" not in prints:
         return None
-    changes = judge_data.changes_between(prints["before"], prints["back"], Expectations(), own)
+    changes = judge_data.changes_between(prints["before"], prints["back"], Expectations(), own, evidence.rows.get("back"))
     return [_counted(change) for change in judge_data.lost_by_way_back(changes)]
 
 
@@ -70,22 +70,26 @@ def _brought(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str
 
 
 def _counted(change: DataChange) -> Dict[str, Any]:
-    """`count` of `unit` (rows or values); null where only the text says it."""
+    """`count` of `unit` (rows or values), `exact` or at most; null where only the text says it."""
     before, after = change.rows_before or 0, change.rows_after or 0
-    unit, count = "rows", None
+    unit, count, exact = "rows", None, change.kind != "column-changed" or change.rows_changed is not None
     if change.kind == "table-dropped":
         count = before
     elif change.kind == "rows-lost":
         count = before - after
     elif change.kind == "column-dropped":
         unit, count = "values", change.values_before
+    elif change.kind == "rows-changed":
+        count = change.rows_changed
+    elif change.kind == "column-changed" and exact:
+        unit, count = "values", change.rows_changed
     elif change.kind == "column-changed":
         # Where the rows that were written are known, no more values than rows can have changed; else all of them may.
         unit, count = (
             "values",
             max(change.values_before or 0, change.values_after or 0) if not change.rows_changed_at_most else change.rows_changed_at_most,
         )
-    return {"object": change.object, "kind": change.kind, "count": count, "unit": unit, "text": change.text}
+    return {"object": change.object, "kind": change.kind, "count": count, "unit": unit, "exact": exact, "text": change.text}
 
 
 def _named(entries: Sequence[Dict[str, Any]]) -> str:
@@ -95,7 +99,7 @@ def _named(entries: Sequence[Dict[str, Any]]) -> str:
         if entry["count"] is None:
             named.append(entry["text"])
         else:
-            most = "at most " if entry["kind"] == "column-changed" else ""
+            most = "" if entry["exact"] else "at most "
             unit = entry["unit"] if entry["count"] != 1 else entry["unit"][:-1]
             named.append(f"{most}{entry['count']:,} {unit} {'of' if entry['unit'] == 'rows' else 'in'} {entry['object']}")
     more = len(entries) - _MOST_NAMED

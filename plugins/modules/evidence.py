@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
   - Writes facts about the copy to the rehearsal's work directory - the catalog, counts and hashes computed inside PostgreSQL. No row travels.
-  - Only reads, and only this rehearsal's copy.
+  - Only reads, and only this rehearsal's copy. Where values changed and the fingerprints do not say in how many rows, the old rows of those tables
+    are restored from the backup into a marked database beside the copy, and counted against.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
   - migrations.rehearsal.rehearsal
@@ -42,6 +43,12 @@ options:
     type: str
     choices: [full, changed, counts]
     default: full
+  show_keys:
+    description:
+      - Whether the keys of rows that changed unexpectedly may be written down, the first 20 of each kind.
+      - Without it only their number is.
+    type: bool
+    default: false
   connections:
     description: Sessions that may read at a time.
     type: int
@@ -93,6 +100,7 @@ def main() -> None:
             "collect": {"type": "list", "elements": "str", "choices": kinds, "default": kinds},
             "expectations": {"type": "dict", "default": {}},
             "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
+            "show_keys": {"type": "bool", "default": False},
             "connections": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 3600},
         },
@@ -115,6 +123,7 @@ def main() -> None:
                 proof=p["data_proof"],
                 connections=p["connections"],
                 deadline_s=p["timeout"],
+                show_keys=p["show_keys"],
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

@@ -45,6 +45,8 @@ def _check(stand: Stand, case: Case) -> dict[str, Any]:
     assert loud == set(case.findings), messages
     assert record["verdict"] == case.verdict, messages
     assert set(case.infos) <= quiet, messages
+    assert [fragment for fragment in case.says if fragment not in messages] == [], messages
+    assert "could not be measured: there is" not in messages, "the changed rows were not counted"
     return record
 
 

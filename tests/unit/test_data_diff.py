@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import answers, compare
+from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import answers, compare, to_follow
 
 
 def column(digest: str | None = "1", non_null: int = 10, kind: str = "integer", by: str = "int", **more: Any) -> dict[str, Any]:
@@ -192,3 +192,81 @@ def test_what_was_left_out_is_said(before: dict[str, Any]) -> None:
     assert kinds(before, after) == [("table-not-comparable", "logs")]
     assert answers(before, after)["logs.a"] == "not comparable"
     assert kinds(after, before) == [("table-not-comparable", "logs")]
+
+
+# Rows that were followed one by one.
+
+
+def followed(**numbers: Any) -> dict[str, Any]:
+    return {"shifts": {"key": ["id"], "kept": 10, "added": 0, "lost": 0, "columns": {}, **numbers}}
+
+
+def test_rows_that_were_followed_are_counted_exactly(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"].update(old_rows=4) or t["shifts"]["columns"]["rate"].update(hash="0"))
+    assert to_follow(before, after, {}) == {"shifts": ["rate"]}
+    (at_most,) = compare(before, after)
+    assert (at_most.text, at_most.rows_changed, at_most.rows_changed_at_most) == ("shifts.rate changed, in 6 rows at most", None, 6)
+    (exact,) = compare(before, after, {}, followed(columns={"rate": 2}, keys={"added": [], "lost": [], "columns": {"rate": [["3"], ["4"]]}}))
+    assert (exact.text, exact.rows_changed, exact.rows_changed_at_most) == ("shifts.rate changed, in 2 rows (id 3, 4)", 2, None)
+    assert exact.to_json()["keys"] == [["3"], ["4"]]
+
+
+def test_keys_that_are_left_out_are_said(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"]["columns"]["rate"].update(hash="0"))
+    keys = {"added": [], "lost": [], "columns": {"rate": [["3"]]}}
+    (change,) = compare(before, after, {}, followed(columns={"rate": 2}, keys=keys))
+    assert change.text == "shifts.rate changed, in 2 rows (id 3, …)"
+
+
+def test_a_value_that_was_wiped_out_everywhere_needs_no_following(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"]["columns"]["rate"].update(hash="0", non_null=0))
+    assert to_follow(before, after, {}) == {}
+    assert compare(before, after)[0].text == "shifts.rate changed, in 10 rows; non-null values: 10, now 0"
+    assert to_follow(before, after, {}, with_keys=True) == {"shifts": ["rate"]}
+
+
+def test_added_rows_stand_in_the_way_of_nothing_once_they_are_followed(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"].update(rows=12, old_rows=7))
+    assert to_follow(before, after, {}) == {"shifts": ["start", "rate"]}
+    rows = followed(added=2, columns={"start": 0, "rate": 3})
+    assert [change.text for change in compare(before, after, {}, rows)] == ["shifts has 2 rows more: 10, now 12", "shifts.rate changed, in 3 rows"]
+
+
+def test_lost_and_added_rows_are_both_told(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"].update(rows=11, old_rows=7))
+    rows = followed(kept=8, added=3, lost=2, columns={"start": 0, "rate": 0})
+    assert [change.text for change in compare(before, after, {}, rows)] == ["shifts: 2 rows are gone and 3 are new, by their keys: 10 rows, now 11"]
+
+
+def test_a_declared_change_is_proved_beside_added_rows(before: dict[str, Any]) -> None:
+    before["tables"]["shifts"]["columns"]["rate"]["expected_hash"] = "5"
+    after = changed(before, lambda t: t["shifts"].update(rows=12, old_rows=7) or t["shifts"]["columns"]["rate"].update(canonical_hash="9"))
+    assert to_follow(before, after, {"shifts.rate": "old * 2"}) == {"shifts": ["start", "rate"]}
+    rows = followed(added=2, columns={"start": 0, "rate": 0})
+    found = compare(before, after, {"shifts.rate": "old * 2"}, rows)
+    assert [change.text for change in found][1:] == ["shifts.rate: each of 10 rows has the declared value (old * 2)"]
+
+
+def test_what_may_hold_anything_is_not_followed(before: dict[str, Any]) -> None:
+    after = changed(before, lambda t: t["shifts"]["columns"]["rate"].update(hash="0"))
+    assert to_follow(before, after, {}, accepted=["shifts.rate"]) == {}
+
+
+def test_counted_tables_and_other_keys_are_not_followed(before: dict[str, Any]) -> None:
+    counted = changed(before, lambda t: t["shifts"].update(proof="counts", rows=12))
+    assert to_follow(before, counted, {}) == {}
+    rekeyed = changed(before, lambda t: t["shifts"].update(key=["start"], rows=12))
+    assert to_follow(before, rekeyed, {}) == {}
+
+
+def test_without_a_primary_key_rows_are_a_multiset(before: dict[str, Any]) -> None:
+    grown = changed(before, lambda t: t["logs"].update(rows=12))
+    assert to_follow(before, grown, {}) == {"logs": ["a", "b"]}
+    only_added = {"logs": {"key": None, "kept": 10, "added": 2, "lost": 0, "columns": {"a": 0, "b": 0}}}
+    assert [change.kind for change in compare(before, grown, {}, only_added)] == ["rows-added"]
+    replaced = {"logs": {"key": None, "kept": 9, "added": 3, "lost": 1, "columns": {"a": 0, "b": 1}}}
+    texts = [change.text for change in compare(before, grown, {}, replaced)]
+    assert texts[1] == "logs.a: could not be compared: it has no primary key; 1 row is no longer there as before, and 3 others are"
+    moved = changed(before, lambda t: t["logs"]["row_hash"].update(hash="0"))
+    assert to_follow(before, moved, {}) == {"logs": []}
+    assert compare(before, moved, {}, {"logs": {**replaced["logs"], "lost": 4, "columns": {}}})[0].text.endswith("but in other rows (4 rows)")

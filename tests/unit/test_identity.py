@@ -6,7 +6,9 @@ import datetime
 import json
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import (
+    SIDE_PARTS,
     Marker,
     application_name,
     copy_database_name,
@@ -14,6 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
     is_id,
     new_id,
     parse_time,
+    side_database_name,
     utc_now,
 )
 from hypothesis import given
@@ -114,3 +117,17 @@ def test_expired_from_the_very_second() -> None:
     assert not MARKER.expired(end - second)
     assert MARKER.expired(end)
     assert MARKER.expired(end + second)
+
+
+def test_a_database_beside_the_copy_has_a_marker_of_its_own() -> None:
+    beside = MARKER.beside("before")
+    assert Marker.from_text(beside.to_text()) == beside
+    assert beside != MARKER and "part" not in MARKER.to_text()
+    assert read_marker(MARKER.to_text()) == MARKER.id
+    assert read_marker(beside.to_text()) == f"{MARKER.id}/before"
+    assert Marker.from_text(MARKER.to_text().replace('"source"', '"part": 5, "source"')) is None
+
+
+def test_side_databases_do_not_depend_on_the_name_of_the_copy() -> None:
+    names = [side_database_name(MARKER.id, part) for part in SIDE_PARTS]
+    assert names == ["rehearsal_20261122_120000_0a1b2c_before", "rehearsal_20261122_120000_0a1b2c_empty"]

@@ -14,12 +14,14 @@ from typing import Any
 from agent_project import Project
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
+    backup,
     database_facts,
     evidence,
     evidence_files,
     files,
     identity,
     migration_findings,
+    side_database,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
@@ -38,6 +40,7 @@ _WARM_PYTHON = str(Path(__file__).parent / "warm_python.py")
 # On a busy machine any lock is held long.
 _CALM = Policy(budgets=Budgets(blocked_reads_ms=60000, blocked_writes_ms=60000, index_build_ms=60000))
 _numbers = itertools.count(1)
+_OF_ROWS = frozenset(["data-changed", "data-not-compared", "rows-changed", "downgrade-loses-data"])
 
 Object = tuple[str, str]
 
@@ -49,6 +52,7 @@ class Case:
     `up`, `down`: SQL, one statement for each ";" at a line's end; or Python, if it uses `op.` or is marked by a first line "# python".
     `findings`: code and object of every blocker and warning, no more and no less. `infos`: those of severity info that must be among the rest.
     `production`: SQL that production has seen before, on top of base.sql. `expectations`, `policy`: text of these files.
+    `says`: what the messages must say too. `show_keys`: the keys of changed rows may be shown.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -64,6 +68,8 @@ class Case:
     more: tuple[tuple[str, str, str, str], ...] = ()
     env: tuple[tuple[str, Any], ...] = ()
     proof: str = "full"
+    show_keys: bool = False
+    says: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
@@ -111,6 +117,7 @@ class Stand:
             return judge(evidence_files.load(run.work.evidence), assertions.evaluate, policy)
         finally:
             self.server.drop_database(run.copy)
+            side_database.drop_all(self.server.server, run.id, 60)
 
 
 class _Run:
@@ -132,6 +139,7 @@ class _Run:
         self._make_copy()
         self._write_project()
         self._write_context()
+        self._dump()
         if not self._gather("before"):
             return
         if not self._migrate("upgrade", "upgrade", "head") or not self._gather("after"):
@@ -196,6 +204,17 @@ class _Run:
         for name, document in documents.items():
             files.write_json(self.work.file("evidence", f"{name}.json"), document)
 
+    def _dump(self) -> None:
+        """The backup, where changed rows will be counted against it; most cases change none."""
+        if not any(code in _OF_ROWS for code, _thing in self.case.findings | self.case.infos):
+            return
+        server = self.stand.server.server
+        subprocess.run(
+            server.tool("pg_dump", "--format=directory", f"--file={self.work.file(backup.DUMP)}", "--dbname", server.conninfo(self.copy, "tests")),
+            check=True,
+        )
+        files.write_json(self.work.file(backup.MANIFEST), self.stand.facts)
+
     def _gather(self, moment: str) -> bool:
         what = [evidence.SNAPSHOT, evidence.FINGERPRINT]
         if moment in ("before", "after"):
@@ -204,7 +223,7 @@ class _Run:
         try:
             evidence.gather(
                 self.stand.server.server, self.copy, self.id, self.work, moment=moment, what=what, expectations=self.expectations,
-                proof=self.case.proof, connections=1, deadline_s=60,
+                proof=self.case.proof, connections=1, deadline_s=60, show_keys=self.case.show_keys,
             )  # fmt: skip
         except evidence.EvidenceRefused as error:
             return self._stage(f"evidence {moment}", started, error=str(error), findings=error.findings())

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Production's rows as they were before the upgrade: restored from the backup, table by table, into a database beside the copy.
+
+Nothing is made before something has changed: a rehearsal in which no value changed unexpectedly pays nothing for this.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP, MANIFEST
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import OLD_ROWS, Marker, application_name, side_database_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+_RESTORED = "old-rows.json"
+
+# Data are dumped by leaf: a partitioned table has none of its own.
+_LEAVES = """
+SELECT n.nspname AS schema, c.relname AS name, ln.nspname AS leaf_schema, l.relname AS leaf
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT c.oid UNION SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) AS t WHERE t.isleaf) AS m (oid)
+JOIN pg_catalog.pg_class AS l ON l.oid = m.oid JOIN pg_catalog.pg_namespace AS ln ON ln.oid = l.relnamespace
+WHERE c.relkind IN ('r', 'p') AND l.relkind = 'r'
+"""
+
+
+def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collection[str], deadline_s: float) -> str:
+    """See to it that the old rows of these tables are there; the name of their database.
+
+    Raises RehearsalError where there is no backup (any more), PostgresError and ToolFailed.
+    """
+    if not os.path.exists(work.file(DUMP)):
+        raise RehearsalError(f"there is no backup in {work.path} to take the old rows from")
+    database = side_database_name(marker.id, OLD_ROWS)
+    restored = _restored(work)
+    missing = sorted(set(tables) - set(restored or ()))
+    if restored is not None and missing:
+        # Until it is written again: what is cut short now is made anew next time, and no row is there twice.
+        os.unlink(work.file(_RESTORED))
+    if restored is None:
+        manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
+        copy_database.create_copy(server, database, marker.beside(OLD_ROWS), manifest, deadline_s)
+        options = ["--section=pre-data"]
+        # What stayed out of the copy stays out here.
+        without = [entry["object"] for entry in outside_world.kept_out(manifest["extensions"])]
+        if without:
+            options.append(f"--use-list={copy_database.contents_without(server, work, without, deadline_s)}")
+        _restore(server, database, marker.id, work, options, deadline_s)
+    if missing:
+        with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
+            leaves = session.rows(_LEAVES)
+        _restore(server, database, marker.id, work, ["--section=data", *_selection(leaves, missing)], deadline_s)
+        with Session(server, database, application_name(marker.id), deadline_s=deadline_s) as session:
+            session.execute("ANALYZE")
+    files.write_json(work.file(_RESTORED), sorted({*(restored or ()), *missing}))
+    return database
+
+
+def _restored(work: WorkDirectory) -> Optional[List[str]]:
+    """The tables whose rows are there already; None where the database is not."""
+    found: Optional[List[str]] = files.read_json(work.file(_RESTORED)) if os.path.exists(work.file(_RESTORED)) else None
+    return found
+
+
+def _selection(leaves: Sequence[Mapping[str, Any]], tables: Collection[str]) -> List[str]:
+    """pg_restore's options for these tables. Schemas and names are matched apart: at worst a namesake in another schema comes along."""
+    wanted = [leaf for leaf in leaves if object_name(leaf["schema"], leaf["name"]) in tables]
+    schemas: Set[str] = {leaf["leaf_schema"] for leaf in wanted}
+    names: Set[str] = {leaf["leaf"] for leaf in wanted}
+    return [*(f"--schema={schema}" for schema in sorted(schemas)), *(f"--table={name}" for name in sorted(names))]
+
+
+def _restore(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, options: List[str], deadline_s: float) -> None:
+    conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
+    plain = ["--exit-on-error", "--no-password", "--no-owner", "--no-privileges", "--no-subscriptions", "--no-publications", "--no-comments"]
+    words = [*plain, *options, f"--dbname={conninfo}"]
+    if server.prefix:
+        with open(work.file(DUMP), "rb") as dump:
+            Tool(server.tool("pg_restore", *words), work, stdin=dump).wait(deadline_s)
+    else:
+        Tool(server.tool("pg_restore", *words, work.file(DUMP)), work).wait(deadline_s)
