@@ -10,7 +10,7 @@ import tarfile
 from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import carry, squawk
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import StageAction
 
@@ -25,7 +25,7 @@ class ActionModule(StageAction):
             return result
         local = directory.file("evidence.tar.gz")
         try:
-            self._connection.fetch_file(result["path"], local)
+            carry.fetch(self, result["path"], local, result["bytes"], "evidence", carry.Terms())
             with tarfile.open(local, mode="r:gz") as archive:
                 for member in archive:
                     # Plain files with plain names only: the archive comes from another host.
@@ -33,8 +33,9 @@ class ActionModule(StageAction):
                     if source is not None:
                         files.write_bytes(directory.evidence(member.name), source.read())
         finally:
-            if os.path.exists(local):
-                os.unlink(local)
+            for path in (local, f"{local}.partial"):
+                if os.path.exists(path):
+                    os.unlink(path)
         self._lint(directory)
         return result
 

@@ -45,7 +45,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         database = production and values.required(production, "rehearsal_database", str, "the name of the production database")
         for host in filter(None, (production, dev)):
             values.address(host)
-            values.optional(host, "rehearsal_postgres", dict, {}, "must be a mapping: host, port, user, passfile, bin_dir, prefix")
+            values.postgres(host)
         application = values.application()
         keep = values.value(dev, "rehearsal_keep", "none")
         if keep not in KEEP:

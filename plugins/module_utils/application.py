@@ -30,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_raw,
     agent_suspects,
     agent_watcher,
+    files,
     names,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import EMPTY_ERROR, Event, Log, is_secret, mask_event
@@ -37,6 +38,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 
 # In the order in which they import each other.
 _AGENT_MODULES: Tuple[ModuleType, ...] = (
+    files,
     names,
     agent_channel,
     agent_errors,
@@ -263,7 +265,7 @@ class _Runner:
         assert process.stdout is not None
         deadline = time.monotonic() + self._application.deadline_s + GRACE_S
         buffer = b""
-        events_file = open(self._events_path, "a", encoding="utf-8") if self._events_path else None  # noqa: SIM115
+        events_file = files.open_private(self._events_path) if self._events_path else None
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(process.stdout, selectors.EVENT_READ)

@@ -9,6 +9,7 @@ import re
 import threading
 from typing import IO, Any, Dict, List, Optional, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
 
 MOST_LOG_BYTES = 1_000_000
@@ -86,7 +87,7 @@ class Log:
     """The application's own output: masked, at most MOST_LOG_BYTES of it written."""
 
     def __init__(self, path: Optional[str], hidden: List[str]) -> None:
-        self._file = open(path, "a", encoding="utf-8") if path else None  # noqa: SIM115
+        self._file = files.open_private(path) if path else None
         self._hidden = hidden
         self._written = 0
         self._lock = threading.Lock()

@@ -5,25 +5,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Dict, Mapping
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import inside, postgres_place
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
-POSTGRES: Dict[str, Any] = {
-    "type": "dict",
-    "default": {},
-    "options": {
-        "prefix": {"type": "list", "elements": "str", "default": []},
-        "bin_dir": {"type": "path", "default": ""},
-        "host": {"type": "str", "default": ""},
-        "port": {"type": "int"},
-        "user": {"type": "str", "default": ""},
-        "passfile": {"type": "path", "default": ""},
-        "maintenance_database": {"type": "str", "default": "postgres"},
-    },
-}
+POSTGRES: Dict[str, Any] = postgres_place.argument_spec()
 
 REHEARSAL: Dict[str, Any] = {
     "id": {"type": "str", "required": True},
@@ -37,17 +27,25 @@ MARKER: Dict[str, Any] = {
 }
 
 
-def server(options: Mapping[str, Any]) -> Server:
-    """The server that the option O(postgres) describes."""
-    return Server(
-        prefix=tuple(options.get("prefix") or ()),
+def server(options: Mapping[str, Any], rehearsal_id: str) -> Server:
+    """The server that the option O(postgres) describes. PostgresError where the password cannot be left for its tools, or the words contradict."""
+    try:
+        prefix = postgres_place.prefix(options)
+    except ValueError as error:
+        raise PostgresError(str(error)) from None
+    found = Server(
+        prefix=prefix,
         bin_dir=options.get("bin_dir") or "",
         host=options.get("host") or "",
         port=options.get("port"),
         user=options.get("user") or "",
         passfile=options.get("passfile") or "",
         maintenance_database=options.get("maintenance_database") or "postgres",
+        scratch=options.get("scratch") or "",
     )
+    if not options.get("password"):
+        return found
+    return dataclasses.replace(found, passfile=inside.passfile(found, options["password"], rehearsal_id))
 
 
 def work_directory(params: Mapping[str, Any], side: str) -> WorkDirectory:

@@ -10,9 +10,9 @@ import os
 import shutil
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, side_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, inside, side_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, started
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
@@ -21,6 +21,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
     find_work_directories,
 )
 
+# Another name than the rehearsal's, so that it neither ends nor counts itself.
+_CLEAN_UP_NAME = "rehearsal clean-up"
+_INSIDE_EXPIRES = datetime.timedelta(hours=24)
 KEEP_COPY, KEEP_BACKUP, KEEP_NONE = "copy", "backup", "none"
 
 
@@ -48,8 +51,32 @@ def clean_up(server: Server, database: Optional[str], rehearsal_id: str, work: W
         problems.append(str(error))
     if work_state == "removed":
         removed.append(work.path)
+    _end_sessions(server, rehearsal_id, deadline_s)
+    removed += _clean_inside(server, rehearsal_id, problems)
     left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems)
     return {"copy": copy, "work_directory": work_state, "removed": removed, "left": left, "problems": problems}
+
+
+def _end_sessions(server: Server, rehearsal_id: str, deadline_s: float) -> None:
+    """End what the server still does for the rehearsal: a tool in a container goes on when what started it has been killed."""
+    try:
+        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, deadline_s=deadline_s) as session:
+            copy_database.end_sessions(session, rehearsal_id)
+    except PostgresError:
+        pass  # the look afterwards asks the same server, and tells
+
+
+def _clean_inside(server: Server, rehearsal_id: str, problems: List[str]) -> List[str]:
+    """What lies where the tools run, apart from what this very process needs."""
+    removed: List[str] = []
+    try:
+        for path in inside.directories(server, rehearsal_id):
+            if path != os.path.dirname(server.passfile):
+                inside.remove_directory(server, path)
+                removed.append(path)
+    except PostgresError as error:
+        problems.append(error.message)
+    return removed
 
 
 def _clean_copy(
@@ -101,8 +128,8 @@ def _look(
         left.append(work.path)
     name = application_name(rehearsal_id)
     try:
-        # Another name than the rehearsal's, so that this session does not count itself.
-        with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
+        left += [path for path in inside.directories(server, rehearsal_id) if path != os.path.dirname(server.passfile)]
+        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, deadline_s=deadline_s) as session:
             left += [f"database {name}" for name in side_database.left(session, rehearsal_id)] if database else []
             if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
                 found = copy_database.read_marker(session, database)
@@ -122,7 +149,7 @@ def _look(
     return left
 
 
-def sweep(server: Optional[Server], base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
+def sweep(server: Server, on_dev: bool, base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
     """Remove marked copies and work directories that have expired, and nothing else.
 
     Returns {"removed", "kept", "problems"}; with `dry_run`, `removed` is what would be.
@@ -140,9 +167,24 @@ def sweep(server: Optional[Server], base: str, now: datetime.datetime, deadline_
             # Somebody else may be sweeping it at the same moment; the marker goes last.
             if work.marker() is not None:
                 result["problems"].append(str(error))
-    if server is not None:
+    _sweep_inside(server, now, dry_run, result)
+    if on_dev:
         _sweep_copies(server, now, deadline_s, dry_run, result)
     return dict(result)
+
+
+def _sweep_inside(server: Server, now: datetime.datetime, dry_run: bool, result: Dict[str, List[str]]) -> None:
+    try:
+        for path in inside.directories(server):
+            # They carry no marker of their own: the id says when the rehearsal began, and none needs them for a day.
+            if now - started(inside.rehearsal_of(path)) < _INSIDE_EXPIRES:
+                result["kept"].append(path)
+                continue
+            if not dry_run:
+                inside.remove_directory(server, path)
+            result["removed"].append(path)
+    except PostgresError as error:
+        result["problems"].append(error.message)
 
 
 def _sweep_copies(server: Server, now: datetime.datetime, deadline_s: float, dry_run: bool, result: Dict[str, List[str]]) -> None:

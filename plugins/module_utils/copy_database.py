@@ -253,15 +253,20 @@ def is_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float)
         return require_free_or_ours(session, database, rehearsal_id)
 
 
+def end_sessions(session: Session, rehearsal_id: str) -> None:
+    """End every session of a rehearsal on the session's server."""
+    session.rows(
+        "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity "
+        f"WHERE application_name = {quote_literal(application_name(rehearsal_id))}"
+    )
+
+
 def drop_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> str:
     """Drop this rehearsal's copy, whoever is connected to it: "dropped" or "absent". Anything else is refused (CopyRefused)."""
     # Another name than the rehearsal's: two clean-ups at once (two inventory names of one server are swept together) must not end each other.
     with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
         # What still works for this rehearsal would only be in the way (a killed controller leaves its tools behind in containers).
-        session.rows(
-            "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity "
-            f"WHERE application_name = {quote_literal(application_name(rehearsal_id))}"
-        )
+        end_sessions(session, rehearsal_id)
         if not require_free_or_ours(session, database, rehearsal_id):
             return "absent"
         try:

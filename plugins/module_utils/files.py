@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any, Iterable
+from typing import IO, Any, Iterable
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -29,6 +29,11 @@ def write_bytes(path: str, content: bytes) -> None:
 def write_json(path: str, value: Any) -> None:
     """`write_bytes` for one JSON document, in sorted order so that equal values make equal files."""
     write_bytes(path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode())
+
+
+def open_private(path: str) -> IO[str]:
+    """A text file to append to, 0600 whatever the umask."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE), "a", encoding="utf-8")
 
 
 def read_json(path: str) -> Any:

@@ -36,6 +36,11 @@ def new_id(now: Optional[datetime.datetime] = None) -> str:
     return f"{(now or utc_now()).strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
+def started(rehearsal_id: str) -> datetime.datetime:
+    """When a rehearsal began, as its id says; ValueError if it is not one."""
+    return datetime.datetime.strptime(rehearsal_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=datetime.timezone.utc)
+
+
 def is_id(text: str) -> bool:
     """Whether a text has the form of a rehearsal id."""
     return _ID.fullmatch(text) is not None

@@ -51,6 +51,8 @@ class Server:
     user: str = ""
     passfile: str = ""
     maintenance_database: str = "postgres"
+    # A directory where the tools run that dumps may be put into; empty: nothing is written there but a password file for the moment.
+    scratch: str = ""
 
     def tool(self, name: str, *args: str) -> List[str]:
         """The argv of one of PostgreSQL's client programs."""

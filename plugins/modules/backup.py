@@ -116,7 +116,7 @@ def main() -> None:
     limits = backup.Limits(jobs=p["jobs"], lock_timeout_s=p["lock_timeout"], statement_timeout_s=p["timeout"])
     try:
         work.create(arguments.marker(p))
-        server = arguments.server(p["postgres"])
+        server = arguments.server(p["postgres"], p["id"])
         manifest = backup.take_backup(server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint")
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

@@ -113,10 +113,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    server = arguments.server(p["postgres"])
     if module.check_mode:
         module.exit_json(changed=True, database=p["database"], differences=[], summary=f"would make {p['database']} {p['state']}")
     try:
+        server = arguments.server(p["postgres"], p["id"])
         if p["state"] == "absent":
             outcome = copy_database.drop_copy(server, p["database"], p["id"], p["timeout"])
             module.exit_json(changed=outcome == "dropped", database=p["database"], summary=f"{p['database']}: {outcome}")

@@ -113,7 +113,7 @@ def main() -> None:
     try:
         with registered(work):
             said = evidence.gather(
-                arguments.server(p["postgres"]),
+                arguments.server(p["postgres"], p["id"]),
                 p["database"],
                 p["id"],
                 work,

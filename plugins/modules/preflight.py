@@ -74,6 +74,7 @@ findings:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
 def main() -> None:
@@ -92,14 +93,18 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    server = arguments.server(p["postgres"])
     findings = []
-    if p["side"] == "production":
-        facts, problems = preflight.look_at_production(server, p["database"], p["id"], p["work_dir"], p["timeout"])
+    try:
+        server = arguments.server(p["postgres"], p["id"])
+    except RehearsalError as error:
+        facts, problems = {}, [f"{p['side']}: {error}"]
     else:
-        facts, problems, findings = preflight.look_at_dev(
-            server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
-        )
+        if p["side"] == "production":
+            facts, problems = preflight.look_at_production(server, p["database"], p["id"], p["work_dir"], p["timeout"])
+        else:
+            facts, problems, findings = preflight.look_at_dev(
+                server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
+            )
     result = {
         "changed": False,
         "facts": facts,

@@ -78,7 +78,8 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, new_id, utc_now
 
 
 def main() -> None:
@@ -96,10 +97,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    server = arguments.server(p["postgres"])
+    try:
+        server = arguments.server(p["postgres"], p["id"] or new_id())
+    except RehearsalError:
+        # What it says is said again, and more to the point, when clean-up asks that server; the files here go all the same.
+        server = arguments.server({**p["postgres"], "password": ""}, p["id"])
     on_dev = p["side"] == "dev"
     if not p["id"]:
-        result = clean_up.sweep(server if on_dev else None, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
+        result = clean_up.sweep(server, on_dev, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
     else:
         if not is_id(p["id"]):
             module.fail_json(msg=f"«{p['id']}» is not the id of a rehearsal")

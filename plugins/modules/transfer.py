@@ -31,6 +31,14 @@ options:
     description: The archive on the host, with O(direction=fetch).
     type: path
     default: ""
+  bytes:
+    description: Size of the archive, with O(direction=fetch).
+    type: int
+    default: 0
+  limit:
+    description: Megabytes a second that may be moved; 0 is no limit.
+    type: float
+    default: 0
 attributes:
   check_mode:
     description: Can run in check mode.
@@ -42,6 +50,7 @@ EXAMPLES = r"""
   migrations.rehearsal.transfer:
     direction: fetch
     remote: /home/ops/.migrations-rehearsal/20261122-223011-9f3a2c-production/backup.tar
+    bytes: 320411
     local: rehearsals/20261122-223011-9f3a2c/transfer/backup.tar
     id: 20261122-223011-9f3a2c
     source: production/staffprobot_prod
@@ -56,6 +65,10 @@ path:
   type: str
 bytes:
   description: Its size.
+  returned: success
+  type: int
+resumed:
+  description: How often it was resumed after the connection broke.
   returned: success
   type: int
 """
@@ -74,6 +87,8 @@ def main() -> None:
             "direction": {"type": "str", "choices": ["fetch", "send"], "required": True},
             "local": {"type": "path", "required": True},
             "remote": {"type": "path", "default": ""},
+            "bytes": {"type": "int", "default": 0},
+            "limit": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )

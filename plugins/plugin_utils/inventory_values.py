@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place
 
 KEEP = ("copy", "backup", "none")
 # A variable that is set but cannot be templated; its problem has been told.
@@ -91,6 +92,12 @@ class InventoryValues:
         else:
             self.problems.append("the inventory has no host in group prod: name the production host there")
         return None
+
+    def postgres(self, host: str) -> None:
+        """`rehearsal_postgres`: where the server is, and how its tools are started there."""
+        found = self.optional(host, "rehearsal_postgres", dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}")
+        for problem in postgres_place.problems({key: value for key, value in found.items() if value}):
+            self._problem(host, "rehearsal_postgres", problem)
 
     def application(self) -> dict[str, Any]:
         """`rehearsal_application` with its command as a list."""

@@ -16,6 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
 
@@ -35,6 +36,8 @@ class StageAction(ActionBase):  # type: ignore[misc]
             result = self.perform(variables, directory)
         except AnsibleConnectionFailure as error:
             result = {"failed": True, "unreachable_host": True, "msg": f"{self.target_host(variables)} cannot be reached: {error.message}"}
+        except (PipeError, OSError) as error:
+            result = {"failed": True, "msg": f"{self.target_host(variables)}: {error}"}
         # The arguments as they were given, secrets among them: nobody needs them in the result.
         result.pop("invocation", None)
         evidence = result.pop("evidence", None) or {}

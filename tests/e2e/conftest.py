@@ -12,6 +12,7 @@ import pytest
 # Test files are imported by path (import-mode=importlib), which leaves their folder out of the search path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import hosts as two_hosts  # noqa: E402
 from playbook import Demo  # noqa: E402
 
 from migration_rehearsal import demo_servers  # noqa: E402
@@ -36,3 +37,16 @@ def demo() -> Iterator[Demo]:
         assert shared.dump("production", state.production.database) == before, "production was changed"
     finally:
         demo_servers.down(place / "demo")
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[two_hosts.Hosts]:
+    """Production and dev behind real sshd's; skips where this machine cannot have them."""
+    place = Path(tempfile.mkdtemp(prefix="hosts-"))
+    try:
+        with two_hosts.hosts(place) as both:
+            yield both
+            assert both.left() == []
+    except two_hosts.Missing as missing:
+        place.rmdir()
+        pytest.skip(str(missing))

@@ -686,7 +686,7 @@ def test_two_clean_ups_at_once_do_not_end_each_other(packed: Rehearsal, postgres
         for number in range(200):
             Path(packed.work.file("evidence", str(number))).write_text("")
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            results = list(pool.map(lambda _number: clean_up.sweep(server, base, late, 30, False), range(4)))
+            results = list(pool.map(lambda _number: clean_up.sweep(server, True, base, late, 30, False), range(4)))
         assert [result["problems"] for result in results] == [[]] * 4
         assert sum(f"database {packed.name}" in result["removed"] for result in results) == 1
         assert not exists(server, packed.name) and not os.path.exists(packed.work.path)

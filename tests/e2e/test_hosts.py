@@ -1,0 +1,116 @@
+"""A whole rehearsal between two hosts behind real sshd's: other users, other home directories, sudo and become."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hosts import BECOME_PASSWORD, Host, Hosts
+from playbook import Played, finish
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the tests do not run as root: without users of their own there is nothing to become")
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    played: Played
+    record: dict[str, Any]
+    # Everything that was seen in the work directories while it ran: path → (mode, owner).
+    seen: dict[Path, tuple[int, int]]
+
+
+def work_directories(host: Host) -> list[Path]:
+    return [home / ".migrations-rehearsal" for home in {host.home, Path(pwd.getpwnam(host.owner).pw_dir)}]
+
+
+def watch(hosts: Hosts, cwd: Path, **variables: Any) -> Watched:
+    """Rehearse, and note the mode of every file that appears meanwhile on both hosts and on the controller."""
+    process = hosts.start(cwd, **variables)
+    seen: dict[Path, tuple[int, int]] = {}
+    roots = [*work_directories(hosts.production), *work_directories(hosts.dev), cwd / "rehearsals"]
+    while process.poll() is None:
+        for path in (path for root in roots for path in [root, *root.rglob("*")]):
+            try:
+                status = path.lstat()
+            except OSError:
+                continue
+            if not stat.S_ISLNK(status.st_mode):
+                seen[path] = (status.st_mode, status.st_uid)
+        time.sleep(0.02)
+    played = finish(process, cwd)
+    assert played.record is not None, played.stdout + played.stderr
+    return Watched(played, played.record, seen)
+
+
+@pytest.fixture(scope="module")
+def run(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """The usual case: production's server belongs to another user, reached by sudo; dev's to the one who logs in."""
+    return watch(hosts, tmp_path_factory.mktemp("ssh"))
+
+
+def test_rehearsal_over_ssh_is_go(hosts: Hosts, run: Watched) -> None:
+    assert run.played.rc == 0, run.played.stdout + run.played.stderr
+    assert run.record["verdict"] == "GO with warnings"
+    assert run.record["copy"]["differences"] == [] and {line["status"] for line in run.record["checklist"]} == {"ok"}
+    assert hosts.left(run.played.report_dir) == []
+
+
+def test_both_hosts_were_logged_in_to_with_a_key(hosts: Hosts, run: Watched) -> None:
+    for host in (hosts.production, hosts.dev):
+        assert f"Accepted publickey for {host.user} " in host.log
+    assert hosts.dev.user not in hosts.production.log.replace(hosts.production.user, "") or not hosts.root
+
+
+def test_no_file_was_ever_open_to_others(hosts: Hosts, run: Watched) -> None:
+    names = {path.name for path in run.seen}
+    assert {"backup.tar", "manifest.json", "rehearsal.json", "evidence"} <= names, "the dump was seen on its way"
+    open_to_others = {str(path): oct(mode) for path, (mode, _owner) in run.seen.items() if stat.S_IMODE(mode) & 0o077}
+    assert open_to_others == {}
+    for path, (mode, _owner) in run.seen.items():
+        assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
+    for host in (hosts.production, hosts.dev):
+        owners = {owner for path, (_mode, owner) in run.seen.items() if str(path).startswith(str(host.home))}
+        assert owners == {host.home.stat().st_uid}
+
+
+@needs_root
+def test_becoming_the_servers_user_with_a_password(hosts: Hosts, tmp_path: Path) -> None:
+    """Files of the user that the task becomes cannot be read by the one that logs in: sftp would fail."""
+    done = watch(
+        hosts,
+        tmp_path,
+        production={
+            "ansible_user": hosts.asks,
+            "ansible_become": True,
+            "ansible_become_user": hosts.production.owner,
+            "ansible_become_password": BECOME_PASSWORD,
+            "rehearsal_postgres": hosts.postgres(hosts.production),
+        },
+    )
+    assert done.played.rc == 0, done.played.stdout + done.played.stderr
+    assert done.record["verdict"] == "GO with warnings"
+    home = next(path for path in work_directories(hosts.production) if not str(path).startswith(str(hosts.place)))
+    assert [path for path in done.seen if path.name == "backup.tar" and str(path).startswith(str(home))]
+    assert hosts.left(done.played.report_dir) == []
+    told = done.played.stdout + done.played.stderr + "".join(path.read_text() for path in done.played.report_dir.rglob("*") if path.is_file())
+    assert BECOME_PASSWORD not in told
+
+
+def test_another_host_key_is_not_trusted(hosts: Hosts, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    lines = (hosts.place / "known_hosts").read_text().splitlines()
+    ports = [line.split()[0] for line in lines]
+    # Each host's address with the other one's key.
+    known.write_text("".join(f"{port} {line.split(' ', 1)[1]}\n" for port, line in zip(ports, reversed(lines), strict=True)))
+    done = hosts.play(tmp_path, production=hosts.connection(hosts.production, known))
+    assert done.rc != 0 and done.record is not None and done.record["verdict"] == "INCOMPLETE"
+    assert any("production cannot be reached" in finding["message"] for finding in done.record["findings"]), done.record["findings"]
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.said or "Host key verification failed" in done.said
