@@ -12,6 +12,7 @@ import pytest
 # Test files are imported by path (import-mode=importlib), which leaves their folder out of the search path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import engine as docker_engine  # noqa: E402
 import hosts as two_hosts  # noqa: E402
 from playbook import Demo  # noqa: E402
 
@@ -50,3 +51,16 @@ def hosts() -> Iterator[two_hosts.Hosts]:
     except two_hosts.Missing as missing:
         place.rmdir()
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def engine(hosts: two_hosts.Hosts) -> Iterator[docker_engine.Engine]:
+    """A Docker engine that both hosts reach; skips where this machine cannot have one."""
+    place = Path(tempfile.mkdtemp(prefix="docker-"))
+    try:
+        with docker_engine.engine(place, hosts.docker_socket) as found:
+            yield found
+    except docker_engine.Missing as missing:
+        pytest.skip(str(missing))
+    finally:
+        place.rmdir()

@@ -74,6 +74,11 @@ class Hosts:
     def root(self) -> bool:
         return os.geteuid() == 0
 
+    @property
+    def docker_socket(self) -> Path:
+        """What the docker client on both hosts talks to, where a test has an engine there."""
+        return self.place / "docker.sock"
+
     def connection(self, host: Host, known_hosts: Path | None = None) -> dict[str, Any]:
         """How Ansible reaches a host: no key is taken on trust."""
         known_hosts = known_hosts or self.place / "known_hosts"
@@ -273,6 +278,7 @@ def _sshd(host: Host, place: Path, users: list[str]) -> None:
         f"Port {host.port}", "ListenAddress 127.0.0.1", f"HostKey {directory}/host_key", "PidFile none", "UsePAM no", "StrictModes no",
         "PasswordAuthentication no", "KbdInteractiveAuthentication no", f"AuthorizedKeysFile {place}/authorized_keys",
         f"AllowUsers {' '.join(users)}", "LogLevel INFO", "Subsystem sftp internal-sftp", "MaxStartups 50", "MaxSessions 50",
+        f"SetEnv DOCKER_HOST=unix://{place}/docker.sock",
     ]  # fmt: skip
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     if os.geteuid() == 0:
@@ -314,10 +320,13 @@ def _remove_user(name: str) -> None:
 
 
 def _fill(host: Host) -> None:
-    """Production's rows: the sample application's own generator."""
     with Session(admin(host), "postgres", "tests") as session:
         session.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 OWNER postgres")
-    url = f"postgresql+psycopg://tests@127.0.0.1:{host.postgres_port}/{DATABASE}?options=-c%20role%3Dpostgres"
+    fill(f"postgresql+psycopg://tests@127.0.0.1:{host.postgres_port}/{DATABASE}?options=-c%20role%3Dpostgres")
+
+
+def fill(url: str) -> None:
+    """Production's rows: the sample application's own generator."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"PYTHONDONTWRITEBYTECODE": "1"}
     argv = [sys.executable, "-m", "staffprobot.generate", "--url", url, "--scale", "1"]
     subprocess.run(argv, cwd=demo_servers.application_directory(), env=environment, check=True, capture_output=True, timeout=300)

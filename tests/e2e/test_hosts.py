@@ -35,9 +35,9 @@ def watch(hosts: Hosts, cwd: Path, **variables: Any) -> Watched:
     """Rehearse, and note the mode of every file that appears meanwhile on both hosts and on the controller."""
     process = hosts.start(cwd, **variables)
     seen: dict[Path, tuple[int, int]] = {}
-    roots = [*work_directories(hosts.production), *work_directories(hosts.dev), cwd / "rehearsals"]
+    roots = [*work_directories(hosts.production), *work_directories(hosts.dev)]
     while process.poll() is None:
-        for path in (path for root in roots for path in [root, *root.rglob("*")]):
+        for path in (path for root in [*roots, *(cwd / "rehearsals").glob("2*")] for path in [root, *root.rglob("*")]):
             try:
                 status = path.lstat()
             except OSError:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = pytest.mark.integration
@@ -18,9 +18,19 @@ def cleaned(server: Any, database: str | None, rehearsal_id: str, base: Path) ->
     return clean_up.clean_up(server, database, rehearsal_id, WorkDirectory.at(str(base), rehearsal_id, "dev"), clean_up.KEEP_NONE, 60)
 
 
-def test_a_session_that_goes_on_is_told(postgres_server: Any, tmp_path: Path) -> None:
+def test_a_session_that_goes_on_is_ended(postgres_server: Any, tmp_path: Path) -> None:
+    """A tool in a container goes on when what started it was killed: on production too, where nothing is dropped."""
     rehearsal_id = new_id()
-    with Session(postgres_server.server, "postgres", application_name(rehearsal_id)):
+    with Session(postgres_server.server, "postgres", application_name(rehearsal_id)) as session:
+        assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []
+        with pytest.raises(PostgresError):
+            session.execute("SELECT 1")
+
+
+def test_a_session_that_cannot_be_ended_is_told(postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal_id = new_id()
+    with monkeypatch.context() as patched, Session(postgres_server.server, "postgres", application_name(rehearsal_id)):
+        patched.setattr(copy_database, "end_sessions", lambda *_arguments: None)
         left = cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"]
     assert left == [f"1 sessions of «{application_name(rehearsal_id)}»"]
     assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []

@@ -1,0 +1,177 @@
+"""The runbook's own layout over SSH: production and dev each a compose project, PostgreSQL and the application in services of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine import IMAGE, Engine, compose_commands, compose_file
+from hosts import DATABASE, Hosts, fill, free_port
+from playbook import Played, finish
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
+
+PASSWORD = "pass-of-production-8e1f"
+DEV_PASSWORD = "pass-of-dev-77aa"
+START = (
+    "set -e; cd /tmp; bin=$$(ls -d /usr/lib/postgresql/*/bin); export PATH=$$bin:$$PATH; printf %s '{password}' > /var/lib/postgresql/pw; "
+    "initdb -D /var/lib/postgresql/data -U postgres -A scram-sha-256 --pwfile=/var/lib/postgresql/pw --no-sync --no-instructions "
+    "-E UTF8 --locale=C.UTF-8 >/dev/null; rm /var/lib/postgresql/pw; "
+    "exec postgres -D /var/lib/postgresql/data -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c jit=off"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A compose project on one of the hosts."""
+
+    engine: Engine
+    command: list[str]
+    directory: Path
+    file: str
+    port: int
+    password: str
+
+    def compose(self, *args: str, given: bytes = b"") -> str:
+        return self.engine.run([*self.command, "--file", str(self.directory / self.file), *args], given=given)
+
+    def inside(self, *words: str, given: bytes = b"") -> str:
+        """Output of a command in the service of PostgreSQL."""
+        return self.compose("exec", "-T", "postgres", *words, given=given)
+
+    def query(self, sql: str) -> str:
+        return self.inside("sh", "-c", f"PGPASSWORD={self.password} psql -XAtqU postgres -p {self.port}", given=sql.encode()).strip()
+
+    def postgres(self, **more: Any) -> dict[str, Any]:
+        """rehearsal_postgres."""
+        compose = {"project_directory": str(self.directory), "file": self.file, "service": "postgres", "command": self.command, "user": "postgres"}
+        return {"compose": compose, "user": "postgres", "port": self.port, "password": self.password} | more
+
+
+@pytest.fixture(scope="module")
+def projects(hosts: Hosts, engine: Engine) -> Any:
+    forms = compose_commands()
+    found = []
+    for number, (host, password) in enumerate(((hosts.production, PASSWORD), (hosts.dev, DEV_PASSWORD))):
+        directory = host.home / "staffprobot"
+        directory.mkdir()
+        # Each form of compose on one of the hosts, where this machine has both.
+        project = Project(engine, forms[number % len(forms)], directory, f"docker-compose.{host.name}.yml", free_port(), password)
+        postgres = {
+            "image": IMAGE, "user": "postgres", "network_mode": "host", "command": ["sh", "-c", START.format(port=project.port, password=password)],
+        }  # fmt: skip
+        web = {
+            "image": IMAGE, "network_mode": "host", "command": ["sleep", "infinity"], "working_dir": "/app", "volumes": [f"{host.home}/app:/app:ro"],
+        }  # fmt: skip
+        compose_file(directory / project.file, {"postgres": postgres} | ({"web": web} if host is hosts.dev else {}))
+        for path in (directory, directory / project.file):
+            shutil.chown(path, host.user)
+        project.compose("up", "-d")
+        found.append(project)
+    for project in found:
+        wait_for(project)
+    production = found[0]
+    production.query(f"CREATE DATABASE {DATABASE} TEMPLATE template0;")
+    fill(f"postgresql+psycopg://postgres:{PASSWORD}@127.0.0.1:{production.port}/{DATABASE}")
+    yield found
+    for project in found:
+        project.compose("down", "-t", "0")
+        shutil.rmtree(project.directory)
+
+
+def wait_for(project: Project) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            project.query("SELECT 1")
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise RuntimeError(project.compose("logs")) from None
+            time.sleep(0.3)
+
+
+def left(hosts: Hosts, projects: list[Project], played: Played) -> list[str]:
+    """What a rehearsal left on the hosts and in the containers."""
+    found = hosts.left(played.report_dir)
+    for project, databases in zip(projects, ({DATABASE}, set()), strict=True):
+        names = set(project.query("SELECT datname FROM pg_database").splitlines()) - {"postgres", "template0", "template1"}
+        found += [f"{project.file}: database {name}" for name in names ^ databases]
+        sessions = project.query("SELECT application_name FROM pg_stat_activity WHERE application_name ~* 'rehears'")
+        found += [f"{project.file}: session {name}" for name in sessions.splitlines()]
+        for place in ("/tmp", "/var/lib/postgresql"):
+            found += [
+                f"{project.file}: {line}" for line in project.inside("find", place, "-newer", "/etc/hostname", "-name", "*rehears*").splitlines()
+            ]
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    played: Played
+    record: dict[str, Any]
+    # Command lines and environments in which a password was seen.
+    told: set[str]
+
+
+def rehearse(hosts: Hosts, projects: list[Project], cwd: Path, **more: Any) -> Run:
+    """The whole of it, while every process of the machine is looked at for the passwords, inside the containers too."""
+    production, dev = projects
+    url = f"postgresql+psycopg2://postgres:{DEV_PASSWORD}@127.0.0.1:{dev.port}/{{{{ rehearsal_copy_database }}}}"
+    application = {
+        "command": [*dev.command, "--file", str(dev.directory / dev.file), "exec", "-T", "web", "python3"],
+        "environment": {"DATABASE_URL": url},
+    }
+    process = hosts.start(
+        cwd,
+        production={"rehearsal_postgres": production.postgres(**more)},
+        dev={"rehearsal_postgres": dev.postgres(), "rehearsal_application": application},
+    )
+    told = set()
+    while process.poll() is None:
+        for path in [*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")]:
+            try:
+                words = path.read_text(errors="replace")
+            except OSError:
+                continue
+            # The services' own command line, which starts the server and stands in the compose file.
+            if any(secret in words for secret in (PASSWORD, DEV_PASSWORD)) and "initdb" not in words:
+                told.add(f"{path}: {words[:500]}".replace("\0", " "))
+        time.sleep(0.1)
+    played = finish(process, cwd)
+    assert played.record is not None, played.stdout + played.stderr
+    return Run(played, played.record, told)
+
+
+@pytest.fixture(scope="module")
+def run(hosts: Hosts, projects: list[Project], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return rehearse(hosts, projects, tmp_path_factory.mktemp("compose"))
+
+
+def test_the_runbooks_layout_is_rehearsed(hosts: Hosts, projects: list[Project], run: Run) -> None:
+    assert run.played.rc == 0, run.played.stdout + run.played.stderr
+    assert run.record["verdict"] == "GO with warnings"
+    assert run.record["copy"]["differences"] == [] and {line["status"] for line in run.record["checklist"]} == {"ok"}
+    assert left(hosts, projects, run.played) == []
+
+
+def test_no_password_is_told(run: Run) -> None:
+    assert run.told == set()
+    files = [path for path in run.played.report_dir.rglob("*") if path.is_file()]
+    text = run.played.stdout + run.played.stderr + "".join(path.read_text() for path in files)
+    assert "DATABASE_URL" in json.dumps(run.record) or "DATABASE_URL" in text
+    assert [secret for secret in (PASSWORD, DEV_PASSWORD) if secret in text] == []
+
+
+def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(hosts: Hosts, projects: list[Project], tmp_path: Path) -> None:
+    done = rehearse(hosts, projects, tmp_path, scratch="/var/lib/postgresql")
+    assert done.played.rc == 0, done.played.stdout + done.played.stderr
+    assert left(hosts, projects, done.played) == []
+    assert done.told == set()
+    manifest = json.loads((done.played.directory / "evidence" / "manifest.json").read_text())
+    assert len([name for name in manifest["files"] if name.startswith("dump/")]) > 20, "a directory, one file a table"
