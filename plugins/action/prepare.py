@@ -53,6 +53,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
         expectations = self._expectations(values)
         policy = self._policy(values)
+        # Here, where nothing was touched yet: at the end of a rehearsal it is too late to learn that its report cannot be written.
+        values.reports(dev)
         if values.problems:
             return {
                 "failed": True,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judge the evidence of a rehearsal; write its record and its report."""
+"""Judge the evidence of a rehearsal; write its record and its reports."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, identity, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, identity, reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
-
-RECORD = "record.json"
-REPORT = "report.md"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -28,19 +25,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The verdict and where the files are."""
         super().run(tmp, task_vars)
+        formats, language = list(self._task.args.get("formats") or reports.FORMATS), str(self._task.args.get("language") or words.ENGLISH)
+        unknown = sorted(set(formats) - set(reports.FORMATS))
+        if unknown or language not in words.LANGUAGES:
+            wrong = [f"format {name}" for name in unknown] + ([f"language {language}"] if language not in words.LANGUAGES else [])
+            known = f"formats {', '.join(reports.FORMATS)}; languages {', '.join(words.LANGUAGES)}"
+            return {"failed": True, "msg": f"there is no {', no '.join(wrong)}; there are {known}"}
         directory = RehearsalDirectory(self._task.args["directory"])
         self._note_failure(directory)
         self._clean_controller(directory)
         record = judge(evidence_files.load(directory.evidence()), assertions.evaluate)
-        files.write_json(directory.file(RECORD), record)
-        files.write_bytes(directory.file(REPORT), report_text.markdown(record).encode())
+        for name in dict.fromkeys(["json", *formats]):
+            files.write_bytes(directory.file(reports.FILES[name]), reports.render(record, name, language).encode("utf-8", "replace"))
         directory.point_latest()
         directory.write_state({**directory.read_state(), "cleaned": True})
         return {
             "changed": False,
             "verdict": record["verdict"],
-            "record": directory.file(RECORD),
-            "report": directory.file(REPORT),
+            "record": directory.file(reports.RECORD),
+            "report": directory.file(reports.for_people(formats)),
+            "reports": {name: directory.file(reports.FILES[name]) for name in formats},
             "findings": record["findings"],
         }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, report_text, words
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
 
@@ -26,5 +26,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         paths = [RehearsalDirectory(directory).file("record.json") for directory in self._task.args["directories"]]
         records = [files.read_json(path) for path in paths if os.path.exists(path)]
         if records:
-            Display().display(report_text.summary_table(records))
+            Display().display(report_text.summary_table(records, str(self._task.args.get("language") or words.ENGLISH)))
         return {"changed": False, "verdicts": {record["id"]: record["verdict"] for record in records}}

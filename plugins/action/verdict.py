@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, report_text, reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -26,9 +27,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """The result says in one line what the block says in full."""
         super().run(tmp, task_vars)
         directory = RehearsalDirectory(self._task.args["directory"])
-        record = files.read_json(directory.file("record.json"))
-        report = directory.file("report.md")
-        Display().display(report_text.verdict_block(record, report), color=_COLORS.get(record["verdict"], "red"))
+        record = files.read_json(directory.file(reports.RECORD))
+        language = str(self._task.args.get("language") or words.ENGLISH)
+        # Whatever was written for people, in the order in which it is read best.
+        written = [name for name in reports.FORMATS if os.path.exists(directory.file(reports.FILES[name]))]
+        report = directory.file(reports.for_people(written))
+        Display().display(report_text.verdict_block(record, report, language), color=_COLORS.get(record["verdict"], "red"))
         blockers = [finding for finding in record["findings"] if finding["severity"] == "blocker"]
         message = f"{record['verdict']}: " + (f"{blockers[0]['code']}: {blockers[0]['message']}" if blockers else f"see {report}")
         return {

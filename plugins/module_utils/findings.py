@@ -12,6 +12,9 @@ BLOCKER, WARNING, INFO = "blocker", "warning", "info"
 SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, INFO)
 
 
+_OPTIONAL = frozenset(["accepted", "revision", "file", "line"])
+
+
 @dataclasses.dataclass(frozen=True)
 class Code:
     """`rehearsal_failed`: it says that the rehearsal could not be carried out, not that the migrations are bad.
@@ -40,10 +43,15 @@ class Finding:
     advice: str
     # {reason, until, severity: what it would be, expired}, where the policy has an entry for it.
     accepted: Optional[Mapping[str, Any]] = None
+    # Where it comes from, as far as that is known: `file` as the application's working directory has it, `line` where the statement stands.
+    revision: Optional[str] = None
+    file: Optional[str] = None
+    line: Optional[int] = None
 
     def to_json(self) -> Dict[str, Any]:
-        """As it stands in the record; without an entry in the policy there is no `accepted`."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "accepted" or value}
+        """As it stands in the record: what is not known, or not said, is not there."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in fields.items() if name not in _OPTIONAL or value}
 
 
 CODES: Dict[str, Code] = {

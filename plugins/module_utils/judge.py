@@ -77,7 +77,8 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     _clean_up(bench, evidence)
     _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
-    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back, claims)
+    budgets = bench.policy.budgets
+    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back, budgets, claims)
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
         asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
         _say_checks(bench, asserted)
@@ -86,7 +87,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
         for entry in list(bench.unused()):
             message = f"the policy accepts {entry.code} of {entry.object or 'the whole'} until {entry.until}; there is no such finding"
             bench.say("acceptance-unused", "report", entry.object, message)
-    return record.build(evidence, _ordered(bench.findings), checks, changes, data, back, claims)
+    return record.build(evidence, _ordered(bench.findings), checks, changes, data, back, budgets, claims)
 
 
 def _ordered(findings: Iterable[Finding]) -> List[Finding]:

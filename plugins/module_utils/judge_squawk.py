@@ -15,10 +15,11 @@ from typing import Any, Callable, Collection, Dict, FrozenSet, Iterator, List, M
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
-from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes, duration, holding, shorten
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes, holding, shorten
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import duration
 
 CONFIRMED, REFUTED, UNKNOWN = "confirmed", "refuted", "not measured"
 

@@ -17,6 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import timeli
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Blocked, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import duration
 
 # Emptying a table, rebuilding an index or a materialized view is what was asked for, not the hidden price of an ALTER TABLE.
 _NO_REWRITE_OF_DATA = ("truncate", "reindex", "refresh")
@@ -28,7 +29,7 @@ _SQL_CHARACTERS = 120
 _MOST_NAMED = 8
 # The record is read by people too; all of it can be had from the evidence.
 _MOST_WINDOWS = 20
-_MOST_TABLES = 50
+_MOST_TABLES = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,13 +112,6 @@ def fence(runs: Mapping[str, Sequence[Event]]) -> Iterator[Said]:
             yield "program-started", program, f"revision {', '.join(sorted(revisions))} started {program}: where it connects was not seen", None
         else:
             yield "program-started", program, f"the application started {program} outside the revisions; where it connects was not seen", "info"
-
-
-def duration(ms: float) -> str:
-    """`2.4 s`, `350 ms`, `0.4 ms`."""
-    if ms >= 1000:
-        return f"{ms / 1000:,.1f}".replace(".0", "") + " s"
-    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f}".replace(".0", "") + " ms"
 
 
 def shorten(sql: str) -> str:

@@ -11,9 +11,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
-from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import duration
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 _MOST_NAMED = 3
+# What is lost, as `_counted` has it; None where it was not compared.
+Entries = Optional[List[Dict[str, Any]]]
 
 
 def way_back(evidence: Evidence, own: Collection[str]) -> Optional[Dict[str, Any]]:
@@ -29,13 +31,16 @@ def way_back(evidence: Evidence, own: Collection[str]) -> Optional[Dict[str, Any
     whole = evidence.expectations.downgrade_to == PRODUCTION
     loses = _losses(evidence, own) if downgrade is not None and whole else None
     goes = _brought(evidence, own) if downgrade is not None and whole else None
+    downgrade_text, restore_text = _downgrade_text(evidence, downgrade, loses, goes), _restore_text(restore)
     return {
         "downgrade_seconds": downgrade,
         "downgrade_to": evidence.expectations.downgrade_to,
         "restore_seconds": restore,
         "loses": loses,
         "goes_with_it": goes,
-        "text": f"{_downgrade_text(evidence, downgrade, loses, goes)}; {_restore_text(restore)}",
+        "downgrade_text": downgrade_text,
+        "restore_text": restore_text,
+        "text": text("{ways:semicolons}", ways=[downgrade_text, restore_text]),
     }
 
 
@@ -92,38 +97,45 @@ def _counted(change: DataChange) -> Dict[str, Any]:
     return {"object": change.object, "kind": change.kind, "count": count, "unit": unit, "exact": exact, "text": change.text}
 
 
-def _named(entries: Sequence[Dict[str, Any]]) -> str:
+def _named(entries: Sequence[Dict[str, Any]]) -> Text:
     """`300 rows of rate_history, at most 480 values in contracts.hourly_rate`."""
-    named = []
+    named: List[str] = []
     for entry in sorted(entries, key=lambda one: -(one["count"] or 0))[:_MOST_NAMED]:
         if entry["count"] is None:
             named.append(entry["text"])
         else:
-            most = "" if entry["exact"] else "at most "
-            unit = entry["unit"] if entry["count"] != 1 else entry["unit"][:-1]
-            named.append(f"{most}{entry['count']:,} {unit} {'of' if entry['unit'] == 'rows' else 'in'} {entry['object']}")
-    more = len(entries) - _MOST_NAMED
-    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+            values = {"count": entry["count"], "object": entry["object"]}
+            if not entry["exact"]:
+                named.append(text("at most {count:count value|values} in {object}", **values))
+            elif entry["unit"] == "rows":
+                named.append(text("{count:count row|rows} of {object}", **values))
+            else:
+                named.append(text("{count:count value|values} in {object}", **values))
+    left = len(entries) - _MOST_NAMED
+    return text("{named:list} and {more} more", named=named, more=left) if left > 0 else text("{named:list}", named=named)
 
 
-def _downgrade_text(evidence: Evidence, seconds: Optional[float], loses: Optional[List[Dict[str, Any]]], goes: Optional[List[Dict[str, Any]]]) -> str:
+def _downgrade_text(evidence: Evidence, seconds: Optional[float], loses: Entries, goes: Entries) -> Text:
     if seconds is None:
         failed = any(stage["name"] == "downgrade" for stage in evidence.failed_stages())
-        return "the downgrade fails" if failed else "the downgrade was not measured"
-    text = f"downgrade takes {duration(seconds * 1000)}"
+        return text("the downgrade fails") if failed else text("the downgrade was not measured")
+    ms = seconds * 1000
     if evidence.expectations.downgrade_to != PRODUCTION:
-        return f"{text} (to {evidence.expectations.downgrade_to}, as asked for; what it loses was not compared)"
-    text += " and loses " + (_named(loses) if loses else "nothing that was there before" if loses is not None else "what was not compared")
-    if goes:
-        full = [entry for entry in goes if entry["count"]]
-        text += (
-            f", and whatever is in the {len(goes)} tables and columns that it drops" if len(goes) > 1 else f", and whatever is in {goes[0]['object']}"
+        return text(
+            "downgrade takes {ms:duration} (to {revision}, as asked for; what it loses was not compared)",
+            ms=ms,
+            revision=evidence.expectations.downgrade_to,
         )
-        text += f" (now {_named(full)})" if full else " (nothing now)"
-    return text
+    lost = _named(loses) if loses else text("nothing that was there before") if loses is not None else text("what was not compared")
+    if not goes:
+        return text("downgrade takes {ms:duration} and loses {lost}", ms=ms, lost=lost)
+    where = text("the {count} tables and columns that it drops", count=len(goes)) if len(goes) > 1 else goes[0]["object"]
+    full = [entry for entry in goes if entry["count"]]
+    now = text("now {named}", named=_named(full)) if full else text("nothing now")
+    return text("downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} ({now})", ms=ms, lost=lost, where=where, now=now)
 
 
-def _restore_text(seconds: Optional[float]) -> str:
+def _restore_text(seconds: Optional[float]) -> Text:
     if seconds is None:
-        return "the restore was not measured"
-    return f"restore takes {duration(seconds * 1000)} (as measured on dev) and loses what was written since the backup"
+        return text("the restore was not measured")
+    return text("restore takes {ms:duration} (as measured on dev) and loses what was written since the backup", ms=seconds * 1000)

@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_squawk, judge_timeline, timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    deploy_plan,
+    judge_squawk,
+    judge_timeline,
+    places,
+    statement_fold,
+    timeline,
+    words,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import verdict
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
-SCHEMA_VERSION = 1
+# Of docs/record.schema.json. It goes up when a key is taken away or means something else; a report of another version is refused.
+SCHEMA_VERSION = 2
 OK, FAILED, UNKNOWN = "ok", "failed", "not measured"
 
 Changes = Mapping[str, List[Dict[str, Any]]]
@@ -28,14 +40,16 @@ def build(
     schema: Changes,
     data: Changes,
     way_back: Optional[Dict[str, Any]],
+    budgets: Budgets,
     claims: Sequence[judge_squawk.Answer],
 ) -> Dict[str, Any]:
     """The record, from evidence and from what the judge said of it."""
     context = evidence.context
-    stages = [{key: stage.get(key) for key in ("name", "host", "status", "started_at", "seconds", "summary", "error")} for stage in evidence.stages]
+    stages = [_stage(stage) for stage in evidence.stages]
     finished = _finished(context["created"], evidence.stages)
     timelines = {run: judge_timeline.record_of(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
-    return {
+    located = places.Places(evidence, places.touched_objects(schema.get("upgrade", [])))
+    record: Dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": context["id"],
         "verdict": verdict(findings),
@@ -46,12 +60,15 @@ def build(
         "copy": {"host": context["dev_host"], "database": context["copy_database"], **_copy(evidence.copy)},
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
-        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run)],
+        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run, located.files)],
         "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
         "longest_window": timelines.get("upgrade", {}).get("longest_window"),
         "timelines": timelines,
+        "statements": {run: statement_fold.fold(evidence.migrations[run]) for run in ("upgrade", "downgrade") if run in evidence.migrations},
         "way_back": way_back,
-        "findings": [finding.to_json() for finding in findings],
+        "deploy_plan": deploy_plan.deploy_plan(evidence, {finding.code for finding in findings}, way_back),
+        "budgets": dataclasses.asdict(budgets),
+        "findings": [located.located(finding).to_json() for finding in findings],
         "checklist": _checklist(evidence, findings, checks),
         "expectations": [
             {"item": check.item, "stage": check.stage, "object": check.object, "ok": check.ok, "measured": check.measured, "expected": check.expected}
@@ -61,7 +78,31 @@ def build(
         "data_changes": {name: list(found) for name, found in data.items()},
         "data_proof": {moment: _data_proof(taken) for moment, taken in evidence.fingerprints.items()},
         "squawk": judge_squawk.record_of(evidence.squawk, claims),
+        "data_compared": _data_compared(evidence),
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
+    }
+    carried: Dict[str, Any] = words.carry(record)
+    return carried
+
+
+def _stage(stage: Mapping[str, Any]) -> Dict[str, Any]:
+    """A stage's line, without the findings, which the judge has told; `said` where its summary is known in other languages."""
+    shown = {key: stage.get(key) for key in ("name", "host", "status", "started_at", "seconds", "summary", "error")}
+    return {**shown, words.SAID: stage[words.SAID]} if stage.get(words.SAID) else shown
+
+
+def _data_compared(evidence: Evidence) -> Optional[Dict[str, int]]:
+    """What was there before the upgrade and was looked at again after it: tables, rows, columns, non-null values; None where it was not."""
+    before, after = evidence.fingerprints.get("before"), evidence.fingerprints.get("after")
+    if before is None or after is None:
+        return None
+    tables = {name: table for name, table in before["tables"].items() if name in after["tables"]}
+    columns = [column for table in tables.values() for column in table["columns"].values()]
+    return {
+        "tables": len(tables),
+        "rows": sum(table["rows"] for table in tables.values()),
+        "columns": len(columns),
+        "values": sum(column["non_null"] for column in columns),
     }
 
 
@@ -79,11 +120,18 @@ def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
     return proof
 
 
-def _how_proved(taken: Mapping[str, Any]) -> str:
+def _compared(taken: Mapping[str, Any]) -> Text:
+    values: Dict[str, Any] = {"rows": sum(table["rows"] for table in taken["tables"].values()), "tables": len(taken["tables"])}
     if taken["proof"] == "counts":
-        return " (counted only: values were not compared)"
+        return text("{rows:number} rows of {tables} tables compared (counted only: values were not compared)", **values)
     untouched = _data_proof(taken)["tables"].get("untouched", 0)
-    return f" ({untouched} of them proved untouched, without hashing them again)" if untouched else ""
+    if untouched:
+        return text(
+            "{rows:number} rows of {tables} tables compared ({untouched} of them proved untouched, without hashing them again)",
+            untouched=untouched,
+            **values,
+        )
+    return text("{rows:number} rows of {tables} tables compared", **values)
 
 
 def _finished(started: str, stages: Sequence[Mapping[str, Any]]) -> str:
@@ -100,7 +148,16 @@ def _production(manifest: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
         "tables": len(manifest["rows"]),
         "rows": sum(manifest["rows"].values()),
         "dump_bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "settings": _setting_names(manifest),
     }
+
+
+def _setting_names(facts: Mapping[str, Any]) -> List[str]:
+    """Names of what ALTER DATABASE and ALTER ROLE … IN DATABASE set; never a value, which may be a secret of the application's."""
+    found = []
+    for role, settings in sorted((facts.get("settings") or {}).items()):
+        found += [entry.partition("=")[0] + (f" ({role})" if role else "") for entry in settings]
+    return found
 
 
 def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
@@ -108,10 +165,12 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
         return {}
     facts = {key: copy["facts"][key] for key in ("server_version", "encoding", "collate", "ctype", "time_zone", "size_bytes", "extensions")}
     proof = {"proved_by": copy.get("proved_by", "counts"), "stopped": copy.get("stopped", [])}
-    return {**facts, "marker": copy["marker"], "differences": copy["differences"], "missing_roles": copy["missing_roles"], **proof}
+    sums = {"tables": copy.get("tables"), "rows": copy.get("rows"), "settings": _setting_names(copy["facts"])}
+    told = {key: copy[key] for key in ("marker", "differences", "missing_roles")}
+    return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 
-def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
+def _revisions(evidence: Evidence, run: str, files: Mapping[str, str]) -> List[Dict[str, Any]]:
     """One row for each revision that was run and ended, in order."""
     events = evidence.migrations.get(run, [])
     ended = {event["revision"] for event in events if event["event"] == "revision_end"}
@@ -120,10 +179,15 @@ def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
         if event["event"] == "statement" and event.get("revision"):
             statements[event["revision"]] = statements.get(event["revision"], 0) + 1
     held = timeline.holds(events)
+    times = {span.revision: span for span in timeline.spans(events)}
+    first = min((span.start for span in times.values()), default=0.0)
     return [
         {
             "revision": row["revision"],
             "message": row["message"],
+            "file": files.get(row["revision"]),
+            "start_ms": round(times[row["revision"]].start - first, 3),
+            "end_ms": round(times[row["revision"]].end - first, 3),
             "run": run,
             "direction": row["direction"],
             "seconds": row["ms"] / 1000,
@@ -158,13 +222,28 @@ _MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Sh
 
 # The runbook's criteria of success, in its order: what stands for each, and the findings that speak against it.
 _CRITERIA = (
-    ("backup made and copy equal to production", ("copy",), {"copy-differs"}),
-    ("migrations applied without errors", ("upgrade",), {"migration-failed", "fence", "revision-unknown", "multiple-heads", "revision-not-reached"}),
-    ("all tables and fields made", ("snapshot",), {"expectation-not-met"}),
-    ("indexes and foreign keys work", ("checks",), {"orphans", "index-invalid"}),
-    ("existing data undamaged", ("fingerprint",), {"data-changed", "data-lost", "rows-changed", "data-not-compared"}),
-    ("downgrade works", ("downgrade", "again"), {"downgrade-failed", "downgrade-noop", "downgrade-leaves-trace", "again-failed", "again-differs"}),
-    ("test database removed, nothing left behind", ("cleanup",), {"left-behind"}),
+    ("backup", text("backup made and copy equal to production"), ("copy",), {"copy-differs"}),
+    (
+        "migrations",
+        text("migrations applied without errors"),
+        ("upgrade",),
+        {"migration-failed", "fence", "revision-unknown", "multiple-heads", "revision-not-reached"},
+    ),
+    ("structure", text("all tables and fields made"), ("snapshot",), {"expectation-not-met"}),
+    ("keys", text("indexes and foreign keys work"), ("checks",), {"orphans", "index-invalid"}),
+    (
+        "data",
+        text("existing data undamaged"),
+        ("fingerprint",),
+        {"data-changed", "data-lost", "rows-changed", "data-not-compared"},
+    ),
+    (
+        "downgrade",
+        text("downgrade works"),
+        ("downgrade", "again"),
+        {"downgrade-failed", "downgrade-noop", "downgrade-leaves-trace", "again-failed", "again-differs"},
+    ),
+    ("cleanup", text("test database removed, nothing left behind"), ("cleanup",), {"left-behind"}),
 )
 
 
@@ -180,10 +259,10 @@ def _checklist(evidence: Evidence, findings: Sequence[Finding], checks: Sequence
         "cleanup": all(side in evidence.cleanup for side in SIDES),
     }
     lines: List[Dict[str, Any]] = []
-    for item, needs, codes in _CRITERIA:
+    for name, item, needs, codes in _CRITERIA:
         against = [finding for finding in findings if finding.code in codes and finding.severity == BLOCKER]
         status = FAILED if against else OK if all(measured[need] for need in needs) else UNKNOWN
-        lines.append({"item": item, "status": status, "detail": against[0].message if against else _detail(item, evidence, checks)})
+        lines.append({"item": item, "status": status, "detail": against[0].message if against else _detail(name, evidence, checks)})
     return lines
 
 
@@ -191,21 +270,27 @@ def _completed(evidence: Evidence, run: str) -> bool:
     return any(event["event"] == "done" for event in evidence.migrations.get(run, []))
 
 
-def _detail(item: str, evidence: Evidence, checks: Sequence[Check]) -> str:
-    if item.startswith("backup") and evidence.manifest:
-        return f"{len(evidence.manifest['rows'])} tables, {sum(evidence.manifest['rows'].values()):,} rows"
-    if item.startswith("migrations"):
-        rows = _revisions(evidence, "upgrade")
-        return f"{len(rows)} revisions in {sum(row['seconds'] for row in rows):.2f} s" if rows else ""
+def _ended(evidence: Evidence, run: str) -> Dict[str, Any]:
+    """How many revisions of a run ended, and in how many seconds."""
+    ended = [event for event in evidence.migrations.get(run, []) if event["event"] == "revision_end"]
+    return {"count": len(ended), "seconds": sum(event["ms"] for event in ended) / 1000}
+
+
+def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
+    if name == "backup" and evidence.manifest:
+        rows = evidence.manifest["rows"]
+        return text("{tables} tables, {rows:number} rows", tables=len(rows), rows=sum(rows.values()))
+    if name == "migrations":
+        ran = _ended(evidence, "upgrade")
+        return text("{count} revisions in {seconds:seconds}", **ran) if ran["count"] else ""
     measured = [check for check in checks if check.measured != NOT_MEASURED]
-    if item.startswith("all tables") and measured:
-        return f"{sum(check.ok for check in measured)} of {len(measured)} expectations met"
-    if item.startswith("indexes") and "after" in evidence.checks:
-        return f"{len(evidence.checks['after']['orphans'])} foreign keys, no row without its parent"
-    if item.startswith("existing") and "after" in evidence.fingerprints:
-        tables, how = evidence.fingerprints["after"]["tables"], _how_proved(evidence.fingerprints["after"])
-        return f"{sum(table['rows'] for table in tables.values()):,} rows of {len(tables)} tables compared{how}"
-    if item.startswith("downgrade"):
-        rows = _revisions(evidence, "downgrade")
-        return f"{len(rows)} revisions back in {sum(row['seconds'] for row in rows):.2f} s" if rows else ""
+    if name == "structure" and measured:
+        return text("{met} of {all} expectations met", met=sum(check.ok for check in measured), all=len(measured))
+    if name == "keys" and "after" in evidence.checks:
+        return text("{count} foreign keys, no row without its parent", count=len(evidence.checks["after"]["orphans"]))
+    if name == "data" and "after" in evidence.fingerprints:
+        return _compared(evidence.fingerprints["after"])
+    if name == "downgrade":
+        ran = _ended(evidence, "downgrade")
+        return text("{count} revisions back in {seconds:seconds}", **ran) if ran["count"] else ""
     return ""

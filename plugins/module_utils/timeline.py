@@ -201,6 +201,12 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
     return result
 
 
+def _blocked_during(span: Span, entries: Sequence[Blocked]) -> float:
+    """Time of a revision in which some table has its traffic waiting, whoever took the lock; several tables at a time count once."""
+    windows = [window for entry in entries for window in entry.windows]
+    return total_ms(union((max(span.start, start), min(span.end, end)) for start, end in windows if min(span.end, end) > max(span.start, start)))
+
+
 def downtime_ms(found: Sequence[Blocked]) -> float:
     """Time in which some table blocks its reads or writes: what users would notice at worst."""
     return total_ms(union(window for entry in found for window in entry.windows))
@@ -300,9 +306,7 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
                 "wal_bytes": sum(event.get("wal") or 0 for event in own),
                 "rewrites": [rewrite for event in own for rewrite in event.get("rewrites", ())],
                 "scans": [scan for event in own for scan in event.get("scans", ())],
-                "blocked": {
-                    what: round(sum(entry.shares.get(span.revision, 0.0) for entry in entries if entry.what == what), 3) for what in (READS, WRITES)
-                },
+                "blocked": {what: _blocked_during(span, [entry for entry in entries if entry.what == what]) for what in (READS, WRITES)},
             }
         )
     return {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Judge the evidence of a rehearsal and write its record and report
+short_description: Judge the evidence of a rehearsal and write its record and reports
 version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
-  - Runs the judge, which is a pure function of the evidence, and renders C(record.json) and C(report.md).
+  - Runs the judge, which is a pure function of the evidence, and renders its record in the formats that are asked for.
+  - C(record.json) is always written; the other files are C(report.html), C(report.md), C(report.txt), C(junit.xml) and C(report.sarif).
 options:
   directory:
     description: The rehearsal's directory on the controller.
@@ -25,6 +26,16 @@ options:
   failed_message:
     description: What it said.
     type: raw
+  formats:
+    description: The formats to write. Left out, all of them.
+    type: list
+    elements: str
+    choices: [json, text, html, md, junit, sarif]
+  language:
+    description: The language of the reports. The record has the texts of every language in it.
+    type: str
+    choices: [en, ru]
+    default: en
 attributes:
   check_mode:
     description: Can run in check mode.
@@ -35,6 +46,12 @@ EXAMPLES = r"""
 - name: Judge the evidence
   migrations.rehearsal.report:
     directory: rehearsals/20261122-223011-9f3a2c
+
+- name: Only what the merge request shows, in Russian
+  migrations.rehearsal.report:
+    directory: rehearsals/20261122-223011-9f3a2c
+    formats: [md, junit]
+    language: ru
 """
 
 RETURN = r"""
@@ -47,9 +64,13 @@ record:
   returned: success
   type: str
 report:
-  description: Path of the Markdown report.
+  description: Path of the report that people read best, of those that were written.
   returned: success
   type: str
+reports:
+  description: Path of each report by its format.
+  returned: success
+  type: dict
 findings:
   description: All findings.
   returned: success

@@ -19,6 +19,11 @@ options:
     type: list
     elements: path
     required: true
+  language:
+    description: The language of what is printed.
+    type: str
+    choices: [en, ru]
+    default: en
 attributes:
   check_mode:
     description: Can run in check mode.

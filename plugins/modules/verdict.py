@@ -19,6 +19,11 @@ options:
     description: The rehearsal's directory on the controller.
     type: path
     required: true
+  language:
+    description: The language of what is printed.
+    type: str
+    choices: [en, ru]
+    default: en
 attributes:
   check_mode:
     description: Can run in check mode.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place
+from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, reports, words
 
 KEEP = ("copy", "backup", "none")
 # A variable that is set but cannot be templated; its problem has been told.
@@ -70,6 +70,16 @@ class InventoryValues:
         """`ansible_host` need not be there, but a form that was not filled in has it empty; Ansible would go for the inventory name."""
         if self.mentions(host, "ansible_host") and self.value(host, "ansible_connection") != "local":
             self.required(host, "ansible_host", str, "the machine that Ansible connects to, or leave the line out")
+
+    def reports(self, host: str) -> None:
+        """`rehearsal_report_formats` and `rehearsal_language` name only what there is."""
+        formats = self.optional(host, "rehearsal_report_formats", list, [], "must be a list of formats")
+        unknown = [str(name) for name in formats if name not in reports.FORMATS]
+        if unknown:
+            self._problem(host, "rehearsal_report_formats", f"names {', '.join(unknown)}: there are {', '.join(reports.FORMATS)}")
+        language = self.value(host, "rehearsal_language", words.ENGLISH)
+        if language not in words.LANGUAGES:
+            self._problem(host, "rehearsal_language", f"is «{language}»: it must be one of {', '.join(words.LANGUAGES)}")
 
     def host_called_dev(self) -> None:
         """A host called like the group hides the group's other hosts from the playbook: their databases would not be rehearsed."""

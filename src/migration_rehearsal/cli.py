@@ -30,7 +30,7 @@ examples:
   rehearse run -i inventory/prod
   rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy
   rehearse judge rehearsals/latest --policy policy.yml
-  rehearse report rehearsals/latest --format md
+  rehearse report rehearsals/latest --format html --output report.html
   rehearse expectations init rehearsals/latest --output expectations.yml
 """
 
@@ -76,13 +76,18 @@ def _add_offline(commands: Any) -> None:
     again.add_argument("directory", type=Path, metavar="EVIDENCE_DIR", help="a rehearsal's directory, or the evidence in it")
     again.add_argument("--expectations", type=Path, help="another expectations file than the one that was rehearsed with")
     again.add_argument("--policy", type=Path, help="another policy file")
-    again.add_argument("--output", type=Path, metavar="DIR", help="write record.json and report.md there (default: print the verdict only)")
-    again.set_defaults(action=lambda given: judge_command.run_judge(given.directory, given.expectations, given.policy, given.output))
+    again.add_argument(
+        "--output", type=Path, metavar="DIR", help="write record.json, report.html and report.md there (default: print the verdict only)"
+    )
+    again.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
+    again.set_defaults(action=lambda given: judge_command.run_judge(given.directory, given.expectations, given.policy, given.output, given.language))
 
-    report = commands.add_parser("report", help="print a record as text, Markdown or JSON")
+    report = commands.add_parser("report", help="render a record: for a browser, a merge request, a CI server")
     report.add_argument("record", type=Path, metavar="RECORD", help="record.json, or the directory that holds it")
     report.add_argument("--format", choices=judge_command.FORMATS, default="text", help="(default: %(default)s)")
-    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format))
+    report.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
+    report.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
+    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format, given.output, given.language))
 
     wanted = commands.add_parser("expectations", help="write an expectations file from a finished rehearsal")
     kinds = wanted.add_subparsers(dest="kind", required=True, metavar="COMMAND")

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`rehearse judge` and `rehearse report`: judge kept evidence again, and render a record, without a database."""
+"""`rehearse judge` and `rehearse report`: judge kept evidence again, and render a record in any format, without a database."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, report_text, reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file
 
 from migration_rehearsal import exit_codes
 
-RECORD = "record.json"
-REPORT = "report.md"
-FORMATS = ("text", "md", "json")
+RECORD = reports.RECORD
+FORMATS = reports.FORMATS
+LANGUAGES = words.LANGUAGES
+# What `rehearse judge --output` writes; any other format can be had from the record.
+_WRITTEN = ("json", "html", "md")
 
 
 class InputError(Exception):
@@ -60,8 +61,8 @@ def _what(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def run_judge(directory: Path, expectations: Path | None, policy: Path | None, output: Path | None) -> int:
-    """Judge; print the verdict; with `output`, write the record and the report there. Returns the exit code."""
+def run_judge(directory: Path, expectations: Path | None, policy: Path | None, output: Path | None, language: str = words.ENGLISH) -> int:
+    """Judge; print the verdict; with `output`, write the record and its reports there. Returns the exit code."""
     try:
         evidence = load_evidence(directory)
         if expectations is not None:
@@ -74,33 +75,32 @@ def run_judge(directory: Path, expectations: Path | None, policy: Path | None, o
         report = "not written (--output DIR)"
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
-            files.write_json(str(output / RECORD), record)
-            files.write_bytes(str(output / REPORT), report_text.markdown(record).encode())
-            report = str(output / REPORT)
+            for name in _WRITTEN:
+                files.write_bytes(str(output / reports.FILES[name]), reports.render(record, name, language).encode("utf-8", "replace"))
+            report = str(output / reports.for_people(list(_WRITTEN)))
     except (InputError, expectations_file.ExpectationsError, policy_file.PolicyError) as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}")
-    print(report_text.verdict_block(record, report))
+    print(report_text.verdict_block(record, report, language))
     return exit_codes.of_verdicts([record["verdict"]])
 
 
-def run_report(path: Path, format_: str) -> int:
-    """Print a record as text, Markdown or JSON."""
+def run_report(path: Path, format_: str, output: Path | None = None, language: str = words.ENGLISH) -> int:
+    """Render a record, to the terminal or into a file."""
     try:
         place = path / RECORD if path.is_dir() else path
         record = files.read_json(str(place))
-        if format_ == "md":
-            text = report_text.markdown(record)
-        elif format_ == "json":
-            text = json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-        else:
-            text = report_text.verdict_block(record, str(place)) + "\n"
+        text = report_text.verdict_block(record, str(place), language) + "\n" if format_ == "text" else reports.render(record, format_, language)
+        if output is not None:
+            files.write_bytes(str(output), text.encode("utf-8", "replace"))
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return _refuse(f"{path} is no record of this version: {_what(error)}")
-    sys.stdout.write(text)
+        what = str(error) if isinstance(error, reports.RecordOfAnotherVersion) else _what(error)
+        return _refuse(f"{path} is no record of this version: {what}")
+    if output is None:
+        sys.stdout.write(text)
     return exit_codes.GO
 
 

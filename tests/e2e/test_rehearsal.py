@@ -174,14 +174,14 @@ def test_report_follows_the_checklist(run: MainRun) -> None:
 
 def test_end_of_the_output_says_it_all(run: MainRun) -> None:
     end = run.played.stdout.split("TASK [Verdict]")[1]
-    assert "GO with warnings" in end and str(run.played.directory / "report.md") in end
+    assert "GO with warnings" in end and str(run.played.directory / "report.html") in end
     for finding in run.record["findings"]:
         assert finding["severity"] == "info" or (finding["code"] in end and finding["message"] in end)
 
 
 def everything_told(played: Played) -> str:
     files = [path for path in played.report_dir.rglob("*") if path.is_file()]
-    assert {"record.json", "report.md", "state.json", "manifest.json", "fingerprint-after.json", "migration-upgrade.jsonl"} <= {
+    assert {"record.json", "report.md", "report.html", "state.json", "manifest.json", "fingerprint-after.json", "migration-upgrade.jsonl"} <= {
         path.name for path in files
     }
     return "\n".join([played.stdout, played.stderr, *(path.read_text() for path in files)])

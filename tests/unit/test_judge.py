@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, report_markdown, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, WARNING, Finding
@@ -46,6 +46,7 @@ def test_a_good_rehearsal_is_go_with_everything_measured() -> None:
     assert record["revisions"][0] | {"seconds": 0} == {
         "revision": "b2", "message": "Add a column", "run": "upgrade", "direction": "upgrade", "seconds": 0, "statements": 1, "rows": 0,
         "wal_bytes": 1000, "locks": {"shifts": "AccessExclusive"}, "blocked_reads_ms": 1.5, "blocked_writes_ms": 1.5, "rewrites": [], "scans": [],
+        "start_ms": 0, "end_ms": 2.5, "file": None,
     }  # fmt: skip
     assert [change["text"] for change in record["schema_changes"]["upgrade"]] == ["column shifts.note added: text"]
     assert (record["finished_at"], record["seconds"]) == ("2026-11-22T22:30:22Z", 11.0)
@@ -351,15 +352,15 @@ def test_reports_say_verdict_checklist_findings_and_path() -> None:
     assert block.startswith("NO-GO  prod1/shop")
     assert "BLOCKER downgrade-leaves-trace: column shifts.other added: text" in block
     assert block.endswith("Report: /r/report.md")
-    text = report_text.markdown(record)
+    text = report_markdown.markdown(record)
     assert text.startswith("# NO-GO: prod1/shop\n")
-    assert text.index("## Checklist") < text.index("## Blockers") < text.index("## Revisions") < text.index("## Clean-up")
+    assert text.index("## Checklist") < text.index("## Blockers") < text.index("## Revisions") < text.index("<b>Clean-up</b>")
 
 
 def test_a_pipe_in_a_message_does_not_break_a_table() -> None:
     evidence = good()
     stages = [*evidence.stages, stage("upgrade", status="failed", error="a | b\nc")]
-    assert "a \\| b c |" in report_text.markdown(judge(dataclasses.replace(evidence, stages=stages)))
+    assert "a \\| b c |" in report_markdown.markdown(judge(dataclasses.replace(evidence, stages=stages)))
 
 
 def test_the_summary_has_one_line_a_database() -> None:

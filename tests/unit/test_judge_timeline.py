@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, INFO, WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes
@@ -282,9 +282,9 @@ def test_the_record_has_windows_from_the_first_revision_on() -> None:
 def test_the_record_says_the_predicted_downtime_and_the_report_who_waits() -> None:
     record = judge(good())
     assert (record["downtime_ms"], record["longest_window"]) == (1.5, {"table": "shifts", "what": "reads", "ms": 1.5})
-    text = report_text.markdown(record)
-    assert "| shifts | reads | 0.002 | 0.002 | 0.001 | b2 |" in text
-    assert "| upgrade | `b2` | Add a column | 0.002 | 1 | 0 | 1 | shifts AccessExclusive | 0.002 | 0.002 |" in text
+    text = report_markdown.markdown(record)
+    assert "| shifts | reads | 1.5 ms | 1.5 ms | 0.8 ms | b2 |" in text
+    assert "| `b2` | Add a column | 2 ms | shifts AccessExclusive | 1.5 ms | 1.5 ms |  | 0 | 1 kB | 2 ms |" in text
 
 
 @pytest.mark.parametrize(("ms", "text"), [(0.44, "0.4 ms"), (9.96, "10 ms"), (350.4, "350 ms"), (1000, "1 s"), (2449, "2.4 s"), (62000, "62 s")])

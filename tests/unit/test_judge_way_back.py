@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_markdown, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
@@ -94,4 +94,4 @@ def test_both_reports_print_the_choice() -> None:
     record = judge(good())
     sentence = record["way_back"]["text"]
     assert f"Way back: {sentence}" in report_text.verdict_block(record, "r")
-    assert f"## The way back\n\n{sentence}" in report_text.markdown(record)
+    assert f"## The way back\n\n{sentence}" in report_markdown.markdown(record)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_markdown, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, SEVERITIES, WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
@@ -114,7 +114,7 @@ def test_an_accepted_finding_stays_visible_and_does_not_count() -> None:
     assert "ACCEPTED downgrade-loses-data: shifts.rate changed" in block
     assert "warning, accepted until 2026-11-22: known" in block
     assert "more for information" not in block
-    assert "warning, accepted until 2026-11-22: known" in report_text.markdown(record)
+    assert "warning, accepted until 2026-11-22: known" in report_markdown.markdown(record)
 
 
 def test_an_acceptance_ends_after_its_last_day() -> None:
@@ -122,7 +122,7 @@ def test_an_acceptance_ends_after_its_last_day() -> None:
     (finding,) = record["findings"]
     assert (record["verdict"], finding["severity"], finding["accepted"]["expired"]) == (GO_WITH_WARNINGS, WARNING, True)
     assert "was accepted, which ended on 2026-11-21: known" in report_text.verdict_block(record, "r")
-    assert "was accepted, which ended on 2026-11-21: known" in report_text.markdown(record)
+    assert "was accepted, which ended on 2026-11-21: known" in report_markdown.markdown(record)
 
 
 @pytest.mark.parametrize(("code", "thing"), [("downgrade-loses-data", "shifts"), ("data-changed", "shifts.rate")])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, judge_squawk, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, judge_squawk, report_markdown
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_sql
@@ -188,9 +188,9 @@ def test_the_record_says_what_squawk_claims_and_what_was_measured() -> None:
     (claim,) = record["squawk"]["claims"]
     assert (claim["answer"], claim["matters"]) == ("refuted", False)
     assert "squawk-confirmed" not in {finding["code"] for finding in record["findings"]}
-    report = report_text.markdown(record)
+    report = report_markdown.markdown(record)
     assert "| refuted | changing-column-type | `b2` | ALTER TABLE shifts ADD COLUMN note text | shifts kept its file" in report
-    assert "squawk 2.70.0 looked at 1 statements." in report
+    assert "squawk 2.70.0 looked at 1 statement." in report
 
 
 def test_where_squawk_did_not_look_the_record_says_so_and_the_verdict_stays() -> None:
@@ -198,7 +198,7 @@ def test_where_squawk_did_not_look_the_record_says_so_and_the_verdict_stays() ->
     record = judge(good(squawk=missing))
     assert record["verdict"] == judge(good())["verdict"] == "GO"
     assert record["squawk"]["status"] == "missing" and judge(good())["squawk"]["status"] == "not measured"
-    assert "It did not look: squawk is not installed" in report_text.markdown(record)
+    assert "It did not look: squawk is not installed" in report_markdown.markdown(record)
     failed = judge(good(squawk={**missing, "status": "failed", "reason": "no answer"}))
     assert [finding["severity"] for finding in failed["findings"] if finding["code"] == "squawk-failed"] == ["info"]
     assert not [finding for finding in record["findings"] if finding["code"] == "squawk-failed"]

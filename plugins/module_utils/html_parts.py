@@ -1,0 +1,393 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of the HTML report, in the order in which a reader needs them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_chart, report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import Html, join, tag
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_tables import Cell, Column, Row, short_list, table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
+
+# (id, heading, content); a part without content is left out.
+Part = Tuple[str, str, Html]
+_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
+
+
+def parts(record: Record, say: Speaker) -> Iterator[Part]:
+    """All parts that have something to say."""
+    made: List[Tuple[str, str, Callable[[Record, Speaker], Html]]] = [
+        ("checklist", say("Checklist"), _checklist),
+        ("findings", say("Findings"), _findings),
+        ("plan", say("Deploy plan"), _plan),
+        ("revisions", say("Revisions"), _revisions),
+        ("waits", say("Who waits during the upgrade"), _waits),
+        ("data", say("Existing data"), _data),
+        ("schema", say("Schema"), _schema),
+        ("statements", say("Statements"), _statements),
+        ("squawk", say("What squawk says of the executed SQL"), _squawk),
+        ("expectations", say("Expectations"), _expectations),
+        ("confidence", say("Production and copy"), _confidence),
+        ("stages", say("Stages and clean-up"), _stages),
+    ]
+    for name, heading, render in made:
+        content = render(record, say)
+        if content:
+            yield name, heading, content
+
+
+def _checklist(record: Record, say: Speaker) -> Html:
+    return tag(
+        "ul",
+        *(
+            tag(
+                "li",
+                tag("span", _SIGNS[line["status"]], class_="sign", aria_hidden="true"),
+                tag("span", say.word(line["status"]) + ":", class_="unseen"),
+                tag("span", tag("strong", say.of(line, "item")), tag("span", say.of(line, "detail"), class_="detail")),
+                class_=f"{line['status'].replace(' ', '-')}",
+            )
+            for line in record["checklist"]
+        ),
+        class_="checklist",
+    )
+
+
+def _findings(record: Record, say: Speaker) -> Html:
+    loud = [finding for finding in record["findings"] if finding["severity"] != "info"]
+    quiet = [finding for finding in record["findings"] if finding["severity"] == "info"]
+    if not record["findings"]:
+        return tag("p", say("Nothing was found."))
+    # Accepted ones stay visible: somebody bears them.
+    accepted = [finding for finding in quiet if finding.get("accepted")]
+    rest = [finding for finding in quiet if not finding.get("accepted")]
+    return join(
+        *(_finding(finding, say) for finding in [*loud, *accepted]),
+        None if loud or accepted else tag("p", say("No blocker and no warning.")),
+        tag(
+            "details",
+            tag("summary", say("{count:count more finding|more findings} for information", count=len(rest))),
+            *(_finding(finding, say) for finding in rest),
+        )
+        if rest
+        else None,
+    )
+
+
+def _finding(finding: Mapping[str, Any], say: Speaker) -> Html:
+    place = report_figures.where(finding)
+    acceptance = report_figures.acceptance(finding, say)
+    facts = [tag("span", say("stage {stage}", stage=say.word(finding["stage"])))]
+    if finding.get("revision"):
+        facts.append(tag("span", say("revision"), " ", tag("code", finding["revision"])))
+    if place:
+        facts.append(tag("code", place))
+    return tag(
+        "article",
+        tag("h3", tag("span", say.word(finding["severity"]), class_="badge"), " ", say.word(_title(finding)), " ", tag("code", finding["code"])),
+        tag("p", say.of(finding, "message"), class_="message"),
+        tag("p", tag("span", "→ ", aria_hidden="true"), say.word(finding["advice"]), class_="advice"),
+        tag("p", acceptance, class_="acceptance") if acceptance else None,
+        tag("p", *facts, class_="facts"),
+        class_=f"finding {finding['severity']}",
+    )
+
+
+def _title(finding: Mapping[str, Any]) -> str:
+    known = CODES.get(finding["code"])
+    return known.title if known else finding["code"]
+
+
+def _plan(record: Record, say: Speaker) -> Html:
+    plan = record["deploy_plan"]
+    if plan is None:
+        return Html("")
+    stopped = record["verdict"] not in (GO, GO_WITH_WARNINGS)
+    warning = say("The verdict is {verdict}: this plan is not to be carried out.", verdict=say.word(record["verdict"]))
+    return join(
+        tag("p", warning, class_="stop") if stopped else None,
+        tag("ol", *(_step(step, say) for step in plan["steps"]), class_="plan"),
+        tag("h3", say("The way back")) if plan["ways_back"] else None,
+        tag("ul", *(_step(step, say) for step in plan["ways_back"]), class_="plan") if plan["ways_back"] else None,
+        tag("ul", *(tag("li", note) for note in notes(plan, say)), class_="notes"),
+    )
+
+
+def notes(plan: Mapping[str, Any], say: Speaker) -> List[str]:
+    """What is to be known about the plan's commands."""
+    return [say.of(note, "text") for note in plan["notes"]]
+
+
+def command_line(step: Mapping[str, Any]) -> str:
+    """A step's command as a shell takes it. What stands for a value to be filled in is not quoted."""
+    said = [f"{name}={shlex.quote(value)}" for name, value in step["environment"].items()]
+    return " ".join(said + [word if word.endswith("=…") else shlex.quote(word) for word in step["command"]])
+
+
+def _step(step: Mapping[str, Any], say: Speaker) -> Html:
+    facts = []
+    if step["seconds"] is not None:
+        facts.append(say("expected: {ms:duration}", ms=step["seconds"] * 1000))
+    if step["blocked_ms"]:
+        facts.append(say("traffic waits: {ms:duration}", ms=step["blocked_ms"]))
+    if step["expect"]:
+        facts.append(say.of(step, "expect"))
+    return tag(
+        "li",
+        tag("p", tag("strong", say.of(step, "title"))),
+        tag("pre", tag("code", command_line(step)), tabindex=0, role="region", aria_label=say("command")) if step["command"] else None,
+        tag("p", *(tag("span", fact) for fact in facts), class_="facts") if facts else None,
+    )
+
+
+def _revisions(record: Record, say: Speaker) -> Html:
+    rows = report_figures.revision_rows(record)
+    if not rows:
+        return Html("")
+    columns = [
+        Column("#", numeric=True), Column(say("revision"), wide=True), Column(say("time"), numeric=True), Column(say("locks")),
+        Column(say("reads wait"), numeric=True), Column(say("writes wait"), numeric=True), Column(say("written anew")),
+        Column(say("rows"), numeric=True), Column(say("WAL"), numeric=True), Column(say("way down"), numeric=True),
+    ]  # fmt: skip
+    shown = [
+        (
+            Cell(number, number),
+            join(tag("code", row["revision"]), tag("div", row["message"]), tag("div", row["file"], class_="faint") if row["file"] else None),
+            _ms(row["seconds"] * 1000, say),
+            short_list(report_figures.telling_locks(row), say),
+            _ms(row["blocked_reads_ms"], say),
+            _ms(row["blocked_writes_ms"], say),
+            short_list(report_figures.rewritten(row), say),
+            Cell(say.number(row["rows"]), row["rows"]),
+            Cell(say.size(row["wal_bytes"]), row["wal_bytes"]),
+            _ms(row["back"]["seconds"] * 1000, say) if row["back"] else Cell("–", -1),
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+    return join(report_chart.timeline(record, say), table(say("Revisions"), columns, shown, say))
+
+
+def _ms(ms: float, say: Speaker) -> Cell:
+    return Cell(say.duration(ms), ms)
+
+
+def _waits(record: Record, say: Speaker) -> Html:
+    run = record["timelines"].get("upgrade")
+    if not run or not run["tables"]:
+        return Html("")
+    other = say("in one transaction") if run["mode"] == "transaction_per_migration" else say("with transaction_per_migration")
+    columns = [
+        Column(say("table")), Column(say("what waits")), Column(say("at a stretch"), numeric=True), Column(say("in all"), numeric=True),
+        Column(say("{mode} (computed)", mode=other), numeric=True), Column(say("locked by")), Column(say("kept by")),
+    ]  # fmt: skip
+    rows: List[Row] = [
+        (
+            tag("code", entry["table"]), say.word(what), *(_ms(entry[what][key], say) for key in ("longest_ms", "total_ms", "other_mode_ms")),
+            short_list(entry[what]["took"], say), short_list(entry[what]["kept"], say),
+        )
+        for entry in run["tables"]
+        for what in ("reads", "writes")
+        if what in entry
+    ]  # fmt: skip
+    said = say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=run["downtime_ms"])
+    left = tag("p", say("{count:count more table|more tables} in the evidence", count=run["tables_left_out"])) if run["tables_left_out"] else None
+    return join(tag("p", said), table(say("Who waits during the upgrade"), columns, rows, say), left)
+
+
+def _data(record: Record, say: Speaker) -> Html:
+    found = [
+        _data_changes(say("What the upgrade does to data"), record["data_changes"].get("upgrade"), record, say),
+        _data_changes(say("What the way back loses"), record["data_changes"].get("way_back"), record, say),
+        _data_changes(say("What the second upgrade does differently"), record["data_changes"].get("again"), record, say),
+    ]
+    compared = record["data_compared"]
+    if compared is None:
+        return join(tag("p", say("Existing data was not compared.")), *found)
+    said = say(
+        "{rows:count row|rows}, {columns:count column|columns} and {values:count value|values} of {tables:count table|tables} "
+        "were there before and were looked at again after the upgrade.",
+        **compared,
+    )
+    return join(tag("p", said), *found)
+
+
+def _data_changes(heading: str, changes: Optional[List[Mapping[str, Any]]], record: Record, say: Speaker) -> Html:
+    if not changes:
+        return Html("")
+    verdicts = {finding["object"]: finding["severity"] for finding in record["findings"] if finding["stage"] == "data"}
+    columns = [Column(say("object")), Column(say("what")), Column(say("rows before"), numeric=True), Column(say("rows after"), numeric=True),
+               Column(say("in words"), wide=True), Column(say("severity"))]  # fmt: skip
+    rows = [
+        (
+            tag("code", change["object"]), say.word(change["kind"]), _count(change.get("rows_before"), say), _count(change.get("rows_after"), say),
+            say.of(change, "text"), say.word(verdicts.get(change["object"], "")),
+        )
+        for change in changes
+    ]  # fmt: skip
+    return join(tag("h3", heading), table(heading, columns, rows, say))
+
+
+def _count(value: Optional[int], say: Speaker) -> Cell:
+    return Cell("", -1) if value is None else Cell(say.number(value), value)
+
+
+def _schema(record: Record, say: Speaker) -> Html:
+    headings = (
+        ("upgrade", say("What the upgrade changes")),
+        ("way_back", say("What the way back leaves different")),
+        ("again", say("What the second upgrade makes different")),
+    )
+    columns = [Column(say("what")), Column(say("kind")), Column(say("object")), Column(say("in words"), wide=True)]
+    found = []
+    for moment, heading in headings:
+        changes = record["schema_changes"].get(moment)
+        if changes:
+            rows = [
+                (say.word(change["kind"]), say.word(change["object_kind"]), tag("code", change["object"]), say.of(change, "text"))
+                for change in changes
+            ]
+            found += [tag("h3", heading), table(heading, columns, rows, say)]
+    return join(*found)
+
+
+def _statements(record: Record, say: Speaker) -> Html:
+    folded = record["statements"].get("upgrade")
+    if not folded or not folded["statements"]:
+        return Html("")
+    columns = [
+        Column(say("statement"), wide=True), Column(say("calls"), numeric=True), Column(say("in all"), numeric=True),
+        Column(say("longest"), numeric=True), Column(say("mean"), numeric=True), Column(say("rows"), numeric=True),
+        Column(say("how long how often")), Column(say("revision")),
+    ]  # fmt: skip
+    rows: List[Row] = [
+        (
+            _sql(entry["sql"]), Cell(say.number(entry["calls"]), entry["calls"]),
+            *(_ms(entry[key], say) for key in ("total_ms", "max_ms", "mean_ms")),
+            Cell(say.number(entry["rows"]), entry["rows"]), report_chart.histogram(entry, folded["bounds_ms"], say),
+            short_list(entry["revisions"], say),
+        )
+        for entry in folded["statements"]
+    ]  # fmt: skip
+    said = say("Statements of the upgrade that differ only in their values are one; values are masked.")
+    left = tag("p", say("{count:count more statement|more statements} in the evidence", count=folded["left_out"])) if folded["left_out"] else None
+    return join(tag("p", said), table(say("Statements"), columns, rows, say), left)
+
+
+def _sql(sql: str) -> Html:
+    if len(sql) <= 160:
+        return tag("code", sql, class_="sql")
+    return tag("details", tag("summary", tag("code", sql[:140] + "…", class_="sql")), tag("code", sql, class_="sql"))
+
+
+def squawk_claims(record: Record) -> List[Mapping[str, Any]]:
+    """The linter's claims, those that were confirmed and matter first."""
+    order = {"confirmed": 0, "not measured": 1, "refuted": 2}
+    return sorted(record["squawk"]["claims"], key=lambda claim: (not claim["matters"], order[claim["answer"]]))
+
+
+def squawk_note(record: Record, say: Speaker) -> str:
+    """What the linter looked at, or why it did not."""
+    squawk = record["squawk"]
+    if squawk["status"] != "ran":
+        return say("It did not look: {reason}.", reason=squawk["reason"])
+    values = {key: squawk[key] for key in ("version", "statements", "not_read")}
+    if squawk["not_read"]:
+        return say("squawk {version} looked at {statements:count statement|statements}; it could not read {not_read} of them.", **values)
+    return say("squawk {version} looked at {statements:count statement|statements}.", **values)
+
+
+def _squawk(record: Record, say: Speaker) -> Html:
+    columns = [Column(""), Column(say("claim")), Column(say("revision")), Column(say("statement"), wide=True), Column(say("measured"), wide=True)]
+    rows: List[Row] = [
+        (say.word(claim["answer"]), tag("code", claim["rule"]), tag("code", claim["revision"]), _sql(claim["sql"]), say.of(claim, "measured"))
+        for claim in squawk_claims(record)
+    ]
+    return join(tag("p", squawk_note(record, say)), table(say("What squawk says of the executed SQL"), columns, rows, say))
+
+
+def _expectations(record: Record, say: Speaker) -> Html:
+    checks = record["expectations"]
+    if not checks:
+        return tag("p", say("No expectations file was given: what must be true after the upgrade was not checked beyond the project's head."))
+    met = sum(check["ok"] for check in checks)
+    columns = [Column(""), Column(say("expectation"), wide=True), Column(say("measured")), Column(say("expected"))]
+    rows = [
+        (
+            Cell(_SIGNS["ok" if check["ok"] else "failed"], 1 if check["ok"] else 0),
+            say.of(check, "item"),
+            say.of(check, "measured"),
+            say.of(check, "expected"),
+        )
+        # Those that are not met are what is looked for.
+        for check in sorted(checks, key=lambda one: bool(one["ok"]))
+    ]
+    return join(
+        tag("p", say("{met} of {all} expectations met", met=met, all=len(checks))), table(say("Expectations"), columns, rows, say, fold_after=10)
+    )
+
+
+def _confidence(record: Record, say: Speaker) -> Html:
+    facts = report_figures.fact_rows(record, say)
+    columns = [Column(say("fact")), Column(say("production")), Column(say("copy")), Column("")]
+    rows = [(row["name"], row["production"], row["copy"], tag("strong", say("differs")) if row["differs"] else "") for row in facts]
+    weak = report_figures.weaknesses(record, say)
+    proved = say("What makes the verdict less certain") if weak else say("Nothing is known that makes the verdict less certain.")
+    return join(
+        table(say("Production and copy"), columns, rows, say) if facts else None,
+        tag("h3", proved) if weak else tag("p", proved),
+        tag("ul", *(tag("li", weakness) for weakness in weak)) if weak else None,
+        _application(record, say),
+    )
+
+
+def _application(record: Record, say: Speaker) -> Html:
+    application = record["application"]
+    facts: Dict[str, Any] = {
+        "Python": application.get("python"),
+        "Alembic": application.get("alembic"),
+        "SQLAlchemy": application.get("sqlalchemy"),
+        say("stood at"): ", ".join(application.get("current") or []),
+        say("head"): ", ".join(application.get("heads") or []),
+        say("command"): " ".join(application.get("command") or []),
+        say("directory"): application.get("chdir"),
+        say("environment (names)"): ", ".join(application.get("environment") or []),
+    }
+    shown = [join(tag("dt", name), tag("dd", tag("code", value))) for name, value in facts.items() if value]
+    return join(tag("h3", say("Application")), tag("dl", *shown)) if shown else Html("")
+
+
+def _stages(record: Record, say: Speaker) -> Html:
+    columns = [Column(say("stage")), Column(say("host")), Column(say("status")), Column(say("time"), numeric=True), Column("", wide=True)]
+    rows = [
+        (say.word(stage["name"]), stage["host"], say.word(stage["status"]), _ms(stage["seconds"] * 1000, say), stage_note(stage, say))
+        for stage in record["stages"]
+    ]
+    lines = [tag("li", line) for line in clean_up_lines(record["cleanup"], say)]
+    return join(table(say("Stages"), columns, rows, say, fold_after=30), tag("h3", say("Clean-up")), tag("ul", *lines))
+
+
+def stage_note(stage: Mapping[str, Any], say: Speaker) -> str:
+    """What a stage said of itself: its summary, or its error."""
+    return say.of(stage, "summary") if stage["summary"] else stage["error"] or ""
+
+
+def clean_up_lines(cleanup: Mapping[str, Any], say: Speaker) -> List[str]:
+    """What was removed on each side, and what a look afterwards found."""
+    lines: List[str] = []
+    for side, found in cleanup.items():
+        values = {"side": say.word(side)}
+        if found is None:
+            lines.append(say("{side}: nothing was made there, or clean-up is not proven (see the findings)", **values))
+            continue
+        removed = say("{things:list}", things=found["removed"]) if found["removed"] else say("nothing")
+        left = say("still there: {things:list}", things=found["left"]) if found["left"] else say("a look afterwards found nothing")
+        said = say("{side}: removed {removed}; {left}", removed=removed, left=left, **values)
+        lines.append(said + (say("; the copy is kept until it expires") if found["copy"] == "kept" else ""))
+    return lines

@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What reports tell of a record beyond its own figures: the three numbers that matter, and one row for each revision. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
+
+Record = Mapping[str, Any]
+
+# Locks below these keep no traffic waiting.
+TELLING_LOCKS = ("Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
+_DATA_CODES = ("data-changed", "data-lost", "rows-changed", "data-not-compared")
+# What happens to data that was there; a new table or column does not.
+_OF_EXISTING = frozenset(
+    ["rows-added", "rows-lost", "rows-changed", "rows-not-comparable", "column-changed", "column-as-declared", "column-dropped"]
+    + ["column-not-comparable", "table-dropped", "table-not-comparable"]
+)
+
+
+def source(record: Record) -> str:
+    """Whose database was rehearsed."""
+    return f"{record['production']['host']}/{record['production']['database']}"
+
+
+def sentence(record: Record, say: Speaker) -> str:
+    """What the verdict means for the deploy."""
+    return {
+        GO: say("Deploy: everything was measured, and nothing speaks against it."),
+        GO_WITH_WARNINGS: say("It can be deployed: nothing that was measured stops it. Read the warnings first."),
+        NO_GO: say("Do not deploy: something that was measured speaks against these migrations."),
+        INCOMPLETE: say("Do not deploy yet: the rehearsal could not be carried out, so this is not known."),
+    }[record["verdict"]]
+
+
+def downtime(record: Record, say: Speaker) -> Dict[str, str]:
+    """{"value", "detail", "mood"}: how long some table's reads or writes wait during the upgrade."""
+    title = say("Predicted downtime")
+    if record["downtime_ms"] is None:
+        return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
+    longest = record["longest_window"]
+    over = any(finding["code"] in ("lock-blocks-reads", "lock-blocks-writes") and finding["severity"] != "info" for finding in record["findings"])
+    if longest is None:
+        return {"title": title, "value": say("none"), "detail": say("no table that is there keeps anybody waiting"), "mood": "good"}
+    values = {"table": longest["table"], "ms": longest["ms"]}
+    detail = (
+        say("longest: reads and writes of {table} wait {ms:duration}", **values)
+        if longest["what"] == "reads"
+        else say("longest: writes of {table} wait {ms:duration}", **values)
+    )
+    return {"title": title, "value": say.duration(record["downtime_ms"]), "detail": detail, "mood": "doubtful" if over else "good"}
+
+
+def way_back(record: Record, say: Speaker) -> Dict[str, str]:
+    """How long the downgrades take, and whether something is lost by them."""
+    title, back = say("Way back"), record["way_back"]
+    if back is None:
+        return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
+    restore = say("restoring the backup: {ms:duration}", ms=back["restore_seconds"] * 1000) if back["restore_seconds"] is not None else ""
+    if back["downgrade_seconds"] is None:
+        return {"title": title, "value": say.of(back, "downgrade_text"), "detail": restore, "mood": "bad"}
+    value = say.duration(back["downgrade_seconds"] * 1000)
+    if back["loses"] is None:
+        return {"title": title, "value": value, "detail": say("what it loses was not compared"), "mood": "unknown"}
+    if not back["loses"]:
+        return {"title": title, "value": value, "detail": say("loses nothing that was there before"), "mood": "good"}
+    detail = say("loses data of {count:count table or column|tables and columns}", count=len(back["loses"]))
+    return {"title": title, "value": value, "detail": detail, "mood": "doubtful"}
+
+
+def data_changed(record: Record, say: Speaker) -> Dict[str, str]:
+    """How much of the data that was there is not what it was."""
+    title, changes, compared = say("Existing data changed"), record["data_changes"].get("upgrade"), record["data_compared"]
+    if changes is None or compared is None:
+        return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
+    undeclared = [finding for finding in record["findings"] if finding["code"] in _DATA_CODES and finding["severity"] != "info"]
+    found = existing_changes(changes)
+    compared_text = say("{values:number} values in {tables:count table|tables} compared", **compared)
+    if undeclared:
+        value = say("{count:count undeclared change|undeclared changes}", count=len(undeclared))
+        return {"title": title, "value": value, "detail": compared_text, "mood": "bad"}
+    if found:
+        value = say("{count}, as declared", count=len(found))
+        return {"title": title, "value": value, "detail": compared_text, "mood": "good"}
+    return {"title": title, "value": say("none"), "detail": compared_text, "mood": "good"}
+
+
+def numbers(record: Record, say: Speaker) -> List[Dict[str, str]]:
+    """The three numbers that matter."""
+    return [downtime(record, say), way_back(record, say), data_changed(record, say)]
+
+
+def existing_changes(changes: Sequence[Mapping[str, Any]]) -> List[Mapping[str, Any]]:
+    """Those of the data changes that are about data that was there before."""
+    return [change for change in changes if change["kind"] in _OF_EXISTING]
+
+
+def revision_rows(record: Record) -> List[Dict[str, Any]]:
+    """One row for each revision of the upgrade, in order: its entry in the record, and `back`: the same revision's way down, or None."""
+    down = {row["revision"]: row for row in record["revisions"] if row["run"] == "downgrade"}
+    return [{**row, "back": down.get(row["revision"])} for row in record["revisions"] if row["run"] == "upgrade"]
+
+
+def telling_locks(row: Mapping[str, Any]) -> List[str]:
+    """`shifts AccessExclusive`, …: those that keep traffic waiting, the strongest first."""
+    found = [(table, mode) for table, mode in row["locks"].items() if mode in TELLING_LOCKS]
+    return [f"{table} {mode}" for table, mode in sorted(found, key=lambda one: (-TELLING_LOCKS.index(one[1]), one[0]))]
+
+
+def rewritten(row: Mapping[str, Any]) -> List[str]:
+    """`contracts (type)`, …"""
+    return [f"{rewrite['relation']} ({rewrite['reason']})" for rewrite in row["rewrites"]]
+
+
+def where(finding: Mapping[str, Any]) -> Optional[str]:
+    """`migrations/versions/x.py:12`"""
+    if not finding.get("file"):
+        return None
+    return f"{finding['file']}:{finding['line']}" if finding.get("line") else str(finding["file"])
+
+
+def acceptance(finding: Mapping[str, Any], say: Speaker) -> str:
+    """How the policy's entry for a finding stands; "" where there is none."""
+    entry = finding.get("accepted")
+    if not entry:
+        return ""
+    values = {"until": entry["until"], "reason": " ".join(entry["reason"].split())}
+    if entry["expired"]:
+        return say("was accepted, which ended on {until}: {reason}", **values)
+    return say("{severity}, accepted until {until}: {reason}", severity=say.word(entry["severity"]), **values)
+
+
+def fact_rows(record: Record, say: Speaker) -> List[Dict[str, Any]]:
+    """Production and the copy side by side: {"name", "production", "copy", "differs"}. Sizes may differ: a copy has no bloat."""
+    production, copy = record["production"], record["copy"]
+    facts = (
+        ("server_version", say("PostgreSQL")),
+        ("encoding", say("encoding")),
+        ("collate", say("collation")),
+        ("ctype", say("character types")),
+        ("time_zone", say("time zone")),
+        ("tables", say("tables")),
+        ("rows", say("rows")),
+        ("size_bytes", say("size")),
+        ("extensions", say("extensions")),
+        ("settings", say("settings of its own (names)")),
+    )
+    rows = []
+    for key, name in facts:
+        if key in production or key in copy:
+            one, other = production.get(key), copy.get(key)
+            both = one is not None and other is not None
+            differs = both and one != other and key != "size_bytes"
+            rows.append({"name": name, "production": _shown(key, one, say), "copy": _shown(key, other, say), "differs": differs})
+    return rows
+
+
+def _shown(key: str, value: Any, say: Speaker) -> str:
+    if value is None:
+        return ""
+    if key == "size_bytes":
+        return say.size(value)
+    if key in ("rows", "tables"):
+        return say.number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {version}" for name, version in sorted(value.items()))
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def weaknesses(record: Record, say: Speaker) -> List[str]:
+    """What makes the verdict less certain than it could be; each in a sentence. Empty: nothing is known of."""
+    found: List[str] = []
+    copy = record["copy"]
+    for difference in copy.get("differences") or []:
+        values = {key: str(difference[key]) for key in ("object", "what", "production", "copy")}
+        found.append(say("{object}: {what} is {copy} on the copy, {production} on production", **values))
+    if copy.get("missing_roles"):
+        found.append(say("roles that dev lacks, so the copy has no owners and grants: {roles:list}", roles=copy["missing_roles"]))
+    for failure in copy.get("settings_not_replayed") or []:
+        found.append(say("a setting of production could not be given to the copy: {failure}", failure=failure))
+    for thing in copy.get("stopped") or []:
+        values = {key: thing[key] for key in ("kind", "object", "reason")}
+        found.append(say("disabled on the copy before anything was migrated: {kind} {object} ({reason})", **values))
+    proof = (record["data_proof"].get("after") or {}).get("asked")
+    if proof == "counts":
+        found.append(say("existing data: rows were counted, values were not compared"))
+    if copy and copy.get("proved_by") == "counts":
+        found.append(say("the copy was held against production by its row counts, not by every value (rehearsal_prove_backup)"))
+    for finding in record["findings"]:
+        if finding["code"] in ("parity", "timeline-incomplete", "untracked-sql", "not-measured", "fence-open", "program-started"):
+            found.append(say.of(finding, "message"))
+    return list(dict.fromkeys(found))

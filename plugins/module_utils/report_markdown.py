@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Markdown report: short enough for the discussion of a merge request; what is long is folded or left to the HTML report."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, List, Mapping, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import html_parts, report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import shorten
+from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import ENGLISH, Speaker
+
+_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
+_MOST_REVISIONS = 30
+_MOST_CHANGES = 40
+_MOST_TABLES = 20
+_MOST_FINDINGS = 40
+# What Markdown, and the HTML in it, would take for more than text. Underscores within words are text to all that render it today.
+_SPECIAL = re.compile(r"([\\`*\[\]|])")
+
+
+def markdown(record: Record, language: str = ENGLISH) -> str:
+    """The verdict and the three numbers, the runbook's checklist, findings, one row a revision; the rest folded."""
+    say = Speaker(language)
+    lines = [f"# {say.word(record['verdict'])}: {_text(report_figures.source(record))}", "", report_figures.sentence(record, say), ""]
+    numbers = report_figures.numbers(record, say)
+    lines += _grid([number["title"] for number in numbers], [[f"**{_text(number['value'])}**" for number in numbers],
+                                                             [_text(number["detail"]) for number in numbers]])  # fmt: skip
+    lines += ["", f"## {say('Checklist')}", ""]
+    lines += [_checklist_line(line, say) for line in record["checklist"]]
+    lines += _findings(record, say)
+    lines += _revisions(record, say)
+    lines += _plan(record, say)
+    lines += _folded(say("Who waits during the upgrade"), _waits(record, say))
+    lines += _folded(say("What squawk says of the executed SQL"), _squawk(record, say))
+    lines += _folded(say("Expectations"), _expectations(record, say))
+    lines += _folded(say("What the upgrade does to the schema"), _changes(record["schema_changes"].get("upgrade"), say))
+    lines += _folded(say("What the upgrade does to existing data"), _changes(record["data_changes"].get("upgrade"), say))
+    lines += _folded(say("What the way back loses"), _changes(record["data_changes"].get("way_back"), say))
+    lines += _folded(say("Production and copy"), _sides(record, say))
+    lines += _folded(say("Stages"), _stages(record, say))
+    lines += _folded(say("Clean-up"), [f"- {_text(line)}" for line in html_parts.clean_up_lines(record["cleanup"], say)])
+    lines += ["", say("Rehearsal {id}, {ms:duration} in all.", id=record["id"], ms=record["seconds"] * 1000)]
+    return "\n".join(lines) + "\n"
+
+
+def _checklist_line(line: Mapping[str, Any], say: Speaker) -> str:
+    said = filter(None, (f"**{_text(say.of(line, 'item'))}**", _text(say.of(line, "detail"))))
+    return f"- {_SIGNS[line['status']]} " + " — ".join(said)
+
+
+def _findings(record: Record, say: Speaker) -> List[str]:
+    lines: List[str] = []
+    for severity, heading in (("blocker", say("Blockers")), ("warning", say("Warnings"))):
+        found = [finding for finding in record["findings"] if finding["severity"] == severity]
+        if found:
+            lines += ["", f"## {heading}", ""]
+        for finding in found[:_MOST_FINDINGS]:
+            lines += _finding(finding, say)
+        if len(found) > _MOST_FINDINGS:
+            lines.append("- " + say("and {more} more", more=len(found) - _MOST_FINDINGS))
+    informed = [finding for finding in record["findings"] if finding["severity"] == "info"]
+    said = [line for finding in informed[:_MOST_FINDINGS] for line in _finding(finding, say)]
+    if len(informed) > _MOST_FINDINGS:
+        said.append("- " + say("and {more} more", more=len(informed) - _MOST_FINDINGS))
+    return lines + _folded(say("For information"), said)
+
+
+def _finding(finding: Mapping[str, Any], say: Speaker) -> List[str]:
+    place = report_figures.where(finding)
+    where = f" (`{clean(place)}`)" if place and "`" not in place else ""
+    lines = [f"- **{finding['code']}** ({say.word(finding['stage'])}){where}: {_text(say.of(finding, 'message'))}"]
+    if finding["severity"] != "info":
+        lines.append(f"  - {_text(say.word(finding['advice']))}")
+    acceptance = report_figures.acceptance(finding, say)
+    return [*lines, f"  - {_text(acceptance)}"] if acceptance else lines
+
+
+def _revisions(record: Record, say: Speaker) -> List[str]:
+    rows = report_figures.revision_rows(record)
+    if not rows:
+        return []
+    columns = [say("revision"), "", say("time"), say("locks"), say("reads wait"), say("writes wait"), say("written anew"), say("rows"), say("WAL"),
+               say("way down")]  # fmt: skip
+    cells = [
+        [
+            f"`{row['revision']}`", _text(row["message"]), say.duration(row["seconds"] * 1000),
+            _text(_few(report_figures.telling_locks(row), say, 3)),
+            say.duration(row["blocked_reads_ms"]), say.duration(row["blocked_writes_ms"]), _text(_few(report_figures.rewritten(row), say, 3)),
+            say.number(row["rows"]), say.size(row["wal_bytes"]), say.duration(row["back"]["seconds"] * 1000) if row["back"] else "–",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    shown, rest = cells[:_MOST_REVISIONS], cells[_MOST_REVISIONS:]
+    lines = ["", f"## {say('Revisions')}", "", *_grid(columns, shown)]
+    return lines + (["", say("and {more} more", more=len(rest))] if rest else [])
+
+
+def _plan(record: Record, say: Speaker) -> List[str]:
+    back = record["way_back"]
+    lines = ["", f"## {say('The way back')}", "", _text(say.of(back, "text"))] if back else []
+    plan = record["deploy_plan"]
+    if plan is None or record["verdict"] not in (GO, GO_WITH_WARNINGS):
+        return lines
+    steps: List[str] = []
+    for number, step in enumerate([*plan["steps"], *plan["ways_back"]], 1):
+        facts = [say("expected: {ms:duration}", ms=step["seconds"] * 1000)] if step["seconds"] is not None else []
+        facts += [_text(say.of(step, "expect"))] if step["expect"] else []
+        steps.append(f"{number}. {_text(say.of(step, 'title'))}" + (f" ({'; '.join(facts)})" if facts else ""))
+        if step["command"]:
+            # A fence that is longer than any in the command.
+            command = clean(html_parts.command_line(step)).replace("\n", " ")
+            fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
+            steps += ["", f"   {fence}sh", f"   {command}", f"   {fence}", ""]
+    steps += [f"- {_text(note)}" for note in html_parts.notes(plan, say)]
+    return lines + _folded(say("Deploy plan"), steps)
+
+
+def _waits(record: Record, say: Speaker) -> List[str]:
+    """Which tables the upgrade keeps waiting, the longest first."""
+    run = record["timelines"].get("upgrade")
+    if not run or not run["tables"]:
+        return []
+    other = say("in one transaction") if run["mode"] == "transaction_per_migration" else say("with transaction_per_migration")
+    columns = [say("table"), say("what waits"), say("at a stretch"), say("in all"), say("{mode} (computed)", mode=other), say("locked by")]
+    rows = [
+        [
+            _text(entry["table"]),
+            say.word(what),
+            *(say.duration(entry[what][key]) for key in ("longest_ms", "total_ms", "other_mode_ms")),
+            _text(_few(entry[what]["took"], say, 3)),
+        ]
+        for entry in run["tables"][:_MOST_TABLES]
+        for what in ("reads", "writes")
+        if what in entry
+    ]
+    lines = _grid(columns, rows)
+    more = len(run["tables"]) + run["tables_left_out"] - _MOST_TABLES
+    lines += ["", say("and {more} more", more=more)] if more > 0 else []
+    said = say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=run["downtime_ms"])
+    return [*lines, "", said]
+
+
+def _squawk(record: Record, say: Speaker) -> List[str]:
+    claims = html_parts.squawk_claims(record)
+    rows = [
+        [say.word(claim["answer"]), _text(claim["rule"]), f"`{claim['revision']}`", _text(shorten(claim["sql"])), _text(say.of(claim, "measured"))]
+        for claim in claims[:_MOST_CHANGES]
+    ]
+    lines = _grid(["", say("claim"), say("revision"), say("statement"), say("measured")], rows) + [""] if rows else []
+    more = [say("and {more} more", more=len(claims) - _MOST_CHANGES), ""] if len(claims) > _MOST_CHANGES else []
+    return [*lines, *more, _text(html_parts.squawk_note(record, say))]
+
+
+def _expectations(record: Record, say: Speaker) -> List[str]:
+    checks = record["expectations"]
+    if not checks:
+        return []
+    missed = [check for check in checks if not check["ok"]]
+    lines = [say("{met} of {all} expectations met", met=len(checks) - len(missed), all=len(checks))]
+    if missed:
+        columns = [say("expectation"), say("measured"), say("expected")]
+        rows = [[_text(say.of(check, field)) for field in ("item", "measured", "expected")] for check in missed[:_MOST_CHANGES]]
+        lines += ["", *_grid(columns, rows)]
+        lines += ["", say("and {more} more", more=len(missed) - _MOST_CHANGES)] if len(missed) > _MOST_CHANGES else []
+    return lines
+
+
+def _changes(changes: Optional[Sequence[Mapping[str, Any]]], say: Speaker) -> List[str]:
+    if not changes:
+        return []
+    more = len(changes) - _MOST_CHANGES
+    shown = [f"- {_text(say.of(change, 'text'))}" for change in changes[:_MOST_CHANGES]]
+    return shown + (["- " + say("and {more} more", more=more)] if more > 0 else [])
+
+
+def _sides(record: Record, say: Speaker) -> List[str]:
+    rows = [[row["name"], _text(row["production"]), _text(row["copy"]) + (" ✘" if row["differs"] else "")]
+            for row in report_figures.fact_rows(record, say)]  # fmt: skip
+    lines = _grid(["", say("production"), say("copy")], rows) if rows else []
+    weak = report_figures.weaknesses(record, say)
+    return lines + (["", f"{say('What makes the verdict less certain')}:", "", *(f"- {_text(line)}" for line in weak)] if weak else [])
+
+
+def _stages(record: Record, say: Speaker) -> List[str]:
+    rows = [
+        [say.word(stage["name"]), _text(stage["host"]), say.word(stage["status"]), say.duration(stage["seconds"] * 1000),
+         _text(html_parts.stage_note(stage, say))]
+        for stage in record["stages"]
+    ]  # fmt: skip
+    return _grid([say("stage"), say("host"), say("status"), say("time"), ""], rows) if rows else []
+
+
+def _folded(heading: str, lines: Sequence[str]) -> List[str]:
+    return ["", "<details>", f"<summary><b>{heading}</b></summary>", "", *lines, "", "</details>"] if lines else []
+
+
+def _grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return lines + [f"| {' | '.join(str(value) for value in row)} |" for row in rows]
+
+
+def _few(items: Sequence[str], say: Speaker, most: int) -> str:
+    more = len(items) - most
+    return ", ".join(items[:most]) + (" " + say("and {more} more", more=more) if more > 0 else "")
+
+
+def _text(value: Any) -> str:
+    """Untrusted text on one line that Markdown shows as it is."""
+    line = " ".join(clean(value).split())
+    return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;")).replace("://", ":\u200b//")
