@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, identity, reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions
@@ -37,16 +38,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         record = judge(evidence_files.load(directory.evidence()), assertions.evaluate)
         for name in dict.fromkeys(["json", *formats]):
             files.write_bytes(directory.file(reports.FILES[name]), reports.render(record, name, language).encode("utf-8", "replace"))
+        self._remember(directory, record)
         directory.point_latest()
         directory.write_state({**directory.read_state(), "cleaned": True})
         return {
             "changed": False,
             "verdict": record["verdict"],
+            "language": language,
             "record": directory.file(reports.RECORD),
             "report": directory.file(reports.for_people(formats)),
             "reports": {name: directory.file(reports.FILES[name]) for name in formats},
             "findings": record["findings"],
         }
+
+    @staticmethod
+    def _remember(directory: RehearsalDirectory, record: dict[str, Any]) -> None:
+        """The history is a convenience: one that cannot be written is told, and makes no rehearsal red."""
+        try:
+            directory.remember(record)
+        except OSError as error:
+            Display().warning(f"this rehearsal is not in the history: {error.filename}: {error.strerror}")
 
     def _note_failure(self, directory: RehearsalDirectory) -> None:
         """A failure that no stage noted itself (a template, an argument) is still one."""

@@ -59,6 +59,11 @@ verdict:
   description: The verdict.
   returned: success
   type: str
+language:
+  description: The language of the reports that were written.
+  returned: success
+  type: str
+  sample: en
 record:
   description: Path of the record.
   returned: success

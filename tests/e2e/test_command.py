@@ -14,7 +14,8 @@ from migration_rehearsal import demo_servers, embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("command")]
 
-STAGE_LINE = re.compile(r"^([✔✘]) +\d+\.\d s  ([\w-]+): (.+)$", re.MULTILINE)
+# Of several databases each line says whose it is.
+STAGE_LINE = re.compile(r"^([✔✘]) +\d+\.\d s  (?:\[([\w-]+)\] )?([\w-]+): (.+)$", re.MULTILINE)
 # The last names of users are not unique.
 BAD_REVISION = '''"""Make last names unique"""
 from alembic import op
@@ -100,11 +101,10 @@ def test_error_of_the_database_tells_no_row_value(demo: Demo, failing: Played) -
 
 def test_every_stage_has_a_line(failing: Played) -> None:
     lines = STAGE_LINE.findall(failing.stdout)
-    assert ("✔", "production", "Dump production and count its rows in one snapshot") in {
-        (sign, host, text.split(" — ")[0]) for sign, host, text in lines
-    }
-    failed = {(host, text.split(" — ")[0]) for sign, host, text in lines if sign == "✘"}
-    assert failed == {("upgrade", "Apply the pending revisions"), ("downgrade", "Go back")}
+    dumped = {(sign, whose, host) for sign, whose, host, text in lines if text.startswith("Dump production and count its rows in one snapshot")}
+    assert dumped == {("✔", "upgrade", "production"), ("✔", "downgrade", "production")}
+    failed = {(whose, host, text.split(" — ")[0]) for sign, whose, host, text in lines if sign == "✘"}
+    assert failed == {("upgrade", "upgrade", "Apply the pending revisions"), ("downgrade", "downgrade", "Go back")}
     assert "TASK [" not in failing.stdout
 
 
@@ -168,7 +168,7 @@ def test_demonstration_from_beginning_to_end(demo: Demo, tmp_path: Path) -> None
     temporary.mkdir(mode=0o711)
     played = demo.rehearse(tmp_path, "demo", environment={"TMPDIR": str(temporary), "REHEARSE_TEST": "once"})
     assert played.rc == 0, played.stdout + played.stderr
-    assert "GO with warnings" in played.stdout and str(played.directory / "report.md") in played.stdout
+    assert "GO with warnings" in played.stdout and str(played.directory / "report.html") in played.stdout
     assert len(STAGE_LINE.findall(played.stdout)) >= 17 and "✘" not in played.stdout
     assert played.record is not None and played.record["cleanup"]["dev"]["left"] == []
     assert demo.left(played.report_dir) == []

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between two rehearsals, from their records alone: worse, better, or otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import verdict
+
+from migration_rehearsal.times import changed, seconds
+
+Record = Mapping[str, Any]
+WORSE, BETTER, OTHERWISE = "worse", "better", "otherwise"
+_RANKS = (verdict.GO, verdict.GO_WITH_WARNINGS, verdict.INCOMPLETE, verdict.NO_GO)
+_WEIGHTS = {"info": 0, "warning": 1, "blocker": 2}
+# As PostgreSQL orders them, from what keeps least waiting to what keeps most.
+_MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
+_RUNS = (("upgrade", "upgrade"), ("downgrade", "way back"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """`how`: WORSE, BETTER or OTHERWISE; `about`: what kind of thing; `text`: for a person, with both values."""
+
+    how: str
+    about: str
+    object: str
+    text: str
+
+
+def differences(a: Record, b: Record) -> list[Difference]:
+    """Everything that `b` has otherwise than `a`, in the order of the report."""
+    return [
+        *_verdict(a, b),
+        *_findings(a, b),
+        *_revisions(a, b),
+        *_times(a, b),
+        *_texts("schema", a["schema_changes"], b["schema_changes"]),
+        *_texts("data", a["data_changes"], b["data_changes"]),
+        *_production(a, b),
+    ]
+
+
+def remarks(a: Record, b: Record) -> Iterator[str]:
+    """Why the two may not be comparable."""
+    sources = [f"{one['production']['host']}/{one['production']['database']}" for one in (a, b)]
+    if sources[0] != sources[1]:
+        yield f"these are rehearsals of two databases: {sources[0]} and {sources[1]}"
+    versions = [(one["production"].get("server_version"), one["copy"].get("server_version")) for one in (a, b)]
+    if versions[0] != versions[1] and all(all(one) for one in versions):
+        yield f"PostgreSQL differs (production, dev): {' and '.join(versions[0])}, now {' and '.join(versions[1])}"
+    if a["copy"].get("host") != b["copy"].get("host"):
+        yield f"made on two dev hosts, {a['copy'].get('host')} and {b['copy'].get('host')}: their times need not be comparable"
+
+
+def _verdict(a: Record, b: Record) -> Iterator[Difference]:
+    if a["verdict"] != b["verdict"]:
+        worse = _RANKS.index(b["verdict"]) > _RANKS.index(a["verdict"])
+        yield Difference(WORSE if worse else BETTER, "verdict", "", f"{a['verdict']}, now {b['verdict']}")
+
+
+def _findings(a: Record, b: Record) -> Iterator[Difference]:
+    before, after = ({(one["code"], one["object"]): one for one in record["findings"]} for record in (a, b))
+    for key, finding in after.items():
+        text = f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
+        old = before.get(key)
+        if old is None:
+            yield Difference(OTHERWISE if finding["severity"] == "info" else WORSE, "finding", finding["object"], f"new: {text}")
+        elif old["severity"] != finding["severity"]:
+            worse = _WEIGHTS[finding["severity"]] > _WEIGHTS[old["severity"]]
+            yield Difference(WORSE if worse else BETTER, "finding", finding["object"], f"was {old['severity'].upper()}, now {text}")
+    for key, finding in before.items():
+        if key not in after:
+            text = f"gone: {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
+            # After a rehearsal that did not come as far, nothing is known of it.
+            less = b["verdict"] == verdict.INCOMPLETE
+            if less:
+                text = f"not known any more: {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
+            yield Difference(OTHERWISE if less or finding["severity"] == "info" else BETTER, "finding", finding["object"], text)
+
+
+def _revisions(a: Record, b: Record) -> Iterator[Difference]:
+    for run, name in _RUNS:
+        before, after = ({row["revision"]: row for row in record["revisions"] if row["run"] == run} for record in (a, b))
+        if run == "upgrade":
+            yield from (Difference(OTHERWISE, "revision", one, f"{one} is new: {_title(after[one])}") for one in after if one not in before)
+            yield from (
+                Difference(OTHERWISE, "revision", one, f"{one} is not run any more: {_title(before[one])}") for one in before if one not in after
+            )
+        for revision in (one for one in after if one in before):
+            yield from _revision(name, before[revision], after[revision])
+
+
+def _title(row: Record) -> str:
+    return f"{row['message'] or 'no message'} ({seconds(row['seconds'])})"
+
+
+def _revision(run: str, old: Record, new: Record) -> Iterator[Difference]:
+    named = f"{new['revision']}, {run}"
+    timed = {"takes": ("time", old["seconds"], new["seconds"])}
+    blocked = {what: (old[f"blocked_{what}_ms"] / 1000, new[f"blocked_{what}_ms"] / 1000) for what in ("reads", "writes")}
+    if blocked["reads"] == blocked["writes"]:
+        timed["keeps reads and writes waiting for"] = ("lock", *blocked["reads"])
+    else:
+        timed.update({f"keeps {what} waiting for": ("lock", *values) for what, values in blocked.items()})
+    for what, (about, before, after) in timed.items():
+        if changed(before, after)[0]:
+            text = f"{named}: {what} {seconds(after)}, was {seconds(before)}"
+            yield Difference(WORSE if after > before else BETTER, about, new["revision"], text)
+    for table in sorted({*old["locks"], *new["locks"]}):
+        modes = [row["locks"].get(table) for row in (old, new)]
+        if modes[0] != modes[1]:
+            worse = _strength(modes[1]) > _strength(modes[0])
+            text = f"{named}: locks {table} in {modes[1] or 'no mode that blocks'}, was {modes[0] or 'not locked'}"
+            yield Difference(WORSE if worse else BETTER, "lock", new["revision"], text)
+    rewritten = [{one["relation"]: one["reason"] for one in row["rewrites"]} for row in (old, new)]
+    for relation in sorted(rewritten[1].keys() - rewritten[0].keys()):
+        yield Difference(WORSE, "rewrite", new["revision"], f"{named}: rewrites {relation} ({rewritten[1][relation]})")
+    for relation in sorted(rewritten[0].keys() - rewritten[1].keys()):
+        yield Difference(BETTER, "rewrite", new["revision"], f"{named}: does not rewrite {relation} any more")
+
+
+def _strength(mode: str | None) -> int:
+    return _MODES.index(mode) if mode in _MODES else -1
+
+
+def _times(a: Record, b: Record) -> Iterator[Difference]:
+    if a["downtime_ms"] is not None and b["downtime_ms"] is not None:
+        yield from _time("downtime", "predicted downtime", a["downtime_ms"] / 1000, b["downtime_ms"] / 1000)
+    for run, name in _RUNS:
+        sums = [sum(row["seconds"] for row in record["revisions"] if row["run"] == run) for record in (a, b)]
+        if all(sums):
+            yield from _time("time", f"{name} in all", *sums)
+    yield from _time("time", "the rehearsal itself", a["seconds"], b["seconds"])
+
+
+def _time(about: str, name: str, before: float, after: float) -> Iterator[Difference]:
+    if changed(before, after)[0]:
+        yield Difference(WORSE if after > before else BETTER, about, "", f"{name}: {seconds(after)}, was {seconds(before)}")
+
+
+_PHASES = {"upgrade": "the upgrade", "way_back": "the way back", "again": "the second upgrade"}
+
+
+def _texts(about: str, a: Mapping[str, Sequence[Record]], b: Mapping[str, Sequence[Record]]) -> Iterator[Difference]:
+    """What the migrations do to schema and data; whether that is good, only people know."""
+    for phase in dict.fromkeys([*a, *b]):
+        before, after = ({one["text"]: one for one in side.get(phase) or ()} for side in (a, b))
+        named = _PHASES.get(phase, phase)
+        yield from (Difference(OTHERWISE, about, after[one]["object"], f"new in {named}: {_one_line(one)}") for one in after if one not in before)
+        yield from (
+            Difference(OTHERWISE, about, before[one]["object"], f"not any more in {named}: {_one_line(one)}") for one in before if one not in after
+        )
+
+
+def _production(a: Record, b: Record) -> Iterator[Difference]:
+    before, after = a["production"], b["production"]
+    for key, name in (("rows", "rows"), ("tables", "tables")):
+        if before.get(key) != after.get(key) and None not in (before.get(key), after.get(key)):
+            yield Difference(OTHERWISE, "production", "", f"production has {after[key]:,} {name}, had {before[key]:,}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
