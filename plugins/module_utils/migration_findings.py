@@ -15,8 +15,8 @@ _OWN_CODES = {"RevisionUnknown": "revision-unknown", "MultipleHeads": "multiple-
 RUN_CODES = {"upgrade": "migration-failed", "downgrade": "downgrade-failed", "again": "again-failed"}
 
 
-def findings_of(outcome: Outcome, run: str) -> List[Dict[str, Any]]:
-    """[] if it succeeded. `run` is "info", "current", "upgrade", "downgrade" or "again"."""
+def findings_of(outcome: Outcome, run: str, facts: str = "") -> List[Dict[str, Any]]:
+    """[] if it succeeded. `run` is "info", "current", "upgrade", "downgrade" or "again"; `facts` is what the copy says about the failure."""
     if outcome.succeeded:
         return []
     if outcome.fence:
@@ -25,7 +25,7 @@ def findings_of(outcome: Outcome, run: str) -> List[Dict[str, Any]]:
     code = _OWN_CODES.get(error["kind"])
     if code is None:
         code = "preflight" if run == "info" else RUN_CODES.get(run, "application-failed")
-    return [{"code": code, "object": error.get("revision") or "", "message": error_text(error)}]
+    return [{"code": code, "object": error.get("revision") or "", "message": error_text(error) + (f" · on the copy: {facts}" if facts else "")}]
 
 
 def error_text(error: Dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - migrations.rehearsal.rehearsal
   - migrations.rehearsal.rehearsal.application
+  - migrations.rehearsal.postgres
 options:
   direction:
     description: Which way.
@@ -33,6 +34,11 @@ options:
     type: str
     choices: [upgrade, downgrade, again]
     required: true
+  database:
+    description:
+      - Name of the copy. With it, what stands in the way of a failed migration is looked up and counted there, read-only (rows with NULL,
+        duplicates, orphans, types of both sides, what exists already), and told with the failure.
+    type: str
   timeout:
     description: Seconds that the migrations may take.
     type: float
@@ -52,6 +58,9 @@ EXAMPLES = r"""
     application:
       command: [.venv/bin/python]
       chdir: /opt/staffprobot
+    database: rehearsal_20261122_223011_9f3a2c
+    postgres:
+      user: postgres
 """
 
 RETURN = r"""
@@ -71,10 +80,23 @@ summary:
   type: str
 """
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, failure_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+
+
+def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
+    if not p["database"] or outcome.error is None:
+        return ""
+    try:
+        with Session(arguments.server(p["postgres"]), p["database"], f"rehearsal {p['id']}", deadline_s=2 * failure_facts.COUNT_TIMEOUT_S) as session:
+            return failure_facts.facts_of(session, outcome.error)
+    except PostgresError as error:
+        return f"what stands in the way could not be looked up: {error}"
 
 
 def main() -> None:
@@ -82,6 +104,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,
+            "postgres": arguments.POSTGRES,
+            "database": {"type": "str"},
             "application": application_arguments.APPLICATION,
             "direction": {"type": "str", "choices": ["upgrade", "downgrade"], "required": True},
             "target": {"type": "str", "default": "head"},
@@ -107,7 +131,7 @@ def main() -> None:
         )
     ended = [event for event in outcome.events if event["event"] == "revision_end"]
     revisions = [{"revision": event["revision"], "message": event["message"], "seconds": event["ms"] / 1000} for event in ended]
-    findings = findings_of(outcome, p["run"])
+    findings = findings_of(outcome, p["run"], _facts(p, outcome))
     if findings:
         module.fail_json(msg=findings[0]["message"], findings=findings, revisions=revisions)
     done = outcome.last("done") or {}

@@ -69,7 +69,8 @@ def test_failing_migration_is_no_go_and_exit_code_1(failing: Played) -> None:
     assert record["verdict"] == "NO-GO"
     (finding,) = findings(record, "migration-failed")
     assert (finding["object"], finding["stage"]) == ("bad0bad0bad0", "upgrade")
-    for part in ("SQLSTATE 23505", "uq_users_last_name", "bad0bad0bad0.py:"):
+    # What stands in the way was counted on the copy.
+    for part in ("SQLSTATE 23505", "uq_users_last_name", "bad0bad0bad0.py:", "on the copy: ", "rows of users (last_name) share"):
         assert part in finding["message"]
     assert finding["message"] in failing.stdout
     # One transaction for all revisions: none of them holds.

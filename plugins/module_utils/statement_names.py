@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a statement of a migration names: its table, columns, constraint, referenced table.
+
+Read from the text, since a statement that failed is not in the catalog. Only what a failure's advice needs; whatever is not recognised is left empty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Optional, Tuple
+
+_PART = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_COLUMNS = rf"\(\s*({_PART}(?:\s*,\s*{_PART})*)\s*\)"
+
+_ALTER_TABLE = re.compile(rf"\s*alter\s+(?:foreign\s+)?table\s+(?:if\s+exists\s+)?(?:only\s+)?({_NAME})", re.IGNORECASE)
+_CREATE_TABLE = re.compile(rf"\s*create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?({_NAME})", re.IGNORECASE)
+_CREATE_INDEX = re.compile(
+    rf"\s*create\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?:{_NAME}\s+)?on\s+(?:only\s+)?({_NAME})"
+    rf"(?:\s+using\s+\w+)?\s*(?:{_COLUMNS})?",
+    re.IGNORECASE,
+)
+_DATA = re.compile(rf"\s*(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|truncate(?:\s+table)?)\s+({_NAME})", re.IGNORECASE)
+_DROP = re.compile(rf"\s*drop\s+(?:foreign\s+)?(?:table|materialized\s+view|view|sequence)\s+(?:if\s+exists\s+)?({_NAME})", re.IGNORECASE)
+_KEY = re.compile(rf"\b(?:unique|primary\s+key)\s*(?:nulls\s+not\s+distinct\s*)?{_COLUMNS}", re.IGNORECASE)
+_FOREIGN_KEY = re.compile(rf"\bforeign\s+key\s*{_COLUMNS}\s*references\s+({_NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
+_REFERENCES = re.compile(rf"({_PART})\s+[^,()]*(?:\([^()]*\))?[^,()]*\breferences\s+({_NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
+_NEW_TYPE = re.compile(
+    rf"\balter\s+(?:column\s+)?({_PART})\s+(?:set\s+data\s+)?type\s+([^,;]+?)(?=\s+(?:using|collate)\b|\s*(?:,|;|$))", re.IGNORECASE
+)
+
+
+_TYPE = r"(?:double\s+precision|character\s+varying|[a-z_]\w*(?:\s+with(?:out)?\s+time\s+zone)?)(?:\s*\([\d\s,?]+\))?(?:\[\])?"
+_TYPED = re.compile(rf"[(,\s]({_PART})\s+({_TYPE})", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key as the statement writes it; no `referenced` columns means the primary key. Names as they stand in SQL."""
+
+    columns: Tuple[str, ...]
+    table: str
+    referenced: Tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Names as they stand in SQL, quotes and schema included; empty where the statement has none. `key`: the columns of a unique key."""
+
+    table: str = ""
+    key: Tuple[str, ...] = ()
+    foreign_key: Optional[ForeignKey] = None
+    # (column, new type) of the first type change.
+    new_type: Optional[Tuple[str, str]] = None
+
+
+def bare(name: str) -> str:
+    """The last part of a name as the catalog has it: `"My""T"` → `My"T`, `public.T` → `t`."""
+    part = re.findall(_PART, name)[-1]
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
+
+
+def type_of_new_column(statement: str, column: str) -> str:
+    """The type that the statement itself gives a column (bare name), or an empty string."""
+    for name, written in _TYPED.findall(statement):
+        if bare(name) == column and written.lower() not in ("type", "set", "drop", "references"):
+            return str(written)
+    return ""
+
+
+def names_of(statement: str) -> Names:
+    """What a statement names."""
+    table, key, new_type = "", (), None
+    for pattern in (_ALTER_TABLE, _CREATE_TABLE, _CREATE_INDEX, _DATA, _DROP):
+        found = pattern.match(statement)
+        if found:
+            table = found.group(1)
+            key = _columns(found.group(2)) if pattern is _CREATE_INDEX else ()
+            break
+    unique = _KEY.search(statement)
+    if unique and not key:
+        key = _columns(unique.group(1))
+    changed = _NEW_TYPE.search(statement)
+    if changed:
+        new_type = (changed.group(1), changed.group(2).strip())
+    return Names(table, key, _foreign_key(statement), new_type)
+
+
+def _columns(text: Optional[str]) -> Tuple[str, ...]:
+    return tuple(re.findall(_PART, text)) if text else ()
+
+
+def _foreign_key(statement: str) -> Optional[ForeignKey]:
+    found = _FOREIGN_KEY.search(statement)
+    if found:
+        return ForeignKey(_columns(found.group(1)), found.group(2), _columns(found.group(3)))
+    found = _REFERENCES.search(statement)
+    if found:
+        return ForeignKey((found.group(1),), found.group(2), _columns(found.group(3)))
+    return None
