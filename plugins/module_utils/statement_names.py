@@ -59,7 +59,7 @@ class Names:
 
 def bare(name: str) -> str:
     """The last part of a name as the catalog has it: `"My""T"` → `My"T`, `public.T` → `t`."""
-    part = re.findall(_PART, name)[-1]
+    part = str(re.findall(_PART, name)[-1])
     return part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
 
 
@@ -73,7 +73,9 @@ def type_of_new_column(statement: str, column: str) -> str:
 
 def names_of(statement: str) -> Names:
     """What a statement names."""
-    table, key, new_type = "", (), None
+    table = ""
+    key: Tuple[str, ...] = ()
+    new_type: Optional[Tuple[str, str]] = None
     for pattern in (_ALTER_TABLE, _CREATE_TABLE, _CREATE_INDEX, _DATA, _DROP):
         found = pattern.match(statement)
         if found:
