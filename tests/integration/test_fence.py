@@ -195,6 +195,25 @@ def test_a_program_that_a_revision_starts_is_recorded_as_an_open_way(place: Plac
     assert any("psql" in way for way in hello["open_ways"])
 
 
+def test_a_program_is_not_led_to_the_wrong_database_by_what_is_set_on_the_host(place: Place, python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fence does not reach into another program; it is recorded as open, and gets no address but what the inventory or the project gives it."""
+    server = place.server
+    for name, value in {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": server.user, "PGDATABASE": place.dev}.items():
+        monkeypatch.setenv(name, value)
+    psql = str(Path(server.bin_dir) / "psql")
+    before = dump(server, place.dev)
+    drop = f"subprocess.run([{psql!r}, '-X', '-c', 'DROP TABLE precious'])"
+    Project(place.directory).revision("a1", f"import subprocess\nprint('EXIT', {drop}.returncode)")
+
+    outcome = place.run(python, environment={"DATABASE_URL": server.url(place.copy)})
+
+    assert outcome.succeeded, outcome.error
+    assert "EXIT 0" not in (place.directory / "application.log").read_text()
+    assert dump(server, place.dev) == before
+    assert [(event["program"], event["revision"]) for event in outcome.events if event["event"] == "process"] == [("psql", "a1")]
+    assert any("program" in way for way in (outcome.last("hello") or {})["open_ways"])
+
+
 def test_passwords_never_leave_the_application(place: Place, python: str) -> None:
     secret = "s3cr3t-Pässword"
     project = Project(place.directory)
