@@ -46,6 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         for host in filter(None, (production, dev)):
             values.address(host)
             values.postgres(host)
+        values.transfer()
         application = values.application()
         keep = values.value(dev, "rehearsal_keep", "none")
         if keep not in KEEP:

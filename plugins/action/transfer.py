@@ -20,6 +20,8 @@ class ActionModule(StageAction):
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
         """Fetch from, or send to, the task's host."""
         arguments = self._task.args
+        if arguments["direction"] in ("receive", "push"):
+            return super().perform(variables, directory)
         local = os.path.abspath(arguments["local"])
         host = self.target_host(variables)
         if self._play_context.check_mode:

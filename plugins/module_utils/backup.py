@@ -8,19 +8,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import tarfile
+import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, files, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, Pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
+DUMP = dump_outlets.DUMP
 ARCHIVE = "backup.tar"
 MANIFEST = "manifest.json"
-DUMP = "dump"
 # One level of gzip costs a quarter of pg_dump's default level for a file hardly larger.
 _COMPRESSION = "1"
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -28,11 +31,14 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a backup may ask of production. Times in seconds."""
+    """What a backup may ask of production. Times in seconds; a limit of 0 is none."""
 
     jobs: int = 2
     lock_timeout_s: float = 5.0
     statement_timeout_s: float = 3600.0
+    nice: int = 0
+    max_lag_s: float = 0.0
+    max_active: int = 0
 
     def settings(self) -> Dict[str, str]:
         """The session settings that enforce them, read-only included."""
@@ -49,17 +55,30 @@ class BackupBlocked(RehearsalError):
 
 
 def take_backup(
-    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, with_fingerprint: bool = False
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    work: WorkDirectory,
+    limits: Limits,
+    with_fingerprint: bool = False,
+    through_pipe: bool = False,
 ) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
     The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
-    `with_fingerprint` hashes every value in that snapshot too (manifest key `fingerprint`), in a session of its own.
-    Raises PostgresError, ToolFailed and BackupBlocked.
+    `with_fingerprint` hashes every value in that snapshot too (manifest key `fingerprint`), in a session of its own. `through_pipe` writes
+    no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile.
+    Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
     """
+    nice = ["nice", "-n", str(limits.nice)] if limits.nice else []
+    outlet = dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=nice)
+    guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=outlet.stop)
     try:
-        return _take_backup(server, database, rehearsal_id, work, limits, with_fingerprint)
+        with guard:
+            return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on)
     except (PostgresError, ToolFailed) as error:
+        if guard.reason:
+            raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
         # pg_dump waits for locks by means of a statement timeout, so only the statement tells what it waited for.
         if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error):
             raise
@@ -69,50 +88,49 @@ def take_backup(
         ) from None
 
 
-def _take_backup(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, with_fingerprint: bool) -> Dict[str, Any]:
+def _take_backup(
+    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, outlet: Outlet, with_fingerprint: bool, guarded: bool
+) -> Dict[str, Any]:
     name = application_name(rehearsal_id)
-    dump = work.file(DUMP)
     with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
-        started = utc_now()
+        started, clock = utc_now(), time.monotonic()
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = session.value("SELECT pg_catalog.pg_export_snapshot()")
         database_facts.lock_tables(session)
-        dumping = _start_dump(server, database, name, snapshot, dump, work, limits)
-        try:
-            manifest: Dict[str, Any] = database_facts.read_facts(session)
-            manifest["rows"] = database_facts.count_rows(session)
-            if with_fingerprint:
-                with Session(server, database, name, limits.settings(), limits.statement_timeout_s) as hashing:
-                    manifest["fingerprint"] = take_fingerprint(hashing, snapshot_id=snapshot)
-        except BaseException:
-            dumping.stop()
-            raise
-        dumping.wait(limits.statement_timeout_s)
+        size = session.value("SELECT pg_catalog.pg_database_size(current_database())")
+        # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
+        lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
+        conninfo = server.conninfo(database, name, READ_ONLY)
+        outlet.start([f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"])
+        with progress.shown(work.file(progress.FILE), f"dumped, of a database of {size / 1e6:,.0f} MB", 0, outlet.bytes_so_far):
+            try:
+                manifest: Dict[str, Any] = database_facts.read_facts(session)
+                manifest["rows"] = database_facts.count_rows(session)
+                if with_fingerprint:
+                    with Session(server, database, name, limits.settings(), limits.statement_timeout_s) as hashing:
+                        manifest["fingerprint"] = take_fingerprint(hashing, snapshot_id=snapshot)
+            except BaseException:
+                outlet.stop()
+                raise
+            outlet.wait(limits.statement_timeout_s)
         session.execute("COMMIT")
+        snapshot_s = time.monotonic() - clock
     manifest.update(id=rehearsal_id, database=database, taken_at=format_time(started), seconds=(utc_now() - started).total_seconds())
-    manifest["files"] = {path: {"bytes": os.path.getsize(work.file(path)), "sha256": files.sha256(work.file(path))} for path in _dump_files(work)}
+    manifest["files"] = outlet.files()
+    manifest["load"] = {
+        "seconds": round(time.monotonic() - clock, 3),
+        "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
+        # The one that counts, pg_dump's, and those that hash and watch if they do.
+        "connections": 1 + outlet.connections + int(with_fingerprint) + int(guarded),
+        "snapshot_seconds": round(snapshot_s, 3),
+    }
     files.write_json(work.file(MANIFEST), manifest)
-    _pack(work, [MANIFEST, *manifest["files"]])
+    if isinstance(outlet, Pipe):
+        with open(work.file(MANIFEST), "rb") as written:
+            outlet.finish(MANIFEST, written.read())
+    else:
+        _pack(work, [MANIFEST, *manifest["files"]])
     return manifest
-
-
-def _start_dump(server: Server, database: str, name: str, snapshot: str, dump: str, work: WorkDirectory, limits: Limits) -> Tool:
-    # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
-    lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
-    conninfo = server.conninfo(database, name, READ_ONLY)
-    common = [f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"]
-    if not server.prefix:
-        return Tool(server.tool("pg_dump", "--format=directory", f"--jobs={limits.jobs}", f"--file={dump}", *common), work)
-    # Behind a prefix the tool sees another file system than we do: one archive on standard output, which cannot be made in parallel.
-    descriptor = os.open(dump, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as output:
-        return Tool(server.tool("pg_dump", "--format=custom", *common), work, stdout=output)
-
-
-def _dump_files(work: WorkDirectory) -> List[str]:
-    if os.path.isfile(work.file(DUMP)):
-        return [DUMP]
-    return sorted(f"{DUMP}/{name}" for name in os.listdir(work.file(DUMP)))
 
 
 def _pack(work: WorkDirectory, members: List[str]) -> None:
@@ -154,7 +172,8 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
                 os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
                 source = tar.extractfile(member)
                 assert source is not None
-                _copy_out(source, target)
+                # A dump that went through a pipe comes in pieces, each a member of the same name.
+                _copy_out(source, target, more=name in found)
                 found.add(name)
                 if name == MANIFEST and files.sha256(target) != manifest_sha256:
                     raise BackupDamaged("the manifest changed on its way from production")
@@ -176,8 +195,8 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
     return manifest
 
 
-def _copy_out(source: Any, target: str) -> None:
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.PRIVATE_FILE)
+def _copy_out(source: Any, target: str, more: bool) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if more else os.O_TRUNC), files.PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as output:
         for chunk in iter(lambda: source.read(1 << 20), b""):
             output.write(chunk)

@@ -149,6 +149,8 @@ def _production(manifest: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
         "rows": sum(manifest["rows"].values()),
         "dump_bytes": sum(file["bytes"] for file in manifest["files"].values()),
         "settings": _setting_names(manifest),
+        # What production was asked to do.
+        "load": manifest.get("load", {}),
     }
 
 

@@ -37,6 +37,33 @@ options:
     description: Seconds to wait for a table that somebody holds exclusively.
     type: float
     default: 5
+  nice:
+    description: Lowers the priority of C(pg_dump), which compresses, by C(nice -n); 0 leaves it alone.
+    type: int
+    default: 0
+  max_replication_lag:
+    description: End the backup when a replica of this server, or this replica, is more seconds behind. 0 is no limit.
+    type: float
+    default: 0
+  max_active_sessions:
+    description: End the backup when more sessions of others are active. 0 is no limit.
+    type: int
+    default: 0
+  output:
+    description:
+      - V(file) makes an archive in the work directory.
+      - With V(pipe) no file is written on this host. The archive goes through a named pipe to O(local) on the controller while it is made.
+    type: str
+    choices: [file, pipe]
+    default: file
+  local:
+    description: The archive on the controller, with O(output=pipe).
+    type: path
+    default: ""
+  limit:
+    description: Megabytes a second that may be moved, with O(output=pipe). 0 is no limit.
+    type: float
+    default: 0
   timeout:
     description: Seconds that the whole backup may take.
     type: float
@@ -61,15 +88,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 archive:
-  description: Path of the archive on this host.
+  description: Path of the archive on this host; empty with O(output=pipe).
   returned: success
   type: str
 manifest_sha256:
   description: SHA-256 of the manifest in the archive, which holds those of all other files.
   returned: success
   type: str
+load:
+  description: What the server was asked to do - seconds, bytes, connections, and the seconds that the snapshot was held.
+  returned: success
+  type: dict
 bytes:
-  description: Size of the archive.
+  description: Size of the archive; with O(output=pipe), of the dump in it.
   returned: success
   type: int
 tables:
@@ -104,8 +135,15 @@ def main() -> None:
             "jobs": {"type": "int", "default": 2},
             "prove": {"type": "str", "choices": ["counts", "fingerprint"], "default": "counts"},
             "lock_timeout": {"type": "float", "default": 5},
+            "nice": {"type": "int", "default": 0},
+            "max_replication_lag": {"type": "float", "default": 0},
+            "max_active_sessions": {"type": "int", "default": 0},
+            "output": {"type": "str", "choices": ["file", "pipe"], "default": "file"},
+            "local": {"type": "path", "default": ""},
+            "limit": {"type": "float", "default": 0},
             "timeout": {"type": "float", "default": 3600},
         },
+        required_if=[("output", "pipe", ("local",))],
         supports_check_mode=True,
     )
     p = module.params
@@ -113,19 +151,30 @@ def main() -> None:
     archive = work.file(backup.ARCHIVE)
     if module.check_mode:
         module.exit_json(changed=True, archive=archive, summary=f"would dump {p['database']} to {archive}")
-    limits = backup.Limits(jobs=p["jobs"], lock_timeout_s=p["lock_timeout"], statement_timeout_s=p["timeout"])
+    limits = backup.Limits(
+        jobs=p["jobs"],
+        lock_timeout_s=p["lock_timeout"],
+        statement_timeout_s=p["timeout"],
+        nice=p["nice"],
+        max_lag_s=p["max_replication_lag"],
+        max_active=p["max_active_sessions"],
+    )
+    through_pipe = p["output"] == "pipe"
     try:
         work.create(arguments.marker(p))
         server = arguments.server(p["postgres"], p["id"])
-        manifest = backup.take_backup(server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint")
+        manifest = backup.take_backup(
+            server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint", through_pipe=through_pipe
+        )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
     rows = sum(manifest["rows"].values())
-    size = os.path.getsize(archive)
+    size = manifest["load"]["bytes"] if through_pipe else os.path.getsize(archive)
     module.exit_json(
         changed=True,
-        archive=archive,
+        archive="" if through_pipe else archive,
         manifest_sha256=files.sha256(work.file(backup.MANIFEST)),
+        load=manifest["load"],
         bytes=size,
         tables=len(manifest["rows"]),
         rows=rows,

@@ -19,16 +19,18 @@ extends_documentation_fragment:
   - migrations.rehearsal.rehearsal.marker
 options:
   direction:
-    description: Whether to fetch from the host or to send to it.
+    description:
+      - Whether to V(fetch) from the host to the controller, or to V(send) from there to the host.
+      - V(receive) makes the place on dev and no more, and V(push) lets production send to it without the controller.
     type: str
-    choices: [fetch, send]
+    choices: [fetch, send, receive, push]
     required: true
   local:
-    description: The archive on the controller. It is removed once it was sent.
+    description: The archive on the controller, with O(direction=fetch) and O(direction=send). It is removed once it was sent.
     type: path
-    required: true
+    default: ""
   remote:
-    description: The archive on the host, with O(direction=fetch).
+    description: The archive on the host, with O(direction=fetch) and O(direction=push).
     type: path
     default: ""
   bytes:
@@ -39,6 +41,34 @@ options:
     description: Megabytes a second that may be moved; 0 is no limit.
     type: float
     default: 0
+  to:
+    description: Where it goes on dev, with O(direction=push) - RV(path) of O(direction=receive).
+    type: path
+    default: ""
+  direct:
+    description: How this host reaches dev by ssh, with O(direction=push). What is left out is in ssh's own configuration.
+    type: dict
+    suboptions:
+      host:
+        description: Address of dev, as seen from here.
+        type: str
+        required: true
+      port:
+        description: Port of its ssh.
+        type: int
+      user:
+        description: The user that Ansible is on dev.
+        type: str
+        default: ""
+      identity_file:
+        description: Private key, on this host.
+        type: path
+        default: ""
+      options:
+        description: Further options of ssh, such as V(UserKnownHostsFile=/etc/ssh/dev_known_hosts).
+        type: list
+        elements: str
+        default: []
 attributes:
   check_mode:
     description: Can run in check mode.
@@ -73,9 +103,12 @@ resumed:
   type: int
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, direct
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
 
 def main() -> None:
@@ -84,15 +117,33 @@ def main() -> None:
         argument_spec={
             **arguments.REHEARSAL,
             **arguments.MARKER,
-            "direction": {"type": "str", "choices": ["fetch", "send"], "required": True},
-            "local": {"type": "path", "required": True},
+            "direction": {"type": "str", "choices": ["fetch", "send", "receive", "push"], "required": True},
+            "local": {"type": "path", "default": ""},
             "remote": {"type": "path", "default": ""},
             "bytes": {"type": "int", "default": 0},
             "limit": {"type": "float", "default": 0},
+            "to": {"type": "path", "default": ""},
+            "direct": {
+                "type": "dict",
+                "options": {
+                    "host": {"type": "str", "required": True},
+                    "port": {"type": "int"},
+                    "user": {"type": "str", "default": ""},
+                    "identity_file": {"type": "path", "default": ""},
+                    "options": {"type": "list", "elements": "str", "default": []},
+                },
+            },
         },
+        required_if=[
+            ("direction", "fetch", ("local", "remote", "bytes")),
+            ("direction", "send", ("local",)),
+            ("direction", "push", ("remote", "to", "direct")),
+        ],
         supports_check_mode=True,
     )
     p = module.params
+    if p["direction"] == "push":
+        push(module)
     work = arguments.work_directory(p, "dev")
     try:
         if not module.check_mode:
@@ -100,6 +151,23 @@ def main() -> None:
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
     module.exit_json(changed=True, path=work.file(backup.ARCHIVE))
+
+
+def push(module: AnsibleModule) -> None:
+    """From this host straight to dev."""
+    p = module.params
+    if module.check_mode:
+        module.exit_json(changed=True, path=p["to"])
+    try:
+        with registered(arguments.work_directory(p, "production")):
+            size = os.path.getsize(p["remote"])
+            resumed = direct.push(p["remote"], direct.Target.from_options(p["direct"]), p["to"], limit=p["limit"] * 1e6)
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    except OSError as error:
+        module.fail_json(msg=f"{p['remote']}: {error.strerror}")
+    again = f", resumed {resumed} times" if resumed else ""
+    module.exit_json(changed=True, path=p["to"], bytes=size, resumed=resumed, summary=f"{size / 1e6:,.1f} MB sent to {p['direct']['host']}{again}")
 
 
 if __name__ == "__main__":

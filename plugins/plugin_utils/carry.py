@@ -19,7 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import host_pipe
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import HostPipe, PipeError
 
-_CHUNK = 1 << 18
+CHUNK = 1 << 18
 _SHOW_EVERY_S = 3.0
 # As root, and where nothing else is said, a file is made for its owner alone.
 _APPEND = 'umask 077 && exec cat >> "$1"'
@@ -76,7 +76,7 @@ def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, te
             meter = Meter(label, size, terms.limit, output.tell())
             pipe = HostPipe(action, ["tail", "-c", f"+{output.tell() + 1}", remote], silence_s=terms.silence_s)
             try:
-                while chunk := pipe.read(_CHUNK):
+                while chunk := pipe.read(CHUNK):
                     output.write(chunk)
                     meter.moved(len(chunk))
                 pipe.finish()
@@ -126,7 +126,7 @@ def send(action: ActionBase, local: str, remote: str, label: str, terms: Terms) 
 def _send_from(action: ActionBase, source: Any, partial: str, meter: Meter, terms: Terms) -> None:
     pipe = HostPipe(action, ["sh", "-c", _APPEND, "sh", partial], silence_s=terms.silence_s)
     try:
-        while chunk := source.read(_CHUNK):
+        while chunk := source.read(CHUNK):
             if not pipe.write(chunk):
                 break
             meter.moved(len(chunk))

@@ -10,6 +10,7 @@ holds all output in memory. This starts the very command line that Ansible's con
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import selectors
 import shlex
@@ -184,7 +185,8 @@ def usable(action: ActionBase) -> bool:
 def _become(action: ActionBase) -> Any:
     """The become plugin, where the task becomes another user than the one that logs in."""
     plugin = action._connection.become
-    return plugin if plugin and plugin.get_option("become_user") != action._get_remote_user() else None
+    # A copy: building a command gives the plugin a new mark to look for, and another command of the same connection may be looking for its own.
+    return copy.copy(plugin) if plugin and plugin.get_option("become_user") != action._get_remote_user() else None
 
 
 def _last_line(said: bytes) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, reports, words
 
+TRANSFERS = ("controller", "direct", "stream")
 KEEP = ("copy", "backup", "none")
 # A variable that is set but cannot be templated; its problem has been told.
 _UNUSABLE = object()
@@ -108,6 +109,18 @@ class InventoryValues:
         found = self.optional(host, "rehearsal_postgres", dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}")
         for problem in postgres_place.problems({key: value for key, value in found.items() if value}):
             self._problem(host, "rehearsal_postgres", problem)
+
+    def transfer(self) -> None:
+        """`rehearsal_transfer`, and with `direct` the way to dev."""
+        way = self.value(self.dev, "rehearsal_transfer", "controller")
+        if way not in TRANSFERS:
+            self._problem(self.dev, "rehearsal_transfer", f"is «{way}»: it must be one of {', '.join(TRANSFERS)}")
+        direct = self.optional(self.dev, "rehearsal_transfer_direct", dict, {}, "must be a mapping: host, port, user, identity_file, options")
+        if way == "direct" and not direct.get("host"):
+            self._problem(self.dev, "rehearsal_transfer_direct.host", "is not set: the address by which production reaches dev")
+        unknown = sorted(set(direct) - {"host", "port", "user", "identity_file", "options"})
+        if unknown:
+            self._problem(self.dev, "rehearsal_transfer_direct", f"has unknown keys: {', '.join(unknown)}")
 
     def application(self) -> dict[str, Any]:
         """`rehearsal_application` with its command as a list."""

@@ -16,6 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import progress_display
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -25,6 +26,8 @@ class StageAction(ActionBase):  # type: ignore[misc]
 
     _supports_check_mode = True
     _supports_async = False
+    # Whose work directory ("production" or "dev") the module notes its progress in; empty: it notes none.
+    progress_side = ""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the stage; the result is the module's, without its evidence."""
@@ -49,8 +52,9 @@ class StageAction(ActionBase):  # type: ignore[misc]
         return result
 
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
-        """What the stage does: by default its module, on the task's host."""
-        result: dict[str, Any] = self._execute_module(task_vars=variables)
+        """What the stage does: by default its module, on the task's host, with its progress shown if it has any."""
+        with progress_display.following(self, self.progress_side, self.target_host(variables)):
+            result: dict[str, Any] = self._execute_module(task_vars=variables)
         return result
 
     def rehearsal(self, variables: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways a dump leaves production: into the work directory, out of a container, or through a named pipe, without a file at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import tarfile
+import threading
+import time
+from typing import IO, Any, Dict, List, Optional, Sequence
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, inside
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+DUMP = "dump"
+PIPE = "backup.pipe"
+_CHUNK = 1 << 20
+_READER_WAIT_S = 60.0
+
+
+class Outlet:
+    """A dump that is under way. `start` it with pg_dump's options, `wait` for it, or `stop` it; then `files` says what it is made of."""
+
+    def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, niceness: Sequence[str] = ()) -> None:
+        self.server, self.rehearsal_id, self.work, self.jobs = server, rehearsal_id, work, jobs
+        self._niceness = list(niceness)
+        self._tool: Optional[Tool] = None
+
+    # Connections of pg_dump: one to lead, and one for each job of a directory.
+    @property
+    def connections(self) -> int:
+        return 1
+
+    def start(self, options: List[str]) -> None:
+        raise NotImplementedError
+
+    def wait(self, deadline_s: float) -> None:
+        """Raise ToolFailed unless the dump is whole within the deadline."""
+        assert self._tool is not None
+        self._tool.wait(deadline_s)
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        if self._tool is not None:
+            self._tool.stop()
+
+    def bytes_so_far(self) -> int:
+        """How much has been written; 0 where nobody knows."""
+        path = self.work.file(DUMP)
+        with contextlib.suppress(OSError):
+            if os.path.isdir(path):
+                return sum(entry.stat().st_size for entry in os.scandir(path))
+            return os.path.getsize(path)
+        return 0
+
+    def files(self) -> Dict[str, Dict[str, Any]]:
+        """Size and SHA-256 of every file of the dump."""
+        path = self.work.file(DUMP)
+        names = [DUMP] if os.path.isfile(path) else sorted(f"{DUMP}/{name}" for name in os.listdir(path))
+        return {name: {"bytes": os.path.getsize(self.work.file(name)), "sha256": files.sha256(self.work.file(name))} for name in names}
+
+    def _dump(self, *options: str) -> List[str]:
+        return [*self._niceness, *self.server.tool("pg_dump", *options)]
+
+
+class Directory(Outlet):
+    """In parallel, where the tools see the same files as we do."""
+
+    @property
+    def connections(self) -> int:
+        return 1 + self.jobs
+
+    def start(self, options: List[str]) -> None:
+        self._tool = Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={self.work.file(DUMP)}", *options), self.work)
+
+
+class StandardOutput(Outlet):
+    """One archive on standard output: the tools see other files, and nothing is written among them. It cannot be made in parallel."""
+
+    def start(self, options: List[str]) -> None:
+        descriptor = os.open(self.work.file(DUMP), os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as output:
+            self._tool = Tool(self._dump("--format=custom", *options), self.work, stdout=output)
+
+
+class Inside(Outlet):
+    """In parallel into the container's scratch directory, from where it leaves as one archive and is removed at once."""
+
+    _place = ""
+
+    @property
+    def connections(self) -> int:
+        return 1 + self.jobs
+
+    def start(self, options: List[str]) -> None:
+        self._place = inside.make_directory(self.server, self.rehearsal_id)
+        self._tool = Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={self._place}/{DUMP}", *options), self.work)
+
+    def wait(self, deadline_s: float) -> None:
+        try:
+            super().wait(deadline_s)
+            self._bring_out(deadline_s)
+        finally:
+            self._remove()
+
+    def stop(self) -> None:
+        super().stop()
+        self._remove()
+
+    def _remove(self) -> None:
+        # One that cannot be removed now is found, and told, by clean-up.
+        with contextlib.suppress(PostgresError):
+            if self._place:
+                inside.remove_directory(self.server, self._place)
+
+    def _bring_out(self, deadline_s: float) -> None:
+        os.mkdir(self.work.file(DUMP), files.PRIVATE_DIRECTORY)
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb") as source:
+            with os.fdopen(writing, "wb") as target:
+                tool = Tool([*self.server.prefix, "tar", "-C", self._place, "-cf", "-", DUMP], self.work, stdout=target)
+            try:
+                with tarfile.open(fileobj=source, mode="r|") as archive:
+                    for member in archive:
+                        if member.isfile() and os.path.dirname(member.name) == DUMP:
+                            content = archive.extractfile(member)
+                            assert content is not None
+                            _write(content, self.work.file(DUMP, os.path.basename(member.name)))
+            except tarfile.TarError as error:
+                tool.stop()
+                raise ToolFailed(f"the dump could not be brought out of «{' '.join(self.server.prefix)}»: {error}") from None
+        tool.wait(deadline_s)
+
+
+class Pipe(Outlet):
+    """Through a named pipe in the work directory, as a tar archive of pieces: whoever reads it has the only copy."""
+
+    def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, niceness: Sequence[str] = ()) -> None:
+        super().__init__(server, rehearsal_id, work, jobs=jobs, niceness=niceness)
+        self._digest = hashlib.sha256()
+        self._moved = 0
+        self._failure: Optional[str] = None
+        self._archive: Optional[tarfile.TarFile] = None
+        self._target: Optional[IO[bytes]] = None
+
+    def start(self, options: List[str]) -> None:
+        os.mkfifo(self.work.file(PIPE), files.PRIVATE_FILE)
+        self._target = _open_for_reader(self.work.file(PIPE))
+        self._archive = tarfile.open(fileobj=self._target, mode="w|", bufsize=_CHUNK)
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as output:
+            self._tool = Tool(self._dump("--format=custom", *options), self.work, stdout=output)
+        self._relay = threading.Thread(target=self._carry, args=(os.fdopen(reading, "rb", buffering=0),), daemon=True)
+        self._relay.start()
+
+    def _carry(self, source: IO[bytes]) -> None:
+        assert self._archive is not None
+        with source:
+            try:
+                while True:
+                    piece = _read_piece(source)
+                    if not piece:
+                        return
+                    self._digest.update(piece)
+                    self._moved += len(piece)
+                    _add(self._archive, DUMP, piece)
+            except OSError as error:
+                # pg_dump ends by itself when nobody reads any more.
+                self._failure = "the connection broke" if error.errno == errno.EPIPE else str(error.strerror)
+
+    def wait(self, deadline_s: float) -> None:
+        try:
+            super().wait(deadline_s)
+        except ToolFailed:
+            if self._failure:
+                raise ToolFailed(
+                    f"the dump could not be handed on, {self._failure}: what was not written to any file has to be dumped again"
+                ) from None
+            raise
+        self._relay.join(deadline_s)
+        if self._failure:
+            raise ToolFailed(f"the dump could not be handed on: {self._failure}")
+
+    def bytes_so_far(self) -> int:
+        return self._moved
+
+    def files(self) -> Dict[str, Dict[str, Any]]:
+        return {DUMP: {"bytes": self._moved, "sha256": self._digest.hexdigest()}}
+
+    def finish(self, manifest: str, content: bytes) -> None:
+        """The manifest goes last; then the reader sees the end."""
+        assert self._archive is not None and self._target is not None
+        try:
+            _add(self._archive, manifest, content)
+            self._archive.close()
+            self._target.close()
+        except OSError as error:
+            raise ToolFailed(f"the backup could not be handed on: {error.strerror}") from None
+        os.unlink(self.work.file(PIPE))
+
+
+def choose(server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, through_pipe: bool, niceness: Sequence[str] = ()) -> Outlet:
+    """The outlet that fits: `through_pipe` where nothing may be written on this host."""
+    kind = Pipe if through_pipe else Directory if not server.prefix else Inside if server.scratch else StandardOutput
+    return kind(server, rehearsal_id, work, jobs=jobs, niceness=niceness)
+
+
+def _open_for_reader(path: str) -> IO[bytes]:
+    deadline = time.monotonic() + _READER_WAIT_S
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise ToolFailed(f"nobody came to read {path} within {_READER_WAIT_S:g} s") from None
+            time.sleep(0.05)
+            continue
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def _read_piece(source: IO[bytes]) -> bytes:
+    pieces: List[bytes] = []
+    size = 0
+    while size < _CHUNK:
+        piece = source.read(_CHUNK - size)
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), files.PRIVATE_FILE
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _write(source: IO[bytes], target: str) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as output:
+        for chunk in iter(lambda: source.read(_CHUNK), b""):
+            output.write(chunk)

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look after production while it is dumped: end the dump when a replica falls behind or too many sessions work."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable, Optional
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
+
+_EVERY_S = 2.0
+_TIMEOUT_S = 30.0
+
+# On a primary, how far its replicas are behind; on a replica, how far it is behind itself (0 where nothing is left to replay).
+_LOAD = """
+SELECT count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend' AND application_name <> {name}) AS active,
+       CASE WHEN pg_catalog.pg_is_in_recovery() THEN
+         CASE WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
+              ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()), 0) END
+       ELSE coalesce((SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication), 0) END AS lag
+FROM pg_catalog.pg_stat_activity"""
+
+
+class ProductionBusy(RehearsalError):
+    """Production passed a limit that was set for it; the backup was ended."""
+
+
+class Guard:
+    """Asks production every few seconds, in a session of its own; `stop` is called once when a limit is passed. Limits of 0 are none."""
+
+    def __init__(
+        self,
+        server: Server,
+        database: str,
+        rehearsal_id: str,
+        *,
+        max_lag_s: float,
+        max_active: int,
+        stop: Callable[[], None],
+        every_s: float = _EVERY_S,
+    ) -> None:
+        self.reason: Optional[str] = None
+        self.on = bool(max_lag_s or max_active)
+        self._server, self._database, self._id = server, database, rehearsal_id
+        self._max_lag_s, self._max_active, self._stop, self._every_s = max_lag_s, max_active, stop, every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Guard:
+        if self.on:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.set()
+        if self.on:
+            self._thread.join(_TIMEOUT_S)
+
+    def _watch(self) -> None:
+        name = quote_literal(application_name(self._id))
+        try:
+            with Session(self._server, self._database, application_name(self._id), READ_ONLY, _TIMEOUT_S) as session:
+                while True:
+                    load = session.row(_LOAD.format(name=name))
+                    self.reason = self._passed(int(load["active"]), float(load["lag"]))
+                    if self.reason:
+                        self._stop()
+                        # What else reads for this rehearsal would only find out when it is done.
+                        session.rows(
+                            "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity "
+                            f"WHERE application_name = {name} AND pid <> pg_catalog.pg_backend_pid()"
+                        )
+                        return
+                    if self._ended.wait(self._every_s):
+                        return
+        except PostgresError as error:
+            if not self._ended.is_set() and not self.reason:
+                # A limit that is not watched is none.
+                self.reason = f"production's load cannot be watched: {error.message}"
+                self._stop()
+
+    def _passed(self, active: int, lag_s: float) -> Optional[str]:
+        if self._max_lag_s and lag_s > self._max_lag_s:
+            return f"replication was {lag_s:,.1f} s behind, {self._max_lag_s:g} s are allowed (rehearsal_production_max_replication_lag)"
+        if self._max_active and active > self._max_active:
+            return f"{active} other sessions were active, {self._max_active} are allowed (rehearsal_production_max_active_sessions)"
+        return None
