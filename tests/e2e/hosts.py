@@ -325,6 +325,17 @@ def _fill(host: Host) -> None:
     fill(f"postgresql+psycopg://tests@127.0.0.1:{host.postgres_port}/{DATABASE}?options=-c%20role%3Dpostgres")
 
 
+def _remove_stale() -> None:
+    """The users of a run that was killed; its process is named in its sudoers file."""
+    for path in Path("/etc/sudoers.d").glob("rt-*"):
+        with contextlib.suppress(OSError, ValueError):
+            owner = int(path.read_text().splitlines()[0].lstrip("# "))
+            if not Path(f"/proc/{owner}").exists():
+                for name in ("prod", "dev", "asks"):
+                    _remove_user(f"rt-{name}-{path.name[3:]}")
+                path.unlink(missing_ok=True)
+
+
 def fill(url: str) -> None:
     """Production's rows: the sample application's own generator."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"PYTHONDONTWRITEBYTECODE": "1"}
@@ -347,6 +358,8 @@ def hosts(place: Path) -> Iterator[Hosts]:
     if root and not shutil.which("sudo"):
         raise Missing("sudo is not installed")
     bin_dir = (binaries or embedded.find_binaries()).bin_dir
+    if root:
+        _remove_stale()
     me = pwd.getpwuid(os.geteuid()).pw_name
     mark = secrets.token_hex(3)
     users = {name: f"rt-{name}-{mark}" if root else me for name in ("prod", "dev", "asks")}
@@ -371,6 +384,7 @@ def hosts(place: Path) -> Iterator[Hosts]:
                 shutil.chown(home, user, user)
             _root_run("chpasswd", given=f"{users['asks']}:{BECOME_PASSWORD}\n")
             sudoers.write_text(
+                f"# {os.getpid()}\n"
                 f"{users['prod']} ALL=(postgres) NOPASSWD: ALL\n{users['asks']} ALL=(postgres) ALL\n{users['dev']} ALL=(root) NOPASSWD:SETENV: ALL\n"
             )
             sudoers.chmod(0o440)
