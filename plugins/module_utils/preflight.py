@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts, disk, outside_world, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
@@ -49,8 +48,13 @@ class Preflight(RehearsalError):
         return [{"code": self.code, "object": "", "message": problem} for problem in self.problems]
 
 
-def look_at_production(server: Server, database: str, rehearsal_id: str, work_base: str, timeout_s: float) -> Tuple[Dict[str, Any], List[str]]:
-    """Facts of production (empty if it cannot be reached) and problems. Reads only."""
+def look_at_production(
+    server: Server, database: str, rehearsal_id: str, work_base: str, timeout_s: float, *, with_file: bool = True, max_lag_s: float = 0.0
+) -> Tuple[Dict[str, Any], List[str]]:
+    """Facts of production (empty if it cannot be reached) and problems. Reads only.
+
+    `with_file`: the dump is written on production; `max_lag_s`: how far behind replication may be, 0 is no limit.
+    """
     problems: List[str] = []
     facts: Dict[str, Any] = {}
     settings = {**READ_ONLY, "statement_timeout": str(int(timeout_s * 1000)), "lock_timeout": "5000"}
@@ -59,7 +63,7 @@ def look_at_production(server: Server, database: str, rehearsal_id: str, work_ba
             unreadable = [row["name"] for row in session.rows(_UNREADABLE)]
             role = session.value("SELECT current_user::text")
             try:
-                facts = database_facts.read_facts(session)
+                facts = {**database_facts.read_facts(session), **server_facts.read(session), "load": server_facts.read_load(session)}
             except PostgresError:
                 # The version table is one of what cannot be read: then the list below says more than this error.
                 if not unreadable:
@@ -76,7 +80,17 @@ def look_at_production(server: Server, database: str, rehearsal_id: str, work_ba
     if not facts:
         return facts, problems
     problems += _tool_problem(server, "pg_dump", facts["server_version_num"], "production")
-    problems += _disk_problem(work_base, int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES, "production", "the dump")
+    lag_s = facts["load"]["replication_lag_seconds"]
+    if max_lag_s and lag_s > max_lag_s:
+        problems.append(
+            f"production: replication is {lag_s:,.1f} s behind, and {max_lag_s:g} s are allowed (rehearsal_production_max_replication_lag): "
+            "rehearse at a quieter time"
+        )
+    if with_file:
+        needed = int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES
+        problems += _disk_problem(disk.free_here(work_base), work_base, needed, "production", "the dump")
+        if server.prefix and server.scratch:
+            problems += _disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
     return facts, problems
 
 
@@ -101,6 +115,8 @@ def look_at_dev(
             extension_problems, extension_findings = _extensions(session, server, production)
             problems += extension_problems
             findings += extension_findings
+            if production:
+                findings += [_parity(*found) for found in server_facts.differences(session, production)]
             known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
     except PostgresError as error:
         problems.append(f"dev: {error.message}")
@@ -127,11 +143,13 @@ def look_at_dev(
                 f"dev lacks {len(missing)} of the roles that own or may use production's objects: the copy has no owners and grants",
             )
         )
-    problems += _disk_problem(
-        work_base, int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES, "dev", "the backup with its unpacked dump"
-    )
-    if facts["data_directory"] and not server.prefix and os.path.isdir(os.path.dirname(facts["data_directory"])):
-        problems += _disk_problem(facts["data_directory"], int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
+    needed = int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES
+    problems += _disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
+    data = facts["data_directory"]
+    # A server on another machine has its data where we cannot look.
+    free = disk.free_where_it_is(server, data) if data else None
+    if free is not None:
+        problems += _disk_problem(free, data, int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
     return facts, problems, findings
 
 
@@ -185,22 +203,9 @@ def _tool_problem(server: Server, tool: str, server_version_num: int, side: str)
     return []
 
 
-def _disk_problem(path: str, needed: int, side: str, what: str) -> List[str]:
-    place = _existing_parent(path)
-    if place is None:
+def _disk_problem(free: Optional[int], path: str, needed: int, side: str, what: str) -> List[str]:
+    if free is None:
         return [f"{side}: {path} does not exist and cannot be made"]
-    status = os.statvfs(place)
-    free = status.f_bavail * status.f_frsize
     if free < needed:
         return [f"{side}: {what} needs about {needed // _MIB} MiB below {path}, and {free // _MIB} MiB are free"]
     return []
-
-
-def _existing_parent(path: str) -> Optional[str]:
-    place = os.path.abspath(os.path.expanduser(path))
-    while not os.path.isdir(place):
-        parent = os.path.dirname(place)
-        if parent == place:
-            return None
-        place = parent
-    return place

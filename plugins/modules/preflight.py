@@ -35,6 +35,15 @@ options:
     description: RV(facts) of the run on production, for the checks on dev that compare.
     type: dict
     default: {}
+  transfer:
+    description: How the backup will get to dev. With V(stream) production needs no room for it.
+    type: str
+    choices: [controller, direct, stream]
+    default: controller
+  max_replication_lag:
+    description: Seconds that replication on production may be behind; 0 is no limit.
+    type: float
+    default: 0
   timeout:
     description: Seconds that any single question may take.
     type: float
@@ -73,7 +82,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -87,6 +96,8 @@ def main() -> None:
             "database": {"type": "str", "required": True},
             "copy_database": {"type": "str", "default": ""},
             "production": {"type": "dict", "default": {}},
+            "transfer": {"type": "str", "choices": ["controller", "direct", "stream"], "default": "controller"},
+            "max_replication_lag": {"type": "float", "default": 0},
             "timeout": {"type": "float", "default": 60},
         },
         required_if=[("side", "dev", ("copy_database",))],
@@ -100,7 +111,9 @@ def main() -> None:
         facts, problems = {}, [f"{p['side']}: {error}"]
     else:
         if p["side"] == "production":
-            facts, problems = preflight.look_at_production(server, p["database"], p["id"], p["work_dir"], p["timeout"])
+            facts, problems = preflight.look_at_production(
+                server, p["database"], p["id"], p["work_dir"], p["timeout"], with_file=p["transfer"] != "stream", max_lag_s=p["max_replication_lag"]
+            )
         else:
             facts, problems, findings = preflight.look_at_dev(
                 server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
@@ -114,6 +127,8 @@ def main() -> None:
     }
     if problems:
         module.fail_json(msg="\n".join(problems), **result)
+    if facts.get("load"):
+        result["summary"] = server_facts.describe_load(facts["load"])
     module.exit_json(**result)
 
 

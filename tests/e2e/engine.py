@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -119,7 +120,7 @@ def engine(place: Path, socket: Path) -> Iterator[Engine]:
         try:
             if _answers(found):
                 socket.chmod(0o666)
-                found.docker("import", "--change", f"ENV PATH={_path()}", str(image), IMAGE)
+                found.docker("import", "--change", f"ENV PATH={_path(image)}", str(image), IMAGE)
                 yield found
                 return
             said = (directory / "log").read_text(errors="replace")[-1500:]
@@ -128,9 +129,12 @@ def engine(place: Path, socket: Path) -> Iterator[Engine]:
     raise Missing(f"dockerd does not start here: {said}")
 
 
-def _path() -> str:
+def _path(image: Path) -> str:
     # Debian keeps the server's programs out of the search path; the official images do not.
-    return "/usr/lib/postgresql/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    names = subprocess.run(["tar", "-tf", str(image)], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^\./(usr/lib/postgresql/\d+/bin)/postgres$", names, re.MULTILINE)
+    assert found is not None
+    return f"/{found[1]}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _start(directory: Path, driver: str, socket: Path) -> subprocess.Popen[bytes]:

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 PASSWORD = "pass-of-production-8e1f"
 DEV_PASSWORD = "pass-of-dev-77aa"
 START = (
-    "set -e; cd /tmp; bin=$$(ls -d /usr/lib/postgresql/*/bin); export PATH=$$bin:$$PATH; printf %s '{password}' > /var/lib/postgresql/pw; "
+    "set -e; cd /tmp; printf %s '{password}' > /var/lib/postgresql/pw; "
     "initdb -D /var/lib/postgresql/data -U postgres -A scram-sha-256 --pwfile=/var/lib/postgresql/pw --no-sync --no-instructions "
     "-E UTF8 --locale=C.UTF-8 >/dev/null; rm /var/lib/postgresql/pw; "
-    "exec postgres -D /var/lib/postgresql/data -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c jit=off"
+    "exec postgres -D /var/lib/postgresql/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=/tmp -c fsync=off -c jit=off"
 )
 
 
@@ -45,12 +45,12 @@ class Project:
         return self.compose("exec", "-T", "postgres", *words, given=given)
 
     def query(self, sql: str) -> str:
-        return self.inside("sh", "-c", f"PGPASSWORD={self.password} psql -XAtqU postgres -p {self.port}", given=sql.encode()).strip()
+        return self.inside("sh", "-c", f"PGPASSWORD={self.password} psql -XAtqU postgres -h /tmp -p {self.port}", given=sql.encode()).strip()
 
     def postgres(self, **more: Any) -> dict[str, Any]:
         """rehearsal_postgres."""
         compose = {"project_directory": str(self.directory), "file": self.file, "service": "postgres", "command": self.command, "user": "postgres"}
-        return {"compose": compose, "user": "postgres", "port": self.port, "password": self.password} | more
+        return {"compose": compose, "user": "postgres", "host": "/tmp", "port": self.port, "password": self.password} | more
 
 
 @pytest.fixture(scope="module")

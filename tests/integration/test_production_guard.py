@@ -1,0 +1,192 @@
+"""What production is asked to do is limited and noted; a backup ends when production is busy, and leaves nothing."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, dump_outlets, files, inside, server_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def shop(postgres_server: Any, database: str) -> str:
+    with Session(postgres_server.server, database, "tests") as session:
+        session.execute("CREATE TABLE orders AS SELECT n AS id, repeat(md5(n::text), 20) AS note FROM generate_series(1, 20000) n")
+    return database
+
+
+def work_directory(base: Path, side: str = "production") -> tuple[str, WorkDirectory]:
+    rehearsal_id = new_id()
+    work = WorkDirectory.at(str(base), rehearsal_id, side)
+    work.create(Marker(rehearsal_id, "production/shop", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z"))
+    return rehearsal_id, work
+
+
+def test_the_load_is_noted(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    rehearsal_id, work = work_directory(tmp_path)
+    load = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(jobs=2))["load"]
+    # One that counts, one that leads pg_dump, two that copy.
+    assert load["connections"] == 4
+    assert load["bytes"] > 0 and load["seconds"] >= load["snapshot_seconds"] > 0
+
+
+def test_the_load_is_no_more_than_noted(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    """Counted on the server while it runs: no connection more than the record says, and no lock that is in anybody's way."""
+    rehearsal_id, work = work_directory(tmp_path)
+    most, modes, done = [0], set(), threading.Event()
+
+    def count() -> None:
+        with Session(postgres_server.server, "postgres", "tests") as session:
+            while not done.is_set():
+                name = application_name(rehearsal_id)
+                most[0] = max(most[0], session.value(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"))
+                query = f"SELECT DISTINCT mode FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = '{name}' AND locktype = 'relation'"
+                modes.update(row["mode"] for row in session.rows(query))
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        load = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(jobs=2, max_active=50), with_fingerprint=True)["load"]
+    finally:
+        done.set()
+        thread.join()
+    assert 2 <= most[0] <= load["connections"]
+    assert modes == {"AccessShareLock"}
+
+
+def test_a_busy_production_ends_the_backup(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    rehearsal_id, work = work_directory(tmp_path)
+    with psycopg.connect(host=postgres_server.host, port=postgres_server.port, user=postgres_server.user, dbname=shop, autocommit=True) as first:
+        others = [first, *(psycopg.connect(first.info.dsn, autocommit=True) for _number in range(2))]
+        sleeping = [threading.Thread(target=_sleep, args=(connection,)) for connection in others]
+        for thread in sleeping:
+            thread.start()
+        try:
+            with pytest.raises(ProductionBusy, match=r"3 other sessions were active, 2 are allowed \(rehearsal_production_max_active_sessions\)"):
+                take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=2), with_fingerprint=True)
+        finally:
+            for connection in others:
+                connection.cancel_safe()
+            for thread in sleeping:
+                thread.join()
+            for connection in others:
+                connection.close()
+    with Session(postgres_server.server, "postgres", "tests") as session:
+        assert session.rows(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{application_name(rehearsal_id)}'") == []
+
+
+def _sleep(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(60)")
+
+
+def test_within_its_limits_it_goes_on(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    rehearsal_id, work = work_directory(tmp_path)
+    manifest = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=1000, max_lag_s=60, nice=5))
+    assert manifest["rows"]["orders"] == 20000 and manifest["load"]["connections"] == 5
+
+
+def test_through_a_pipe_nothing_is_written(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    rehearsal_id, work = work_directory(tmp_path / "production")
+    _other, arrived = work_directory(tmp_path / "dev", "dev")
+    received = tmp_path / "backup.tar"
+
+    def read() -> None:
+        with open(work.file(dump_outlets.PIPE), "rb") as source, open(received, "wb") as target:
+            while chunk := source.read(1 << 16):
+                target.write(chunk)
+
+    reader = threading.Timer(0.5, read)
+    reader.start()
+    manifest = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(), through_pipe=True)
+    reader.join()
+    assert not any(name.startswith(("dump", "backup")) for name in (path.name for path in Path(work.path).rglob("*")))
+    with tarfile.open(received) as archive:
+        names = archive.getnames()
+    assert names.count("dump") > 1 and names[-1] == "manifest.json", "a dump in pieces, and its manifest last"
+    unpacked = unpack(arrived, str(received), files.sha256(work.file(backup.MANIFEST)))
+    assert unpacked == manifest
+    listed = inside.run(Server(), [str(postgres_server.bin_dir / "pg_restore"), "--list", arrived.file("dump")]).decode()
+    assert "TABLE DATA public orders" in listed
+
+
+def test_a_reader_that_goes_away_fails_the_backup(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    rehearsal_id, work = work_directory(tmp_path)
+
+    def read() -> None:
+        with open(work.file(dump_outlets.PIPE), "rb") as source:
+            source.read(1000)
+
+    reader = threading.Timer(0.3, read)
+    reader.start()
+    with pytest.raises(ToolFailed, match="the connection broke"):
+        take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(), through_pipe=True)
+    reader.join()
+
+
+def test_the_load_before_it_begins(postgres_server: Any, shop: str) -> None:
+    with psycopg.connect(host=postgres_server.host, port=postgres_server.port, user=postgres_server.user, dbname=shop) as other:
+        other.execute("SELECT 1")
+        other.execute("SELECT pg_sleep(1.1)")
+        with Session(postgres_server.server, shop, "tests") as session:
+            load = server_facts.read_load(session)
+    assert load["longest_transaction_seconds"] > 1 and load["replication_lag_seconds"] == 0 and load["in_recovery"] is False
+    assert server_facts.describe_load(load).startswith("longest transaction 1 s")
+
+
+def test_other_collations_and_time_zones_are_told(postgres_server: Any, shop: str) -> None:
+    with Session(postgres_server.server, shop, "tests") as session:
+        production = {**server_facts.read(session), "collate": "C.UTF-8", "locale_provider": "c", "settings": {}}
+        assert server_facts.differences(session, production) == []
+        ((thing, message),) = server_facts.differences(session, {**production, "server_time_zone": "Europe/Moscow"})
+        assert thing == "TimeZone" and "Europe/Moscow" in message
+        assert server_facts.differences(session, {**production, "server_time_zone": "X", "settings": {"": ["TimeZone=Asia/Tokyo"]}}) == []
+        ((thing, message),) = server_facts.differences(session, {**production, "collate": "tlh_QO.utf8"})
+        assert thing == "tlh_QO.utf8" and "does not list" in message
+
+
+def test_a_password_is_in_memory_alone(postgres_server: Any, shop: str) -> None:
+    """What the tools read is a file of our own process, 0600, with the password escaped as libpq wants it."""
+    path = inside.passfile(Server(), "a:b\\c", new_id())
+    assert path.startswith("/proc/") and Path(path).stat().st_mode & 0o777 == 0o600
+    assert Path(path).read_text() == "*:*:*:*:a\\:b\\\\c\n"
+    server = postgres_server.server
+    with Session(server, shop, "tests") as session:
+        session.execute("CREATE ROLE asked LOGIN PASSWORD 'a:b\\c'")
+    try:
+        connected = Server(bin_dir=server.bin_dir, host=server.host, port=server.port, user="asked", passfile=path)
+        with Session(connected, shop, "tests") as session:
+            assert session.value("SELECT current_user::text") == "asked"
+    finally:
+        with Session(server, shop, "tests") as session:
+            session.execute("DROP ROLE asked")
+
+
+def test_a_passfile_behind_a_prefix_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside, "TEMPORARY", str(tmp_path))
+    rehearsal_id = new_id()
+    server = Server(prefix=("env",))
+    path = Path(inside.passfile(server, "w0rd", rehearsal_id))
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert inside.directories(server, rehearsal_id) == [str(path.parent)] == inside.directories(server)
+    assert inside.directories(server, new_id()) == [] and inside.rehearsal_of(str(path.parent)) == rehearsal_id
+    (tmp_path / "rehearsal-notes").mkdir()
+    assert inside.directories(server) == [str(path.parent)], "nothing else is taken for ours"
+    inside.remove_directory(server, str(path.parent))
+    assert not path.parent.exists()
+    with pytest.raises(ValueError):
+        inside.remove_directory(server, str(tmp_path / "rehearsal-notes"))
+    with pytest.raises(PostgresError, match="exit code"):
+        inside.run(server, ["false"])
