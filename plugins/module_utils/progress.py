@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import Callable, Iterator
+from typing import Callable, Iterator, List
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session, quote_literal
 
 FILE = "progress.jsonl"
 _EVERY_S = 1.0
+_ANSWER_S = 30.0
 
 
 @contextlib.contextmanager
@@ -39,3 +42,22 @@ def shown(path: str, what: str, total: int, done: Callable[[], int], unit: str =
     finally:
         ended.set()
         thread.join(_EVERY_S)
+
+
+@contextlib.contextmanager
+def database_size(path: str, server: Server, database: str, rehearsal_id: str, total: int) -> Iterator[None]:
+    """`shown` for a database that is being filled; asked in one session of its own, which is opened when the first second is over."""
+    sessions: List[Session] = []
+
+    def size() -> int:
+        if not sessions:
+            sessions.append(Session(server, server.maintenance_database, application_name(rehearsal_id), READ_ONLY, _ANSWER_S))
+        size_of = "SELECT coalesce(max(pg_catalog.pg_database_size(oid)), 0) AS size FROM pg_catalog.pg_database"
+        return int(sessions[0].value(f"{size_of} WHERE datname = {quote_literal(database)}"))
+
+    try:
+        with shown(path, "restored", total, size):
+            yield
+    finally:
+        for session in sessions:
+            session.close()

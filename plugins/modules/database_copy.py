@@ -89,7 +89,7 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -123,7 +123,8 @@ def main() -> None:
         work = arguments.work_directory(p, "dev")
         work.create(arguments.marker(p))
         manifest = backup.unpack(work, p["archive"], p["manifest_sha256"])
-        copy = copy_database.make_copy(server, p["database"], arguments.marker(p), manifest, work, jobs=p["jobs"], deadline_s=p["timeout"])
+        with progress.database_size(work.file(progress.FILE), server, p["database"], p["id"], manifest["size_bytes"]):
+            copy = copy_database.make_copy(server, p["database"], arguments.marker(p), manifest, work, jobs=p["jobs"], deadline_s=p["timeout"])
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings(), database=p["database"])
     differences = copy["differences"]

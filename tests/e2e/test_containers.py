@@ -58,7 +58,8 @@ def projects(hosts: Hosts, engine: Engine) -> Any:
     forms = compose_commands()
     found = []
     for number, (host, password) in enumerate(((hosts.production, PASSWORD), (hosts.dev, DEV_PASSWORD))):
-        directory = host.home / "staffprobot"
+        # Its name is the project's, and here both are on one engine.
+        directory = host.home / f"staffprobot-{host.name}"
         directory.mkdir()
         # Each form of compose on one of the hosts, where this machine has both.
         project = Project(engine, forms[number % len(forms)], directory, f"docker-compose.{host.name}.yml", free_port(), password)

@@ -52,8 +52,8 @@ def test_the_load_is_no_more_than_noted(postgres_server: Any, shop: str, tmp_pat
             while not done.is_set():
                 name = application_name(rehearsal_id)
                 most[0] = max(most[0], session.value(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"))
-                query = f"SELECT DISTINCT mode FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = '{name}' AND locktype = 'relation'"
-                modes.update(row["mode"] for row in session.rows(query))
+                ours = f"pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = '{name}')"
+                modes.update(row["mode"] for row in session.rows(f"SELECT DISTINCT mode FROM pg_locks WHERE locktype = 'relation' AND {ours}"))
 
     thread = threading.Thread(target=count)
     thread.start()
