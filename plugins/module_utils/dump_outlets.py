@@ -226,7 +226,8 @@ def _open_for_reader(path: str) -> IO[bytes]:
             time.sleep(0.05)
             continue
         os.set_blocking(descriptor, True)
-        return os.fdopen(descriptor, "wb", buffering=0)
+        # Buffered: an unbuffered file may write a part only, when the reader goes away meanwhile, and tarfile would not notice.
+        return os.fdopen(descriptor, "wb")
 
 
 def _read_piece(source: IO[bytes]) -> bytes:

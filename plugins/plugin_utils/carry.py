@@ -48,9 +48,9 @@ class Meter:
         """`count` more bytes."""
         self._moved += count
         self._done += count
-        now = time.monotonic()
         if self._limit:
-            time.sleep(max(0.0, self._moved / self._limit - (now - self._began)))
+            time.sleep(max(0.0, self._moved / self._limit - (time.monotonic() - self._began)))
+        now = time.monotonic()
         if now - self._shown >= _SHOW_EVERY_S:
             self._shown = now
             rate = self._moved / (now - self._began)
@@ -165,7 +165,7 @@ def _resume(action: ActionBase, terms: Terms, once: Callable[[], None], progress
             if vain >= terms.attempts:
                 raise
             again += 1
-            Display().display(f"  {error.message}; resumed after {reached / 1e6:,.0f} MB")
+            Display().display(f"  {error.message}; resumed after {reached / 1e6:,.2f} MB")
             # A connection that ssh keeps open for the next command may be the one that broke.
             with contextlib.suppress(Exception):
                 action._connection.reset()
