@@ -16,6 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint i
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -26,6 +27,8 @@ _LIST_SETTINGS = frozenset(
 # An entry of a dump's table of contents: what kind of thing, in which schema ("-" for none), and its name.
 _ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
 _LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
+
+_CONTENTS = "restore.list"
 
 
 class CopyRefused(RehearsalError):
@@ -108,26 +111,22 @@ def restore(
     options = ["--exit-on-error", "--no-password", "--no-subscriptions", f"--dbname={conninfo}"]
     if not with_owners:
         options += ["--no-owner", "--no-privileges"]
-    with registered(work):
+    with registered(work), Reach(server, rehearsal_id, work, deadline_s) as reach:
         if without:
-            options.append(f"--use-list={contents_without(server, work, without, deadline_s)}")
-        if server.prefix:
-            with open(work.file(DUMP), "rb") as dump:
-                Tool(server.tool("pg_restore", *options), work, stdin=dump).wait(deadline_s)
-        else:
-            Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", work.file(DUMP)), work).wait(deadline_s)
+            options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s)}")
+        Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
 
 
-def contents_without(server: Server, work: WorkDirectory, extensions: Collection[str], deadline_s: float) -> str:
-    """Path of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these."""
-    path = work.file("restore.list")
+def contents_without(server: Server, work: WorkDirectory, reach: Reach, extensions: Collection[str], deadline_s: float) -> str:
+    """Path, as the tools see it, of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these."""
+    path = work.file(_CONTENTS)
     with open(path, "w+b") as listed:
-        Tool(server.tool("pg_restore", "--list", work.file(DUMP)), work, stdout=listed).wait(deadline_s)
+        Tool(server.tool("pg_restore", "--list", reach.path(DUMP)), work, stdout=listed).wait(deadline_s)
         listed.seek(0)
         lines = listed.read().decode().splitlines(keepends=True)
     schemas = {name: outside_world.KEPT_OUT[name] for name in extensions}
     write_bytes(path, "".join(line for line in lines if stays(line, schemas)).encode())
-    return path
+    return reach.path(_CONTENTS)
 
 
 def stays(line: str, schemas: Mapping[str, str]) -> bool:

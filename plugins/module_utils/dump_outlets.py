@@ -180,6 +180,8 @@ class Pipe(Outlet):
         try:
             super().wait(deadline_s)
         except ToolFailed:
+            self._relay.join(deadline_s)
+            self._abandon()
             if self._failure:
                 raise ToolFailed(
                     f"the dump could not be handed on, {self._failure}: what was not written to any file has to be dumped again"
@@ -187,7 +189,18 @@ class Pipe(Outlet):
             raise
         self._relay.join(deadline_s)
         if self._failure:
+            self._abandon()
             raise ToolFailed(f"the dump could not be handed on: {self._failure}")
+
+    def stop(self) -> None:
+        super().stop()
+        self._abandon()
+
+    def _abandon(self) -> None:
+        for stream in (self._archive, self._target):
+            with contextlib.suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.close()
 
     def bytes_so_far(self) -> int:
         return self._moved
@@ -203,7 +216,9 @@ class Pipe(Outlet):
             self._archive.close()
             self._target.close()
         except OSError as error:
-            raise ToolFailed(f"the backup could not be handed on: {error.strerror}") from None
+            self._abandon()
+            how = "the connection broke" if error.errno == errno.EPIPE else str(error.strerror)
+            raise ToolFailed(f"the dump could not be handed on: {how}") from None
         os.unlink(self.work.file(PIPE))
 
 

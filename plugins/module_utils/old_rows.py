@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool
+from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 _RESTORED = "old-rows.json"
@@ -51,9 +52,7 @@ def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collect
         options = ["--section=pre-data"]
         # What stayed out of the copy stays out here.
         without = [entry["object"] for entry in outside_world.kept_out(manifest["extensions"])]
-        if without:
-            options.append(f"--use-list={copy_database.contents_without(server, work, without, deadline_s)}")
-        _restore(server, database, marker.id, work, options, deadline_s)
+        _restore(server, database, marker.id, work, options, deadline_s, without)
     if missing:
         with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
             leaves = session.rows(_LEAVES)
@@ -78,12 +77,13 @@ def _selection(leaves: Sequence[Mapping[str, Any]], tables: Collection[str]) -> 
     return [*(f"--schema={schema}" for schema in sorted(schemas)), *(f"--table={name}" for name in sorted(names))]
 
 
-def _restore(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, options: List[str], deadline_s: float) -> None:
+def _restore(
+    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, options: List[str], deadline_s: float, without: Sequence[str] = ()
+) -> None:
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
     plain = ["--exit-on-error", "--no-password", "--no-owner", "--no-privileges", "--no-subscriptions", "--no-publications", "--no-comments"]
     words = [*plain, *options, f"--dbname={conninfo}"]
-    if server.prefix:
-        with open(work.file(DUMP), "rb") as dump:
-            Tool(server.tool("pg_restore", *words), work, stdin=dump).wait(deadline_s)
-    else:
-        Tool(server.tool("pg_restore", *words, work.file(DUMP)), work).wait(deadline_s)
+    with Reach(server, rehearsal_id, work, deadline_s) as reach:
+        if without:
+            words.append(f"--use-list={copy_database.contents_without(server, work, reach, without, deadline_s)}")
+        Tool(server.tool("pg_restore", *words, reach.path(DUMP)), work).wait(deadline_s)

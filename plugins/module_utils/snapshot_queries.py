@@ -64,6 +64,8 @@ def _of_relations(kinds: str) -> str:
     return f"""c.relkind IN ({kinds}) AND c.relpersistence <> 't' AND {USER_SCHEMA} AND {not_of_extension("pg_class", "c.oid")}"""
 
 
+# Late minor versions (15.20 and its sisters) keep the WAL position of a column's last change among its options, for themselves.
+_IS_OPTION = "o NOT LIKE 'pg\\_attver=%'"
 # Tables, partitioned tables, foreign tables, views and materialized views: everything that has columns a person selects from.
 _WITH_COLUMNS = "'r', 'p', 'f', 'v', 'm'"
 
@@ -107,7 +109,7 @@ SELECT n.nspname AS schema, c.relname AS relation, a.attname AS name, a.attnum A
     nullif(a.attidentity, '') AS identity, nullif(a.attgenerated, '') AS generated,
     CASE WHEN a.attcollation <> t.typcollation THEN {qualified("cn.nspname", "co.collname")} END AS collation,
     a.attstorage AS storage, {compression} AS compression, nullif(a.attstattarget, -1) AS statistics,
-    CASE WHEN a.attoptions IS NOT NULL OR a.attfdwoptions IS NOT NULL THEN {sorted_array("a.attoptions || a.attfdwoptions")} END AS options,
+    {sorted_array(f"ARRAY(SELECT o FROM unnest(a.attoptions || a.attfdwoptions) AS o WHERE {_IS_OPTION})")} AS options,
     note.description AS comment
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid

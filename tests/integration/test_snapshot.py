@@ -238,3 +238,15 @@ def test_a_long_list_of_sequences_does_not_fill_the_lock_table(database: str, po
     assert len(catalog["sequences"]) == 1500
     assert catalog["sequences"]["s1500"]["last_value"] == 1
     assert sum(one["last_value"] is not None for one in catalog["sequences"].values()) == 1
+
+
+def test_what_the_server_notes_for_itself_is_no_option(database: str, postgres_server: Any) -> None:
+    """Late minor versions keep a column's version, a WAL position, among its options: no two databases have the same."""
+    with Session(postgres_server.server, database, "tests") as session:
+        session.execute("CREATE TABLE shifts (id int, note text)")
+        session.execute("SET allow_system_table_mods = on")
+        where = "attrelid = 'shifts'::regclass AND attname ="
+        session.execute(f"UPDATE pg_attribute SET attoptions = ARRAY['pg_attver=26523104'] WHERE {where} 'id'")
+        session.execute(f"UPDATE pg_attribute SET attoptions = ARRAY['pg_attver=26523104', 'n_distinct=5'] WHERE {where} 'note'")
+        columns = take_snapshot(session)["tables"]["shifts"]["columns"]
+    assert columns["id"]["options"] == [] and columns["note"]["options"] == ["n_distinct=5"]
