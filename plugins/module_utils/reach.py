@@ -50,7 +50,7 @@ class Reach:
         with os.fdopen(writing, "wb") as target:
             with os.fdopen(reading, "rb") as source:
                 # No owners: whoever the tools run as shall be able to read it.
-                tool = Tool([*self._server.prefix, "tar", "-C", self._place, "--no-same-owner", "-xf", "-"], self._work, stdin=source)
+                tool = Tool([*self._server.prefix, "tar", "-C", self._place, "-xof", "-"], self._work, stdin=source)
             try:
                 self._pack(name, target)
             except BrokenPipeError:
