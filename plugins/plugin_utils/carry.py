@@ -36,6 +36,11 @@ class Terms:
     silence_s: float = 60.0
 
 
+def megabytes(count: float) -> str:
+    """Bytes as megabytes, with as many digits as a person looks at."""
+    return f"{count / 1e6:,.0f}" if count >= 1e7 else f"{count / 1e6:,.1f}" if count >= 1e6 else f"{count / 1e6:,.2f}"
+
+
 class Meter:
     """Counts what was moved, holds the pace to the limit, and shows how far it is, every few seconds."""
 
@@ -55,8 +60,8 @@ class Meter:
             self._shown = now
             rate = self._moved / (now - self._began)
             left = f", {max(self._total - self._done, 0) / rate:,.0f} s left" if self._total else ""
-            of = f" of {self._total / 1e6:,.0f}" if self._total else ""
-            Display().display(f"  {self._label}: {self._done / 1e6:,.0f}{of} MB, {rate / 1e6:,.1f} MB/s{left}")
+            of = f" of {megabytes(self._total)}" if self._total else ""
+            Display().display(f"  {self._label}: {megabytes(self._done)}{of} MB, {megabytes(rate)} MB/s{left}")
 
 
 def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, terms: Terms) -> int:
@@ -165,7 +170,7 @@ def _resume(action: ActionBase, terms: Terms, once: Callable[[], None], progress
             if vain >= terms.attempts:
                 raise
             again += 1
-            Display().display(f"  {error.message}; resumed after {reached / 1e6:,.2f} MB")
+            Display().display(f"  {error.message}; resumed after {megabytes(reached)} MB")
             # A connection that ssh keeps open for the next command may be the one that broke.
             with contextlib.suppress(Exception):
                 action._connection.reset()

@@ -58,8 +58,12 @@ def _follow(action: ActionBase, path: str, host: str, ended: threading.Event) ->
 def render(note: dict[str, Any], seconds: float) -> str:
     """One line for a person: how much, how fast, and how long it will take if that is known."""
     done, total, unit = float(note["done"]), float(note["total"]), str(note["unit"])
-    scale, name = (1e6, "MB") if unit == "bytes" else (1.0, unit)
+    name = "MB" if unit == "bytes" else unit
     rate = done / seconds if seconds > 0 else 0.0
-    of = f" of {total / scale:,.0f}" if total else ""
+    of = f" of {_number(total, unit)}" if total else ""
     left = f", about {max(total - done, 0.0) / rate:,.0f} s left" if total and rate else ""
-    return f"{done / scale:,.0f}{of} {name} {note['what']}, {rate / scale:,.1f} {name}/s{left}"
+    return f"{_number(done, unit)}{of} {name} {note['what']}, {_number(rate, unit)} {name}/s{left}"
+
+
+def _number(count: float, unit: str) -> str:
+    return carry.megabytes(count) if unit == "bytes" else f"{count:,.1f}".removesuffix(".0")

@@ -19,11 +19,11 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import carry,
         (
             {"what": "restored", "done": 120_000_000, "total": 546_000_000, "unit": "bytes"},
             10,
-            "120 of 546 MB restored, 12.0 MB/s, about 36 s left",
+            "120 of 546 MB restored, 12 MB/s, about 36 s left",
         ),
-        ({"what": "dumped", "done": 50_000_000, "total": 0, "unit": "bytes"}, 4, "50 MB dumped, 12.5 MB/s"),
+        ({"what": "dumped", "done": 50_000_000, "total": 0, "unit": "bytes"}, 4, "50 MB dumped, 12 MB/s"),
         ({"what": "compared", "done": 3, "total": 12, "unit": "tables"}, 6, "3 of 12 tables compared, 0.5 tables/s, about 18 s left"),
-        ({"what": "restored", "done": 0, "total": 10, "unit": "bytes"}, 5, "0 of 0 MB restored, 0.0 MB/s"),
+        ({"what": "restored", "done": 0, "total": 10, "unit": "bytes"}, 5, "0.00 of 0.00 MB restored, 0.00 MB/s"),
     ],
 )
 def test_one_line_says_how_much_how_fast_and_how_long(note: dict[str, Any], seconds: float, line: str) -> None:
