@@ -249,4 +249,4 @@ def test_what_the_server_notes_for_itself_is_no_option(database: str, postgres_s
         session.execute(f"UPDATE pg_attribute SET attoptions = ARRAY['pg_attver=26523104'] WHERE {where} 'id'")
         session.execute(f"UPDATE pg_attribute SET attoptions = ARRAY['pg_attver=26523104', 'n_distinct=5'] WHERE {where} 'note'")
         columns = take_snapshot(session)["tables"]["shifts"]["columns"]
-    assert columns["id"]["options"] == [] and columns["note"]["options"] == ["n_distinct=5"]
+    assert columns["id"]["options"] is None and columns["note"]["options"] == ["n_distinct=5"]
