@@ -25,6 +25,13 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_dir
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+# What is measured only where it is asked for: the evidence, the variable and its default.
+_ASKED = {
+    "models": ("rehearsal_check_models", True),
+    "drift": ("rehearsal_check_drift", False),
+    "stairway": ("rehearsal_stairway", False),
+}
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller alone: nothing is touched before its checks pass."""
@@ -149,6 +156,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "environment": sorted(application.get("environment") or {}),
                 "x": sorted(application.get("x") or {}),
             },
+            "asked": [name for name, (variable, default) in _ASKED.items() if boolean(values.value(values.dev, variable, default))],
             "expectations_file": str(values.value(values.dev, "rehearsal_expectations") or ""),
             "policy_file": str(values.value(values.dev, "rehearsal_policy") or ""),
         }

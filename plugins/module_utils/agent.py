@@ -24,6 +24,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence i
     install_driver_checks,
     install_sqlalchemy_checks,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_models import Models
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_suspects import GIVEN_OPTIONS, find_suspects, replace_environment
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_watcher import Watcher
 
@@ -67,6 +68,7 @@ class _Run:
         self.target: str = parameters["target"] or ("" if self.operation == "downgrade" else "head")
         self.removed = removed
         self.watcher = Watcher(channel)
+        self.models: Optional[Models] = None
         self.config: Any = None
         self.script: Any = None
         self.contexts = 0
@@ -110,7 +112,8 @@ class _Run:
         fence = Fence(self.channel, self.parameters["marker_id"], self._suspects)
         install_driver_checks(fence)
         install_sqlalchemy_checks(fence)
-        self.watcher.install(fence)
+        if self.parameters["measured"]:
+            self.watcher.install(fence)
 
     def _suspects(self, address: Mapping[str, Any]) -> List[str]:
         options: List[Tuple[str, str, str]] = []
@@ -213,6 +216,9 @@ class _Run:
         options: Dict[str, Any] = {"fn": self._migrations}
         if self.operation == "current":
             options["dont_mutate"] = True
+        elif self.operation == "check":
+            self.models = Models(self.config, self.script, self.channel)
+            options.update(self.models.options)
         else:
             options.update(as_sql=False, starting_rev=None, destination_rev=self.target, tag=None)
         with EnvironmentContext(self.config, self.script, **options):
@@ -237,6 +243,9 @@ class _Run:
             transactional_ddl=bool(context.impl.transactional_ddl),
         )
         self._require_known(current)
+        if self.models is not None:
+            self.models.compare(heads, context)
+            return []
         steps = self._steps(heads)
         direction = "downgrade" if self.operation == "downgrade" else "upgrade"
         plan = [
@@ -276,7 +285,7 @@ class _Run:
 
     def _downgrade_steps(self, heads: Any) -> List[Any]:
         targets = [part.strip() for part in self.target.split(",") if part.strip()]
-        if len(targets) == 1:
+        if len(targets) == 1 and "," not in self.target:
             return list(self.script._downgrade_revs(targets[0], heads))
         return self._downgrade_to_several(targets, heads)
 

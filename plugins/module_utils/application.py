@@ -25,6 +25,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_channel,
     agent_errors,
     agent_fence,
+    agent_models,
     agent_observer,
     agent_probe,
     agent_raw,
@@ -43,6 +44,7 @@ _AGENT_MODULES: Tuple[ModuleType, ...] = (
     agent_channel,
     agent_errors,
     agent_fence,
+    agent_models,
     agent_observer,
     agent_probe,
     agent_raw,
@@ -54,7 +56,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 # A name of its own: an application that has Ansible itself must not meet ours.
 _AGENT_PACKAGE = "_rehearsal_agent"
 
-OPERATIONS = ("info", "current", "upgrade", "downgrade")
+OPERATIONS = ("info", "current", "check", "upgrade", "downgrade")
 GRACE_S = 10.0
 
 
@@ -109,17 +111,18 @@ def run(
     log_path: Optional[str] = None,
     on_event: Optional[Callable[[Event], None]] = None,
     pid_path: Optional[str] = None,
+    measured: bool = True,
 ) -> Outcome:
     """Run one operation of the agent to its end. A user's mistake ends in `Outcome.error`, never in an exception.
 
     `marker_id` is the rehearsal whose copy may be used; None is for `info` only. `events_path` and `log_path` are appended to,
-    `pid_path` holds the process group while it runs (see `work_directory.note_process`).
+    `pid_path` holds the process group while it runs (see `work_directory.note_process`). Without `measured` there is the fence, and no timeline.
     """
     if operation not in OPERATIONS:
         raise ValueError(f"no such operation: {operation}")
     if not application.command:
         return _refused("CommandMissing", "the application command is empty: it must start the project's Python")
-    return _Runner(application, operation, marker_id, target, events_path, log_path, on_event, pid_path).run()
+    return _Runner(application, operation, marker_id, target, events_path, log_path, on_event, pid_path, measured).run()
 
 
 def declared_values(application: Application) -> List[Tuple[str, str]]:
@@ -192,6 +195,7 @@ class _Runner:
         log_path: Optional[str],
         on_event: Optional[Callable[[Event], None]],
         pid_path: Optional[str],
+        measured: bool,
     ) -> None:
         self._application = application
         self._operation = operation
@@ -213,6 +217,7 @@ class _Runner:
                 "options": dict(application.options),
                 "wrapper": application.wrapper,
                 "deadline_s": application.deadline_s,
+                "measured": measured,
             }
         )
         self._secrets = [value for name, value in declared_values(application) if is_secret(name) and len(value) >= 4]

@@ -38,6 +38,10 @@ class Evidence:
     migrations: Dict[str, List[Document]]
     cleanup: Dict[str, Document]
     rows: Dict[str, Document] = dataclasses.field(default_factory=dict)
+    # Each only where it was asked for.
+    models: Optional[Document] = None
+    drift: Optional[Document] = None
+    stairway: Optional[Document] = None
     policy: Policy = dataclasses.field(default_factory=Policy)
     # What the linter of that name said of the upgrade's SQL.
     squawk: Optional[Document] = None
@@ -93,6 +97,9 @@ def load(directory: str) -> Evidence:
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
         rows=each("rows-{}.json", MOMENTS, document),
+        models=document("models.json"),
+        drift=document("drift.json"),
+        stairway=document("stairway.json"),
         policy=Policy.from_json(document("policy.json") or {}),
         squawk=document("squawk.json"),
         missing=tuple(name for name in _promised(context) if not os.path.exists(os.path.join(directory, name))),

@@ -381,6 +381,64 @@ CODES: Dict[str, Code] = {
     "index-redundant": Code(
         INFO, "An index is covered by another", "Another index begins with the same columns.", "Consider dropping the shorter one."
     ),
+    "schema-drift": Code(
+        WARNING,
+        "Production is not what its own revision says",
+        "The application's migrations, run from nothing up to production's revision, make another schema than production has. "
+        "Where the upgrade touches "
+        "what differs it is told one by one; all other differences are info. Grants, owners and settings are not compared.",
+        "Find out who changed production by hand, and write the change as a revision; until then other databases are migrated to something else.",
+    ),
+    "drift-not-measured": Code(
+        INFO,
+        "Drift could not be measured",
+        "Not every history can be run from an empty database: old revisions may need what was there before Alembic, or ran too "
+        "long. The migrations were "
+        "rehearsed on production's own schema all the same.",
+        "Mend the history where that is worth it, or set rehearsal_check_drift to false.",
+    ),
+    "models-differ": Code(
+        WARNING,
+        "The models are not what the migrations make",
+        "After the upgrade, Alembic's autogenerate (what «alembic check» runs) finds differences between the application's "
+        "models and the copy. What only the "
+        "copy has is info. The message names what autogenerate does not see.",
+        "Write the missing revision, or correct the models; keep tables of others out with include_object in env.py.",
+    ),
+    "models-not-compared": Code(
+        INFO,
+        "The models were not compared",
+        "The application's env.py names no models, the copy does not stand at the project's head, or autogenerate ended with an error.",
+        "Set target_metadata in env.py, or rehearsal_check_models to false.",
+    ),
+    "stairway-failed": Code(
+        BLOCKER,
+        "A revision does not go up and down by itself",
+        "One revision at a time, an upgrade or a downgrade ended with an error. The revisions after it were not tried.",
+        "Mend that revision: it depends on others having run in the same transaction, or its downgrade on what came after it.",
+        lowest=WARNING,
+    ),
+    "stairway-leaves-trace": Code(
+        WARNING,
+        "A revision's own way back leaves a trace",
+        "The revision was applied and taken back by itself, and the schema was not what it had been. What the whole way back "
+        "leaves is another finding.",
+        "Make its downgrade undo exactly what its upgrade does.",
+    ),
+    "stairway-loses-data": Code(
+        WARNING,
+        "A revision's own way back loses data",
+        "The revision was applied and taken back by itself, and existing values were not what they had been.",
+        "Know which revision costs what before the night of the deploy.",
+    ),
+    "stairway-differs": Code(
+        WARNING,
+        "A revision gives another result the second time, or by itself",
+        "Applied again after it was taken back, the revision made another schema; or one at a time the revisions end in another "
+        "schema than all at once. Other "
+        "data is info.",
+        "The revision depends on what was there before; mend it.",
+    ),
     "timestamp-without-time-zone": Code(
         INFO, "A timestamp without time zone", "Its meaning depends on who reads it.", "Use timestamp with time zone."
     ),

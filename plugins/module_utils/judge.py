@@ -10,8 +10,10 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     judge_data,
+    judge_drift,
     judge_rows,
     judge_squawk,
+    judge_stairway,
     judge_timeline,
     judge_way_back,
     record,
@@ -74,6 +76,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     data = _data(bench, evidence)
     _rows(bench, evidence)
     claims = _squawk(bench, evidence)
+    _asked_for(bench, evidence, changes)
     _clean_up(bench, evidence)
     _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
@@ -313,6 +316,17 @@ def _rows(bench: _Bench, evidence: Evidence) -> None:
         bench.say(code, "data", thing, message, severity)
 
 
+def _asked_for(bench: _Bench, evidence: Evidence, changes: Mapping[str, List[Dict[str, Any]]]) -> None:
+    """What is measured only where the inventory asks for it."""
+    own = version_tables(evidence)
+    for code, thing, message, severity in judge_drift.of_drift(evidence.drift, changes.get("upgrade") or [], own):
+        bench.say(code, "structure", thing, message, severity)
+    for code, thing, message, severity in judge_drift.of_models(evidence.models):
+        bench.say(code, "structure", thing, message, severity)
+    for code, thing, message, severity in judge_stairway.of_stairway(evidence.stairway, own):
+        bench.say(code, "stairway", thing, message, severity)
+
+
 def _clean_up(bench: _Bench, evidence: Evidence) -> None:
     started = any(stage["name"] not in ("preflight", "interrupted") for stage in evidence.stages)
     for side in SIDES if started else ():
@@ -346,6 +360,7 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
         **{f"fingerprint «{moment}»": evidence.fingerprints.get(moment) for moment in MOMENTS},
         **{f"the end of migration «{run}»": _heads_after(evidence, run) for run in RUNS},
         "the checks after the upgrade": evidence.checks.get("after"),
+        **{f"the evidence of «{name}», which was asked for,": getattr(evidence, name) for name in evidence.context.get("asked") or ()},
     }
     for what, found in wanted.items():
         if found is None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     deploy_plan,
     judge_squawk,
+    judge_stairway,
     judge_timeline,
     places,
     statement_fold,
@@ -79,6 +80,9 @@ def build(
         "data_proof": {moment: _data_proof(taken) for moment, taken in evidence.fingerprints.items()},
         "squawk": judge_squawk.record_of(evidence.squawk, claims),
         "data_compared": _data_compared(evidence),
+        "models": evidence.models,
+        "drift": evidence.drift,
+        "stairway": judge_stairway.summary(evidence.stairway),
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
     }
     carried: Dict[str, Any] = words.carry(record)

@@ -23,7 +23,10 @@ TOKEN = "t0ken-in-the-environment-b52e"
 PASSFILE_WORD = "w0rd-in-the-passfile-9d07"
 SECRETS = (PASSWORD, TOKEN, PASSFILE_WORD)
 
-STAGES = ["preflight", "backup", "transfer", "restore", "pending", "upgrade", "structure", "data", "downgrade", "back", "again", "cleanup"]
+STAGES = [
+    "preflight", "backup", "transfer", "restore", "pending", "upgrade", "structure", "models", "drift", "data", "downgrade", "back", "again",
+    "stairway", "cleanup",
+]  # fmt: skip
 RECORD = {
     "schema_version": int,
     "id": str,
@@ -79,7 +82,9 @@ def with_secrets(demo: Demo, directory: Path) -> Path:
 def run(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> MainRun:
     overlay = with_secrets(demo, tmp_path_factory.mktemp("overlay"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    process = demo.start(demo_servers.inventory_directory(), elsewhere, "-i", str(overlay))
+    process = demo.start(
+        demo_servers.inventory_directory(), elsewhere, "-i", str(overlay), "-e", "rehearsal_stairway=true", "-e", "rehearsal_show_keys=true"
+    )
     told = set()
     while process.poll() is None:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -145,6 +150,17 @@ def test_both_upgrades_run_the_same_revisions(run: MainRun) -> None:
     assert {row["direction"] for row in run.record["revisions"] if row["run"] == "downgrade"} == {"downgrade"}
     # A merge has no statement of its own but the version table's, all others have.
     assert sum(row["statements"] > 0 for row in run.record["revisions"]) >= 3 * (len(runs["upgrade"]) - 1)
+
+
+def test_models_drift_and_stairway_are_measured(run: MainRun) -> None:
+    (models,) = run.record["models"]["databases"]
+    assert models["reason"] is None and models["compare_type"]
+    assert (run.record["drift"]["reason"], run.record["drift"]["revisions"]) == (None, ["1f6d83b2c5a9"])
+    assert run.record["drift"]["ran"] > 0
+    revisions = [row["revision"] for row in run.record["revisions"] if row["run"] == "upgrade"]
+    assert run.record["stairway"] == {"revisions": len(revisions), "complete": True}
+    unmeasured = [finding["code"] for finding in run.record["findings"] if finding["code"] in ("models-not-compared", "drift-not-measured")]
+    assert unmeasured == [] and findings(run.record, "stairway-failed") == []
 
 
 def test_nothing_is_left_and_the_record_proves_it(demo: Demo, run: MainRun) -> None:

@@ -13,6 +13,7 @@ import pytest
 _HERE = Path(__file__).parent
 sys.path.extend([str(_HERE), str(_HERE / "gallery")])
 
+import asked  # noqa: E402
 import data  # noqa: E402
 import expecting  # noqa: E402
 import failing  # noqa: E402
@@ -53,6 +54,12 @@ def _check(stand: Stand, case: Case) -> dict[str, Any]:
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
 def test_each_bad_migration_has_its_findings(stand: Stand, case: Case) -> None:
     _check(stand, case)
+
+
+@pytest.mark.parametrize("case", asked.CASES, ids=lambda case: case.name)
+def test_what_was_asked_for_is_measured(stand: Stand, case: Case) -> None:
+    record = _check(stand, case)
+    assert [name for name in case.asked if record.get(name, "") is None] == []
 
 
 @pytest.mark.parametrize("case", good.CASES, ids=lambda case: case.name)

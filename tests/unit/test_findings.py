@@ -19,16 +19,17 @@ SEVERITIES = {
         "preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "copy-differs", "fence", "revision-unknown", "multiple-heads",
         "application-failed", "migration-failed", "downgrade-failed", "again-failed", "revision-not-reached", "expectation-not-met", "rows-changed",
         "data-changed", "data-lost", "data-not-compared", "orphans", "sequence-behind", "downgrade-leaves-trace", "downgrade-noop",
-        "again-differs", "index-invalid",
+        "again-differs", "index-invalid", "stairway-failed",
     },
     WARNING: {
         "parity", "downgrade-loses-data", "again-differs-data", "lock-blocks-reads", "lock-blocks-writes", "table-rewrite", "scan-under-lock",
         "index-not-concurrent", "no-lock-timeout", "one-transaction-holds-all", "untracked-sql", "timeline-incomplete", "program-started",
         "fk-set-null-not-null", "fk-type-mismatch", "constraint-not-valid", "fk-without-index", "index-duplicate", "key-near-limit",
+        "schema-drift", "models-differ", "stairway-leaves-trace", "stairway-loses-data", "stairway-differs",
     },
     INFO: {
         "nothing-pending", "fence-open", "acceptance-unused", "index-redundant", "timestamp-without-time-zone", "json-not-jsonb",
-        "integer-primary-key", "outside-world", "squawk-confirmed", "squawk-failed",
+        "integer-primary-key", "outside-world", "squawk-confirmed", "squawk-failed", "drift-not-measured", "models-not-compared",
     },
 }  # fmt: skip
 INCOMPLETE = {"preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "application-failed"}
@@ -44,7 +45,9 @@ def test_what_stops_a_rehearsal_cannot_be_lowered() -> None:
     assert {code for code, known in CODES.items() if known.lowest == BLOCKER} == INCOMPLETE | {
         "copy-differs", "fence", "revision-unknown", "multiple-heads", "migration-failed",
     }  # fmt: skip
-    assert {code for code, known in CODES.items() if known.lowest == WARNING} == {"downgrade-failed", "again-failed", "timeline-incomplete"}
+    assert {code for code, known in CODES.items() if known.lowest == WARNING} == {
+        "downgrade-failed", "again-failed", "timeline-incomplete", "stairway-failed",
+    }  # fmt: skip
 
 
 def test_the_page_is_current() -> None:

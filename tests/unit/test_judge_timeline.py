@@ -222,6 +222,14 @@ def test_what_no_statement_accounts_for_is_told_by_revision() -> None:
     }
 
 
+def test_a_number_drawn_from_a_sequence_is_nothing_that_was_done() -> None:
+    drawn = {**lock("orders_id_seq", "RowExclusive"), "kind": "S"}
+    event = {"event": "untracked", "t": 5.0, "connection": 1, "revision": "a1", "locks": [drawn], "rewrites": [], "scans": [], "wal": 1}
+    assert "untracked-sql" not in said([current(), *begin("a1", 0), event, commit(6)])
+    written = {**event, "rewrites": [{"relation": "t", "kind": "table", "reason": "type"}]}
+    assert "(on t)" in said([current(), *begin("a1", 0), written, commit(6)])["untracked-sql"]
+
+
 def test_a_measurement_that_broke_off_lowers_the_verdict() -> None:
     event = {"event": "measuring_failed", "t": 5.0, "kind": "ProgrammingError", "message": "no right", "revision": "b2"}
     evidence = good(migrations={**good().migrations, "upgrade": [event, *good().migrations["upgrade"]]})

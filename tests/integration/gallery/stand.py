@@ -16,6 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
     backup,
     database_facts,
+    drift,
     evidence,
     evidence_files,
     files,
@@ -29,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway import Stairway
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file, squawk
 
@@ -53,6 +55,8 @@ class Case:
     `findings`: code and object of every blocker and warning, no more and no less. `infos`: those of severity info that must be among the rest.
     `production`: SQL that production has seen before, on top of base.sql. `expectations`, `policy`: text of these files.
     `says`: what the messages must say too. `show_keys`: the keys of changed rows may be shown.
+    `asked`: what is measured beside the rest ("models", "drift", "stairway"; "fixed address": an application that drift cannot be measured with).
+    `base`: SQL of production's revision, where it is not what made production.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -70,6 +74,8 @@ class Case:
     proof: str = "full"
     show_keys: bool = False
     says: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    base: str = ""
 
     @property
     def head(self) -> str:
@@ -144,11 +150,13 @@ class _Run:
             return
         if not self._migrate("upgrade", "upgrade", "head") or not self._gather("after"):
             return
+        self._ask()
         wanted = self.expectations.downgrade_to
         if not self._migrate("downgrade", "downgrade", BASE if wanted == PRODUCTION else wanted):
             return
-        if self._gather("back") and self._migrate("again", "upgrade", "head"):
-            self._gather("again")
+        if self._gather("back") and self._migrate("again", "upgrade", "head") and self._gather("again") and "stairway" in self.case.asked:
+            work, server = self.work, self.stand.server.server
+            files.write_json(work.file("evidence", "stairway.json"), Stairway(server, self.copy, self.id, work, self.application, False, 60).walk())
 
     def lint(self) -> None:
         """As the playbook does when it fetches the evidence."""
@@ -171,7 +179,7 @@ class _Run:
         project = Project(self.directory / "project")
         if self.case.env:
             project.env(**dict(self.case.env))
-        project.revision(BASE, down=None)
+        project.revision(BASE, _python(self.case.base or _structure_of_production()) if "drift" in self.case.asked else "", down=None)
         project.revision("m1", _python(self.case.up), _python(self.case.down))
         for name, down, upgrade, downgrade in self.case.more:
             project.revision(name, _python(upgrade), _python(downgrade), down=down)
@@ -203,6 +211,19 @@ class _Run:
                      "cleanup-dev": gone, "cleanup-production": gone}  # fmt: skip
         for name, document in documents.items():
             files.write_json(self.work.file("evidence", f"{name}.json"), document)
+
+    def _ask(self) -> None:
+        if "models" in self.case.asked:
+            outcome = application.run(self.application, "check", marker_id=self.id, measured=False)
+            assert outcome.succeeded, outcome.error
+            compared = [event for event in outcome.events if event["event"] == "models"]
+            files.write_json(self.work.file("evidence", "models.json"), {"databases": compared})
+        if "drift" in self.case.asked:
+            files.write_json(self.work.file(backup.MANIFEST), self.stand.facts)
+            name = self.copy if "fixed address" in self.case.asked else identity.side_database_name(self.id, identity.FROM_EMPTY)
+            elsewhere = dataclasses.replace(self.application, environment={"DATABASE_URL": self.stand.server.url(name)})
+            found = drift.measure(self.stand.server.server, self.copy, self.id, self.work, elsewhere, [BASE], 60)
+            files.write_json(self.work.file("evidence", "drift.json"), found)
 
     def _dump(self) -> None:
         """The backup, where changed rows will be counted against it; most cases change none."""
@@ -250,6 +271,12 @@ class _Run:
             line.update(error=error, findings=findings or [])
         files.append_json_line(self.work.file("evidence", "stages.jsonl"), line)
         return not error
+
+
+def _structure_of_production() -> str:
+    """base.sql without rows and without Alembic's own table."""
+    text = (Path(__file__).parent / "base.sql").read_text(encoding="utf-8")
+    return ";\n".join(one for one in text.split(";\n") if not one.startswith(("INSERT", "CREATE TABLE alembic_version")))
 
 
 def _statements(text: str) -> list[str]:

@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold the application's models against the migrated copy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: alembic_check
+short_description: Hold the application's models against the migrated copy, as alembic check does
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Sends the agent into the application's Python on standard input. C(env.py) runs behind the fence, and Alembic's autogenerate compares the models
+    that it names with the copy. Nothing is written, neither to the copy nor to a file of the application.
+  - Works with Alembic 1.8 and later. What it finds is in C(models.json) of the evidence, also the reason where it could not compare.
+extends_documentation_fragment:
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.application
+options:
+  timeout:
+    description: Seconds that the application may take.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Compare models and copy
+  migrations.rehearsal.alembic_check:
+    id: 20261122-223011-9f3a2c
+    application:
+      command: [.venv/bin/python]
+      chdir: /opt/staffprobot
+"""
+
+RETURN = r"""
+summary:
+  description: What came of it, in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import error_text, findings_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+
+
+def main() -> None:
+    """Compare."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "application": application_arguments.APPLICATION,
+            "timeout": {"type": "float", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values = application_arguments.secrets_of(p["application"])
+    if module.check_mode:
+        module.exit_json(changed=False, summary="would compare the models with the copy")
+    work = arguments.work_directory(p, "dev")
+    with registered(work):
+        outcome = application.run(
+            application_arguments.application(p["application"], p["timeout"]),
+            "check",
+            marker_id=p["id"],
+            log_path=work.file("evidence", "application.log"),
+            pid_path=work.file("running", "application"),
+            measured=False,
+        )
+    if outcome.fence:
+        findings = findings_of(outcome, "current")
+        module.fail_json(msg=findings[0]["message"], findings=findings)
+    found = [{name: value for name, value in event.items() if name not in ("event", "t")} for event in outcome.events if event["event"] == "models"]
+    if not outcome.succeeded:
+        reason = error_text(outcome.error) if outcome.error else f"the application's process ended with exit code {outcome.exit_code}"
+        found.append({"reason": reason, "differences": [], "compare_type": False, "compare_server_default": False})
+    files.write_json(work.file("evidence", "models.json"), {"databases": found})
+    reasons = [entry["reason"] for entry in found if entry["reason"]]
+    differences = sum(len(entry["differences"]) for entry in found)
+    summary = f"not compared: {reasons[0]}" if reasons else f"{differences} differences" if differences else "no difference"
+    module.exit_json(changed=False, summary=summary)
+
+
+if __name__ == "__main__":
+    main()

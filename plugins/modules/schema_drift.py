@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold production's schema against what its own revision says."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: schema_drift
+short_description: Hold production's schema against what its own revision says
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Makes an empty, marked database beside the copy, runs the application's migrations there up to production's revision, behind a fence that lets no
+    other database pass, and compares its catalog with the one that the copy had before the upgrade. The database is dropped again.
+  - The application must take its address from C(rehearsal_copy_database), which is the name of that database here.
+  - What it finds is in C(drift.json) of the evidence, also the reason where the migrations do not run from nothing.
+extends_documentation_fragment:
+  - migrations.rehearsal.postgres
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.application
+options:
+  copy:
+    description: Name of the copy.
+    type: str
+    required: true
+  revisions:
+    description: Revisions that production stands on.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds that the migrations may take.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Compare production with its revision
+  migrations.rehearsal.schema_drift:
+    id: 20261122-223011-9f3a2c
+    copy: rehearsal_20261122_223011_9f3a2c
+    revisions: [96bcb588d0c8]
+    application:
+      command: [.venv/bin/python]
+      chdir: /opt/staffprobot
+      environment:
+        DATABASE_URL: postgresql:///rehearsal_20261122_223011_9f3a2c_empty
+    postgres:
+      user: postgres
+"""
+
+RETURN = r"""
+summary:
+  description: What came of it, in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, drift, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+
+
+def main() -> None:
+    """Build it from nothing and compare."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "postgres": arguments.POSTGRES,
+            "application": application_arguments.APPLICATION,
+            "copy": {"type": "str", "required": True},
+            "revisions": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "float", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values = application_arguments.secrets_of(p["application"])
+    if module.check_mode:
+        module.exit_json(changed=False, summary="would compare production with its revision")
+    work = arguments.work_directory(p, "dev")
+    server = arguments.server(p["postgres"], p["id"])
+    project = application_arguments.application(p["application"], p["timeout"])
+    try:
+        with registered(work):
+            found = drift.measure(server, p["copy"], p["id"], work, project, p["revisions"], p["timeout"])
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    files.write_json(work.file("evidence", "drift.json"), found)
+    number = len(found["changes"])
+    summary = f"not measured: {found['reason']}" if found["reason"] else f"{found['ran']} revisions from nothing, {number or 'no'} differences"
+    module.exit_json(changed=False, summary=summary)
+
+
+if __name__ == "__main__":
+    main()

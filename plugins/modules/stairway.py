@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take each pending revision up, down and up again."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stairway
+short_description: Take each pending revision up, down and up again, and compare after each step
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Goes back to production's revision first, and ends where the copy stood. Schema and data are compared after each step, so that what the way back
+    leaves or loses has the name of a revision. Of the data only what a step touched is read again.
+  - What it finds is in C(stairway.json) of the evidence.
+extends_documentation_fragment:
+  - migrations.rehearsal.postgres
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.application
+options:
+  database:
+    description: Name of the copy.
+    type: str
+    required: true
+  data_proof:
+    description: V(counts) compares numbers of rows and values only.
+    type: str
+    choices: [full, changed, counts]
+    default: full
+  timeout:
+    description: Seconds that one run of the application may take.
+    type: float
+    default: 3600
+  evidence_timeout:
+    description: Seconds that one statement of the proof may take.
+    type: float
+    default: 3600
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: One revision at a time
+  migrations.rehearsal.stairway:
+    id: 20261122-223011-9f3a2c
+    database: rehearsal_20261122_223011_9f3a2c
+    application:
+      command: [.venv/bin/python]
+      chdir: /opt/staffprobot
+    postgres:
+      user: postgres
+"""
+
+RETURN = r"""
+summary:
+  description: What came of it, in one line.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway import Stairway
+
+
+def main() -> None:
+    """Walk."""
+    module = AnsibleModule(
+        argument_spec={
+            **arguments.REHEARSAL,
+            "postgres": arguments.POSTGRES,
+            "application": application_arguments.APPLICATION,
+            "database": {"type": "str", "required": True},
+            "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
+            "timeout": {"type": "float", "default": 3600},
+            "evidence_timeout": {"type": "float", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values = application_arguments.secrets_of(p["application"])
+    if module.check_mode:
+        module.exit_json(changed=True, summary="would take each pending revision up, down and up again")
+    work = arguments.work_directory(p, "dev")
+    server = arguments.server(p["postgres"], p["id"])
+    project = application_arguments.application(p["application"], p["timeout"])
+    try:
+        with registered(work):
+            walked = Stairway(server, p["database"], p["id"], work, project, p["data_proof"] == "counts", p["evidence_timeout"]).walk()
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    files.write_json(work.file("evidence", "stairway.json"), walked)
+    summary = f"{len(walked['steps'])} revisions, each up, down and up again" + ("" if walked["end"] is not None else ": not to the end")
+    module.exit_json(changed=True, summary=summary)
+
+
+if __name__ == "__main__":
+    main()
