@@ -36,9 +36,9 @@ STEPS = (
     Step("backup", "Back up production", ("backup",), ("backup",)),
     Step("restore", "Restore a copy on dev", ("transfer", "restore"), ("transfer", "restore", "evidence before")),
     Step("upgrade", "Apply the migrations to the copy", ("upgrade",), ("pending", "upgrade")),
-    Step("structure", "Validate the structure", ("structure",), ("structure",)),
+    Step("structure", "Validate the structure", ("structure",), ("structure", "models", "drift")),
     Step("data", "Check the existing data", ("data",), ("data",)),
-    Step("downgrade", "Test the downgrade, and up again", ("downgrade",), ("downgrade", "back", "again", "evidence again")),
+    Step("downgrade", "Test the downgrade, and up again", ("downgrade",), ("downgrade", "back", "again", "evidence again", "stairway")),
     Step("cleanup", "Clean up", ("cleanup",), ("evidence", "cleanup")),
     Step("report", "Judge the evidence", ("report",), ()),
 )
