@@ -4,7 +4,8 @@
 """Fingerprints: per table and column rows, non-null values and a hash that is free of row order. Computed inside PostgreSQL: no row travels.
 
 The hash of a column is the sum (a numeric: it cannot overflow, and equal pairs do not cancel as with xor) over all rows of a 64-bit hash of the
-value, seeded with the hash of the row's primary key: two values swapped between two rows show. `hash_sql` says how each type is hashed, and why.
+value, seeded with the row's primary key (a number as it is, anything else hashed): two values swapped between two rows show. `hash_sql` says how each
+type is hashed, and why.
 A column's `by` names the form; only hashes with equal `by`, in tables with the same key in the same form, can be compared.
 
 A table without a primary key has `"key": null`: its columns are hashed as multisets, and `row_hash` hashes its whole rows as a multiset, so that a
@@ -23,9 +24,10 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, relations, untouched
+from ansible_collections.migrations.rehearsal.plugins.module_utils.hash_sql import ColumnType
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
@@ -242,8 +244,8 @@ class Job:
         return old if old and set(old) <= set(names) else names
 
     def seed(self) -> str:
-        """An expression for the hash of the row's key; 0 without one."""
-        return key_hash(self.relation, self.key or ())
+        """An expression that binds a row's values to its key; 0 without one."""
+        return bound_to(self.relation, self.key or (), hash_sql.key_seed)
 
     def _hash_expression(self, session: Session, rows: int, name: str, expression: str) -> Tuple[int, str]:
         """(non-null values, hash) of the canonical text of an expression over `old`."""
@@ -268,22 +270,27 @@ class Job:
 
 def key_hash(relation: Relation, key: Sequence[str]) -> str:
     """An expression for the hash of these columns together; 0 without one."""
-    seed = "0::bigint"
+    return bound_to(relation, key, hash_sql.hash_value)
+
+
+def bound_to(relation: Relation, key: Sequence[str], form: Callable[[str, ColumnType, str], str]) -> str:
+    """These columns one after the other, each in a form that takes what came before as its seed."""
+    seed = hash_sql.NO_SEED
     for name in key:
         column = relation.by_name[name]
-        hashed = hash_sql.hash_value(column.value, column.kind, seed)
+        own = form(column.value, column.kind, seed)
         # What was the key before may be nullable now, and a NULL would take the whole row out of the sums.
-        seed = hashed if column.not_null else f"coalesce({hashed}, 0)"
+        seed = own if column.not_null else f"coalesce({own}, 0)"
     return seed
 
 
 def _row_hash(columns: List[Column]) -> str:
-    return mixed([hash_sql.hash_value(column.value, column.kind, "0::bigint") for column in columns])
+    return mixed([hash_sql.hash_value(column.value, column.kind, hash_sql.NO_SEED) for column in columns])
 
 
 def mixed(hashes: Sequence[str]) -> str:
     """One hash of several, in their order. Each step mixes what came before, which PostgreSQL's own record hash does not: it is linear."""
-    digest = "0::bigint"
+    digest = hash_sql.NO_SEED
     for one in hashes:
         digest = f"pg_catalog.hashint8extended(coalesce({one}, 0), {digest})"
     return digest

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL expressions that hash one value inside PostgreSQL, bound to a seed (the hash of the row's key).
+"""SQL expressions that hash one value inside PostgreSQL, bound to a seed (the row's key).
 
 PostgreSQL's own hash functions serve hash joins, where equal hashes of unequal values do no harm. Many are therefore too coarse for a proof
 (seen on 15 to 18): `hash_numeric` ignores sign and scale and does not mix 0, NaN and infinity at all; `jsonb_hash` gives [[1],2] and [[1,2]] one
@@ -56,9 +56,13 @@ def _int4(value: str, seed: str) -> str:
 
 
 def _int8(value: str, seed: str) -> str:
-    # hashint8extended folds the two halves of a bigint into one, so that 1 and 4294967296 are alike: the upper bits go into the seed.
-    # The shifts give 0 for everything that fits an integer, which keeps integer and bigint alike.
-    return f"pg_catalog.hashint8extended({value}, {seed} # ({value} >> 31) # ({value} >> 63))"
+    # hashint8extended folds the two halves of a bigint into one, so that 1 and 4294967296 are alike: the upper half is hashed into the seed. What
+    # fits an integer is hashed once, which keeps integer and bigint alike. (XOR would do for one row, but a seed may be a plain number: with keys
+    # 1, 2 and 3 a rotation of values with upper halves 2, 3 and 1 would stay unseen.)
+    return (
+        f"CASE WHEN {value} BETWEEN -2147483648 AND 2147483647 THEN pg_catalog.hashint8extended({value}, {seed}) "
+        f"ELSE pg_catalog.hashint8extended({value}, pg_catalog.hashint8extended({value} >> 32, {seed})) END"
+    )
 
 
 def _boolean(value: str, seed: str) -> str:
@@ -90,6 +94,11 @@ def _bytes(value: str, seed: str) -> str:
     # Before 18 bytea's hash function cannot be called from SQL, but the one for arrays calls it. Hexadecimal text would not fit 1 GB.
     return f"CASE WHEN {value} IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[{value}], {seed}) END"
 
+
+NO_SEED = "0::bigint"
+# All of form int, so that a key may change from one of these types to another.
+_NUMBERS = {name: "{}::pg_catalog.int8" for name in ("int2", "int4", "int8")}
+_NUMBERS["bool"] = "{}::pg_catalog.int4::pg_catalog.int8"
 
 _FORMS: Dict[str, Tuple[str, Callable[[str, str], str]]] = {
     "int2": ("int", _int4),
@@ -129,6 +138,14 @@ def hash_value(value: str, kind: ColumnType, seed: str) -> str:
     if schema == "pg_catalog" and name in _FORMS:
         return _FORMS[name][1](value, seed)
     return hash_text(text_form(value, kind), seed)
+
+
+def key_seed(value: str, kind: ColumnType, seed: str) -> str:
+    """A bigint expression that binds a row's values to a column of its key. A number needs no hash: the functions mix their seed well."""
+    schema, name = kind.base
+    if schema == "pg_catalog" and name in _NUMBERS and seed == NO_SEED:
+        return _NUMBERS[name].format(value)
+    return hash_value(value, kind, seed)
 
 
 def canonical_text(value: str, kind: ColumnType) -> str:

@@ -198,6 +198,31 @@ def test_a_table_with_duplicates_and_no_key_shows_an_equal_pair(own: Session) ->
     assert [change.kind for change in data_diff.compare(before, take_fingerprint(own))] == ["column-changed"]
 
 
+def test_large_numbers_moved_along_rows_show(own: Session) -> None:
+    """Keys are seeds as they are: the upper halves of the values must not cancel with them."""
+    own.execute("CREATE TABLE turns (id integer PRIMARY KEY, value bigint)")
+    own.execute("INSERT INTO turns SELECT k, 7 + (u::bigint << 31) FROM (VALUES (1, 2), (2, 3), (3, 1)) AS q (k, u)")
+    before = take_fingerprint(own)
+    own.execute("UPDATE turns SET value = 7 + (((id + 1) % 3 + 1)::bigint << 31)")
+    assert own.value("SELECT array_agg(value >> 31 ORDER BY id) AS v FROM turns") == [3, 1, 2]
+    after = take_fingerprint(own)
+    assert [change.object for change in data_diff.compare(before, after)] == ["turns.value"]
+    own.execute("UPDATE turns SET value = 7 + ((id % 3 + 1)::bigint << 31)")
+    assert not data_diff.compare(before, take_fingerprint(own))
+
+
+@pytest.mark.parametrize("types", ["smallint bigint", "boolean integer", "bigint integer", "boolean smallint"])
+def test_a_key_may_change_to_another_number(own: Session, types: str) -> None:
+    first, second = types.split()
+    own.execute(f"CREATE TABLE turns (id {first} PRIMARY KEY, value text, size bigint)")
+    own.execute(f"INSERT INTO turns SELECT k::integer::{first}, 'text ' || k, (k + 5) * 10000000000 FROM generate_series(0, 1) AS k")
+    before = take_fingerprint(own)
+    own.execute(f"ALTER TABLE turns ALTER id TYPE {second} USING id::integer::{second}")
+    assert {change.kind for change in data_diff.compare(before, take_fingerprint(own, since=before))} == {"column-type-changed"}
+    own.execute("UPDATE turns SET value = 'text ' || 1 - id::integer")
+    assert "turns.value" in {change.object for change in data_diff.compare(before, take_fingerprint(own, since=before))}
+
+
 def test_the_session_does_not_matter(own: Session, postgres_server) -> None:
     own.execute("CREATE SCHEMA other")
     own.execute("CREATE TYPE other.pair AS (at timestamptz, span interval)")
