@@ -39,15 +39,8 @@ def stand(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def _check(stand: Stand, case: Case) -> dict[str, Any]:
     record = stand.rehearse(case)
-    findings = [(finding["severity"], (finding["code"], finding["object"]), finding["message"]) for finding in record["findings"]]
-    loud = {key for severity, key, _message in findings if severity != "info"}
-    quiet = {key for severity, key, _message in findings if severity == "info"}
-    messages = "\n".join(f"{severity} {key}: {message}" for severity, key, message in findings)
-    assert loud == set(case.findings), messages
-    assert record["verdict"] == case.verdict, messages
-    assert set(case.infos) <= quiet, messages
-    assert [fragment for fragment in case.says if fragment not in messages] == [], messages
-    assert "could not be measured: there is" not in messages, "the changed rows were not counted"
+    differences = case.differences(record)
+    assert not differences, differences
     return record
 
 

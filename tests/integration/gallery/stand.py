@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +39,8 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assert
 PRODUCTION_DATABASE = "gallery"
 ROLE = "gallery_reader"
 BASE = "a0"
+# Names a directory in which the evidence of every case is to be kept (tests/mutation).
+KEEP = "GALLERY_EVIDENCE"
 _SOURCE = "prod/gallery"
 _WARM_PYTHON = str(Path(__file__).parent / "warm_python.py")
 # On a busy machine any lock is held long.
@@ -76,6 +80,26 @@ class Case:
     says: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     base: str = ""
+
+    def judge(self, evidence_directory: str) -> dict[str, Any]:
+        """The record of evidence that was gathered for this case, under its policy."""
+        policy = policy_file.parse(self.policy, "policy.yml") if self.policy else _CALM
+        return judge(evidence_files.load(evidence_directory), assertions.evaluate, policy)
+
+    def differences(self, record: dict[str, Any]) -> str:
+        """What is not as documented: other blockers and warnings, another verdict, information that is missing; "" if nothing is."""
+        findings = [(finding["severity"], (finding["code"], finding["object"]), finding["message"]) for finding in record["findings"]]
+        loud = {key for severity, key, _message in findings if severity != "info"}
+        quiet = {key for severity, key, _message in findings if severity == "info"}
+        messages = "\n".join([f"{self.name}: {record['verdict']}", *(f"{severity} {key}: {message}" for severity, key, message in findings)])
+        documented = (loud, record["verdict"]) == (set(self.findings), self.verdict) and set(self.infos) <= quiet
+        unsaid = [fragment for fragment in self.says if fragment not in messages]
+        # Changed rows that were not counted would be told so.
+        return "" if documented and not unsaid and "could not be measured: there is" not in messages else f"{messages}\nnot said: {unsaid}"
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"\W+", "-", f"{self.name} {self.proof}")
 
     @property
     def head(self) -> str:
@@ -119,8 +143,9 @@ class Stand:
         try:
             run.go()
             run.lint()
-            policy = policy_file.parse(case.policy, "policy.yml") if case.policy else _CALM
-            return judge(evidence_files.load(run.work.evidence), assertions.evaluate, policy)
+            if os.environ.get(KEEP):
+                shutil.copytree(run.work.evidence, Path(os.environ[KEEP]) / case.slug, dirs_exist_ok=True)
+            return case.judge(run.work.evidence)
         finally:
             self.server.drop_database(run.copy)
             side_database.drop_all(self.server.server, run.id, 60)
