@@ -211,6 +211,24 @@ def test_large_numbers_moved_along_rows_show(own: Session) -> None:
     assert not data_diff.compare(before, take_fingerprint(own))
 
 
+def test_bytes_of_any_length_show(own: Session) -> None:
+    """Short ones are hashed in another way than long ones; neither ends at a NUL, and NULL is none of them."""
+    own.execute("CREATE TABLE files (id integer PRIMARY KEY, body bytea)")
+    lengths = [0, 1, 1999, 2000, 2001, 5000]
+    for number, length in enumerate(lengths):
+        own.execute(f"INSERT INTO files VALUES ({number}, decode(repeat('00', {length}), 'hex'))")
+    own.execute("INSERT INTO files VALUES (99, NULL)")
+    seen = [take_fingerprint(own)]
+    assert seen[0]["tables"]["files"]["columns"]["body"]["non_null"] == len(lengths)
+    for number, length in enumerate(lengths[1:], start=1):
+        own.execute(f"UPDATE files SET body = set_byte(body, {length - 1}, 1) WHERE id = {number}")
+        seen.append(take_fingerprint(own))
+    own.execute("UPDATE files SET body = '' WHERE id = 99")
+    seen.append(take_fingerprint(own))
+    hashes = [one["tables"]["files"]["columns"]["body"]["hash"] for one in seen]
+    assert len(set(hashes)) == len(seen)
+
+
 @pytest.mark.parametrize("types", ["smallint bigint", "boolean integer", "bigint integer", "boolean smallint"])
 def test_a_key_may_change_to_another_number(own: Session, types: str) -> None:
     first, second = types.split()
