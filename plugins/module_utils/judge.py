@@ -24,13 +24,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
 Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
 
 # More findings of one code than this are folded into the last one: nobody reads the two hundredth table.
 _MOST_OF_A_CODE = 20
-_MOST_NAMED = 8
 
 
 class _Bench:
@@ -88,7 +88,8 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
         checks = [*checks, *asserted]
     if not evidence.failed_stages():
         for entry in list(bench.unused()):
-            message = f"the policy accepts {entry.code} of {entry.object or 'the whole'} until {entry.until}; there is no such finding"
+            values = {"code": entry.code, "until": entry.until, "object": entry.object or text("the whole")}
+            message = text("the policy accepts {code} of {object} until {until}; there is no such finding", **values)
             bench.say("acceptance-unused", "report", entry.object, message)
     return record.build(evidence, _ordered(bench.findings), checks, changes, data, back, budgets, claims)
 
@@ -108,7 +109,7 @@ def _ordered(findings: Iterable[Finding]) -> List[Finding]:
     for key, count in counts.items():
         code, severity = key.split()
         if count > _MOST_OF_A_CODE:
-            more = f"{count - _MOST_OF_A_CODE} more like these; all are in the evidence"
+            more = text("{count} more like these; all are in the evidence", count=count - _MOST_OF_A_CODE)
             position = max(number for number, one in enumerate(kept) if (one.code, one.severity) == (code, severity))
             kept.insert(position + 1, Finding(code, severity, kept[position].stage, "", more, CODES[code].advice))
     return kept
@@ -125,7 +126,8 @@ def _stages(bench: _Bench, evidence: Evidence) -> None:
             bench.say(found["code"], stage["name"], found.get("object", ""), found["message"])
         # A stage whose clean-up evidence is there is judged by that; see _clean_up.
         if stage["status"] != "ok" and not stage.get("findings") and stage["name"] != "cleanup":
-            bench.say("stage-failed", stage["name"], stage["host"], f"{stage['name']} on {stage['host']}: {stage.get('error', 'no message')}")
+            values = {"stage": stage["name"], "host": stage["host"], "error": stage.get("error", "no message")}
+            bench.say("stage-failed", stage["name"], stage["host"], text("{stage} on {host}: {error}", **values))
 
 
 def _copy(bench: _Bench, evidence: Evidence) -> None:
@@ -133,21 +135,28 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
     if copy is None:
         return
     for difference in copy["differences"]:
-        message = f"{difference['object']}: {difference['what']} is {difference['copy']} on the copy, {difference['production']} on production"
+        values = {key: str(difference[key]) for key in ("object", "what", "copy", "production")}
+        message = text("{object}: {what} is {copy} on the copy, {production} on production", **values)
         bench.say("copy-differs", "restore", difference["object"], message)
     for failure in copy["settings_not_replayed"]:
-        bench.say("parity", "restore", "settings", f"a setting of production could not be given to the copy: {failure}")
+        bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure}", failure=failure))
     for found in copy.get("stopped") or []:
-        what = f"{found['kind']} {found['object']} ({found['reason']})"
+        what = text("{kind} {object} ({reason})", **{key: found[key] for key in ("kind", "object", "reason")})
         if found["kind"] == "extension":
-            schema = f"with all that is in its schema {found['schema']}"
-            message = f"{what} stays out of the copy, {schema}: a migration that uses it fails here for that reason alone"
+            message = text(
+                "{what} stays out of the copy, with all that is in its schema {schema}: a migration that uses it fails here for that reason alone",
+                what=what,
+                schema=found["schema"],
+            )
             bench.say("outside-world", "restore", found["object"], message, INFO)
         elif found["error"] is None:
-            left_out = f"; left out of the proof against production: {', '.join(found['changed'])}" if found.get("changed") else ""
-            bench.say("outside-world", "restore", found["object"], f"disabled on the copy before anything was migrated: {what}{left_out}", INFO)
+            message = text("disabled on the copy before anything was migrated: {what}", what=what)
+            if found.get("changed"):
+                message = text("{message}; left out of the proof against production: {changed:list}", message=message, changed=found["changed"])
+            bench.say("outside-world", "restore", found["object"], message, INFO)
         else:
-            bench.say("outside-world", "restore", found["object"], f"could not be disabled on the copy: {what}: {found['error']}", WARNING)
+            message = text("could not be disabled on the copy: {what}: {error}", what=what, error=found["error"])
+            bench.say("outside-world", "restore", found["object"], message, WARNING)
 
 
 def _timelines(bench: _Bench, evidence: Evidence) -> None:
@@ -174,7 +183,7 @@ def _squawk(bench: _Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
     if squawk is None:
         return []
     if squawk["status"] == "failed":
-        bench.say("squawk-failed", "upgrade", "", f"squawk did not look at the upgrade's SQL: {squawk['reason']}")
+        bench.say("squawk-failed", "upgrade", "", text("squawk did not look at the upgrade's SQL: {reason}", reason=squawk["reason"]))
     rows = _rows_before(evidence)
     before = evidence.snapshots.get("before", {}).get("tables", rows)
     found = judge_squawk.answers(squawk, events, judge_timeline.sizes(events, rows), bench.policy.budgets, before)
@@ -202,13 +211,14 @@ def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
     if len(measured) < len(checks) and not evidence.failed_stages():
         for check in checks:
             if check.measured == expected.NOT_MEASURED:
-                bench.say("not-measured", check.stage, check.object, f"{check.item}: not measured")
+                bench.say("not-measured", check.stage, check.object, text("{item}: not measured", item=check.item))
     script_heads = (evidence.application or {}).get("heads")
     if heads is not None and not wanted.revision and script_heads is not None and set(heads) != set(script_heads):
-        message = f"the upgrade ended at {', '.join(heads) or 'no revision'}; the project's head is {', '.join(script_heads)}"
+        ended = text("{heads:list}", heads=list(heads)) if heads else text("no revision")
+        message = text("the upgrade ended at {ended}; the project's head is {heads:list}", ended=ended, heads=list(script_heads))
         bench.say("revision-not-reached", "upgrade", "", message)
     if heads is not None and not _revisions(evidence, "upgrade"):
-        bench.say("nothing-pending", "upgrade", "", f"production already stands at {', '.join(heads) or 'no revision'}")
+        bench.say("nothing-pending", "upgrade", "", text("production already stands at {heads}", heads=", ".join(heads) or text("no revision")))
     return checks
 
 
@@ -216,7 +226,11 @@ def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:
     for check in checks:
         if not check.ok:
             code = "revision-not-reached" if check.item.startswith("revision ") else "expectation-not-met"
-            bench.say(code, check.stage, check.object, f"{check.item}: measured {check.measured}, expected {check.expected}")
+            bench.say(code, check.stage, check.object, _missed(check))
+
+
+def _missed(check: Check) -> str:
+    return text("{item}: measured {measured}, expected {expected}", item=check.item, measured=check.measured, expected=check.expected)
 
 
 def _heads_after(evidence: Evidence, run: str) -> Optional[List[str]]:
@@ -255,9 +269,13 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
         found["way_back"] = [change.to_json() for change in changes]
         if _undid_nothing(evidence, changes, list(between("after", "back")) if "after" in snapshots else None):
             revisions = len(_revisions(evidence, "downgrade"))
-            taken = "1 revision was" if revisions == 1 else f"{revisions} revisions were"
-            message = f"{taken} taken back, and of {len(changes)} changes of the schema none was undone: {changes[0].text}"
-            bench.say("downgrade-noop", "downgrade", "", message + (f" and {len(changes) - 1} more" if len(changes) > 1 else ""))
+            message = text(
+                "{count:count revision was|revisions were} taken back, and of {changes} changes of the schema none was undone: {texts:list 1}",
+                count=revisions,
+                changes=len(changes),
+                texts=[change.text for change in changes],
+            )
+            bench.say("downgrade-noop", "downgrade", "", message)
         else:
             for change in changes:
                 bench.say("downgrade-leaves-trace", "downgrade", change.object, change.text)
@@ -279,12 +297,12 @@ def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
     older: Dict[str, List[str]] = {}
     for check in found:
         if check["touched"]:
-            bench.say(check["code"], "structure", check["object"], f"{check['object']}: {check['measured']}")
+            bench.say(check["code"], "structure", check["object"], text("{object}: {measured}", object=check["object"], measured=check["measured"]))
         else:
             older.setdefault(check["code"], []).append(check["object"])
     for code, objects in older.items():
-        shown = ", ".join(objects[:_MOST_NAMED]) + (f" and {len(objects) - _MOST_NAMED} more" if len(objects) > _MOST_NAMED else "")
-        bench.say(code, "structure", objects[0] if len(objects) == 1 else "", f"it was so before the upgrade: {shown}", INFO)
+        message = text("it was so before the upgrade: {objects:list 8}", objects=objects)
+        bench.say(code, "structure", objects[0] if len(objects) == 1 else "", message, INFO)
 
 
 def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
@@ -332,23 +350,23 @@ def _clean_up(bench: _Bench, evidence: Evidence) -> None:
     for side in SIDES if started else ():
         found = evidence.cleanup.get(side)
         if found is None:
-            bench.say("left-behind", "cleanup", side, f"clean-up on {side} is not proven: {_clean_up_error(evidence)}")
+            bench.say("left-behind", "cleanup", side, text("clean-up on {side} is not proven: {error}", side=side, error=_clean_up_error(evidence)))
             continue
         for thing in found["left"]:
-            bench.say("left-behind", "cleanup", thing, f"still there on {side} after clean-up: {thing}")
+            bench.say("left-behind", "cleanup", thing, text("still there on {side} after clean-up: {thing}", side=side, thing=thing))
         for problem in found["problems"]:
-            bench.say("left-behind", "cleanup", side, f"{side}: {problem}")
+            bench.say("left-behind", "cleanup", side, text("{side}: {problem}", side=side, problem=problem))
 
 
 def _clean_up_error(evidence: Evidence) -> str:
     errors = [stage.get("error", "") for stage in evidence.failed_stages() if stage["name"] == "cleanup"]
-    return "; ".join(filter(None, errors)) or "it was not carried out"
+    return "; ".join(filter(None, errors)) or text("it was not carried out")
 
 
 def _missing(bench: _Bench, evidence: Evidence) -> None:
     """No failed stage explains a gap: then the gap itself is a finding, for green means measured."""
     for name in evidence.missing:
-        bench.say("not-measured", "evidence", name, f"{name} is missing from the evidence, and with it what it said")
+        bench.say("not-measured", "evidence", name, text("{name} is missing from the evidence, and with it what it said", name=name))
     if evidence.failed_stages():
         return
     wanted = {
@@ -364,4 +382,4 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
     }
     for what, found in wanted.items():
         if found is None:
-            bench.say("not-measured", "evidence", what, f"{what} is missing from the evidence")
+            bench.say("not-measured", "evidence", what, text("{name} is missing from the evidence", name=what))

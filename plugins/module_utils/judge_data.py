@@ -12,6 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import data_d
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # (code, object, message, severity if another than the code's)
 Said = Tuple[str, str, str, Optional[str]]
@@ -27,9 +28,13 @@ def changes_between(
     """All data changes but those of Alembic's own version tables. `rows`: the evidence file `rows-MOMENT.json`, if there is one."""
     found = data_diff.compare(before, after, expectations.declared_expressions(), (rows or {}).get("tables"))
     if rows and rows.get("error"):
-        why = f"; in how many rows exactly could not be measured: {rows['error']}"
-        found = [dataclasses.replace(change, text=change.text + why) if _uncounted(change) else change for change in found]
+        why = rows["error"]
+        found = [dataclasses.replace(change, text=_not_counted(change, why)) if _uncounted(change) else change for change in found]
     return [change for change in found if not any(_within(change.object, table) for table in version_tables)]
+
+
+def _not_counted(change: DataChange, why: str) -> str:
+    return text("{change}; in how many rows exactly could not be measured: {why}", change=change.text, why=why)
 
 
 def _uncounted(change: DataChange) -> bool:
@@ -48,11 +53,12 @@ def of_upgrade(changes: List[DataChange], expectations: Expectations) -> Iterato
         if said is None or (said == "data-lost" and not (change.rows_before if change.kind == "table-dropped" else change.values_before)):
             continue
         if _declared(change, declared, table):
-            yield said, change.object, f"{change.text}, as declared{_reason(declared or table)}", INFO
+            yield said, change.object, text("{change}, as declared{reason}", change=change.text, reason=_reason(declared or table)), INFO
         elif declared and declared.kind == "changed":
-            yield said, change.object, f"{change.text}; declared as changed, so its new values were not proved{_reason(declared)}", INFO
+            values = {"change": change.text, "reason": _reason(declared)}
+            yield said, change.object, text("{change}; declared as changed, so its new values were not proved{reason}", **values), INFO
         else:
-            yield said, change.object, f"{change.text}; declared: {_what(declared)}", None
+            yield said, change.object, text("{change}; declared: {what}", change=change.text, what=_what(declared)), None
 
 
 # Kinds of change that are not here are no change of existing data.
@@ -84,12 +90,12 @@ def _reason(declared: Optional[Change]) -> str:
 
 def _what(declared: Optional[Change]) -> str:
     if declared is None:
-        return "nothing"
+        return text("nothing")
     if declared.kind == "expect":
         return f"«{declared.expression}»"
     if declared.rows:
-        added, removed = ("any" if number is None else number for number in (declared.rows.added, declared.rows.removed))
-        return f"{added} rows added, {removed} removed"
+        added, removed = (text("any") if number is None else number for number in (declared.rows.added, declared.rows.removed))
+        return text("{added} rows added, {removed} removed", added=added, removed=removed)
     return declared.kind
 
 
@@ -110,7 +116,8 @@ def of_way_back(changes: List[DataChange], expectations: Expectations) -> Iterat
     for change in lost_by_way_back(changes):
         dropped = [expectations.changes.get(name) for name in (change.object, change.object.rpartition(".")[0])]
         if any(declared is not None and declared.kind == "dropped" for declared in dropped):
-            yield "downgrade-loses-data", change.object, f"{change.text} (dropped as declared: the way back cannot bring it back)", INFO
+            said = text("{change} (dropped as declared: the way back cannot bring it back)", change=change.text)
+            yield "downgrade-loses-data", change.object, said, INFO
         else:
             yield "downgrade-loses-data", change.object, change.text, None
 
@@ -126,7 +133,8 @@ def of_second_upgrade(changes: List[DataChange], only_new: Collection[str] = ())
             yield "again-differs-data", change.object, change.text, None
         elif table not in told:
             told.add(table)
-            yield "again-differs-data", table, f"{table}: only the rows that the upgrade itself adds differ (their keys come from a sequence?)", INFO
+            said = text("{table}: only the rows that the upgrade itself adds differ (their keys come from a sequence?)", table=table)
+            yield "again-differs-data", table, said, INFO
 
 
 def only_new_rows_differ(before: Mapping[str, Any], after: Mapping[str, Any], again: Mapping[str, Any]) -> List[str]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # (code, object, message, severity if another than the code's)
 Said = Tuple[str, str, str, Optional[str]]
 Checks = Mapping[str, Any]
-
-_OLDER = "it was so before the upgrade: "
 
 
 def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Said]:
@@ -26,8 +25,8 @@ def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Sai
     yield from _near_limit(before or {}, after or {})
     for found in (after or {}).get("duplicates") or []:
         if found["rows"]:
-            columns = ", ".join(found["columns"])
-            message = f"{found['index']} cannot become valid: {found['rows']:,} rows of {found['table']} repeat others in ({columns})"
+            values = {key: found[key] for key in ("index", "rows", "table", "columns")}
+            message = text("{index} cannot become valid: {rows:number} rows of {table} repeat others in ({columns:list})", **values)
             yield "index-invalid", found["index"], message, INFO  # that it is invalid is told already, from the catalog
 
 
@@ -35,9 +34,10 @@ def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
     earlier: Dict[Tuple[str, str], int] = {(one["table"], one["constraint"]): one["rows"] or 0 for one in before.get("orphans") or []}
     for found in after.get("orphans") or []:
         if found["rows"]:
-            message = f"{found['rows']:,} rows of {found['table']} have no parent behind foreign key {found['constraint']}"
+            values = {key: found[key] for key in ("rows", "table", "constraint")}
+            message = text("{rows:number} rows of {table} have no parent behind foreign key {constraint}", **values)
             if found["rows"] <= earlier.get((found["table"], found["constraint"]), 0):
-                yield "orphans", found["table"], _OLDER + message, INFO
+                yield "orphans", found["table"], _older(message), INFO
             else:
                 yield "orphans", found["table"], message, None
 
@@ -45,15 +45,24 @@ def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
 def _sequences_behind(before: Checks, after: Checks) -> Iterator[Said]:
     earlier = {(one["sequence"], one["column"]) for one in before.get("sequences_behind") or []}
     for found in after.get("sequences_behind") or []:
-        message = f"the next value of {found['sequence']} is {found['next_value']:,}, {found['column']} has come to {found['reached']:,} already"
+        values = {key: found[key] for key in ("sequence", "next_value", "column", "reached")}
+        message = text("the next value of {sequence} is {next_value:number}, {column} has come to {reached:number} already", **values)
         older = (found["sequence"], found["column"]) in earlier
-        yield "sequence-behind", found["column"], (_OLDER if older else "") + message, INFO if older else None
+        yield "sequence-behind", found["column"], _older(message) if older else message, INFO if older else None
 
 
 def _near_limit(before: Checks, after: Checks) -> Iterator[Said]:
     earlier = {(one["kind"], one["object"]): one["limit"] for one in before.get("near_limit") or []}
     for found in after.get("near_limit") or []:
-        message = f"{found['kind']} {found['object']} has come to {found['reached']:,} of {found['limit']:,} ({found['share']:.0%})"
+        values = {key: found[key] for key in ("object", "reached", "limit", "share")}
+        if found["kind"] == "column":
+            message = text("column {object} has come to {reached:number} of {limit:number} ({share:share})", **values)
+        else:
+            message = text("sequence {object} has come to {reached:number} of {limit:number} ({share:share})", **values)
         # A range made smaller brings an old counter nearer to its end.
         older = earlier.get((found["kind"], found["object"])) == found["limit"]
-        yield "key-near-limit", found["object"], (_OLDER if older else "") + message, INFO if older else None
+        yield "key-near-limit", found["object"], _older(message) if older else message, INFO if older else None
+
+
+def _older(message: str) -> str:
+    return text("it was so before the upgrade: {message}", message=message)

@@ -17,7 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import timeli
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Blocked, Event, Hold
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import duration
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 # Emptying a table, rebuilding an index or a materialized view is what was asked for, not the hidden price of an ALTER TABLE.
 _NO_REWRITE_OF_DATA = ("truncate", "reindex", "refresh")
@@ -46,12 +46,12 @@ class Sizes:
             return False
         return (rows or 0) < budgets.small_table_rows and (size or 0) < budgets.small_table_mb * 1_000_000
 
-    def text(self, table: str) -> str:
+    def text(self, table: str) -> Text:
         """`1,200,000 rows, 310 MB`, as far as it is known."""
-        parts = [f"{self.rows[table]:,} rows"] if table in self.rows else []
+        parts: List[str] = [text("{rows:number} rows", rows=self.rows[table])] if table in self.rows else []
         if self.size_bytes.get(table):
-            parts.append(f"{self.size_bytes[table] / 1e6:,.1f} MB")
-        return ", ".join(parts) or "size not known"
+            parts.append(text("{bytes:megabytes}", bytes=self.size_bytes[table]))
+        return text("{parts:list}", parts=parts) if parts else text("size not known")
 
 
 def sizes(events: Sequence[Event], rows: Mapping[str, int]) -> Sizes:
@@ -64,8 +64,9 @@ def of_upgrade(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Col
     """Everything that the upgrade's timeline says. `own`: Alembic's tables. `alike`: blocked writes weigh no more than blocked reads."""
     entries = timeline.blocked(events)
     over = list(_over_budget(entries, budgets, alike))
+    held = timeline.holds(events)
     for entry, what in over:
-        yield _CODES[entry.what], entry.table, _lock_message(events, entry, what, budgets), None
+        yield _CODES[entry.what], entry.table, _lock_message(events, entry, what, budgets, held), None
     if over:
         yield from _one_transaction(events, entries, budgets)
     yield from _rewrites(events, known, budgets)
@@ -77,8 +78,10 @@ def of_upgrade(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Col
 
 def of_way_back(events: Sequence[Event], budgets: Budgets) -> Iterator[Said]:
     """Locks of the downgrade: to be known, but it is the night in which all has gone wrong already."""
-    for entry, what in _over_budget(timeline.blocked(events), budgets, True):
-        yield _CODES[entry.what], entry.table, "the way back " + _lock_message(events, entry, what, budgets), "info"
+    held = timeline.holds(events)
+    for entry, what in _over_budget(timeline.blocked(events, held), budgets, True):
+        message = text("the way back {blocked}", blocked=_lock_message(events, entry, what, budgets, held))
+        yield _CODES[entry.what], entry.table, message, "info"
     yield from _untracked(events)
 
 
@@ -88,11 +91,16 @@ def left_by_failure(events: Sequence[Event]) -> Iterator[Said]:
         if event["event"] == "objects":
             for index in event.get("indexes_invalid") or ():
                 if index.get("new", True):
-                    yield "index-invalid", index["name"], f"index {index['name']} on {index['table']} was left invalid", None
+                    yield (
+                        "index-invalid",
+                        index["name"],
+                        text("index {index} on {table} was left invalid", index=index["name"], table=index["table"]),
+                        None,
+                    )
             for constraint in event.get("constraints_not_valid") or ():
                 name = f"{constraint['table']}.{constraint['name']}"
                 if constraint.get("new", True):
-                    yield "constraint-not-valid", name, f"{name} was left NOT VALID", None
+                    yield "constraint-not-valid", name, text("{name} was left NOT VALID", name=name), None
 
 
 def fence(runs: Mapping[str, Sequence[Event]]) -> Iterator[Said]:
@@ -106,18 +114,21 @@ def fence(runs: Mapping[str, Sequence[Event]]) -> Iterator[Said]:
             elif event["event"] == "process":
                 programs.setdefault(str(event["program"]), set()).update(filter(None, [event.get("revision")]))
     if open_ways:
-        yield "fence-open", "", "the fence does not reach: " + "; ".join(open_ways), None
+        yield "fence-open", "", text("the fence does not reach: {ways:semicolons}", ways=list(open_ways)), None
     for program, revisions in sorted(programs.items()):
         if revisions:
-            yield "program-started", program, f"revision {', '.join(sorted(revisions))} started {program}: where it connects was not seen", None
+            values = {"program": program, "revisions": sorted(revisions)}
+            said = text("revision {revisions:list} started {program}: where it connects was not seen", **values)
+            yield "program-started", program, said, None
         else:
-            yield "program-started", program, f"the application started {program} outside the revisions; where it connects was not seen", "info"
+            said = text("the application started {program} outside the revisions; where it connects was not seen", program=program)
+            yield "program-started", program, said, "info"
 
 
 def shorten(sql: str) -> str:
     """A statement as it stands in a message."""
-    text = " ".join(sql.split())
-    return text if len(text) <= _SQL_CHARACTERS else text[: _SQL_CHARACTERS - 1] + "…"
+    line = " ".join(sql.split())
+    return line if len(line) <= _SQL_CHARACTERS else line[: _SQL_CHARACTERS - 1] + "…"
 
 
 def _over_budget(entries: Sequence[Blocked], budgets: Budgets, alike: bool) -> Iterator[Tuple[Blocked, str]]:
@@ -138,29 +149,39 @@ def _over_budget(entries: Sequence[Blocked], budgets: Budgets, alike: bool) -> I
                 yield entry, WRITES
 
 
-def _lock_message(events: Sequence[Event], entry: Blocked, what: str, budgets: Budgets) -> str:
+def _lock_message(events: Sequence[Event], entry: Blocked, what: str, budgets: Budgets, held: Sequence[Hold]) -> Text:
     allowed = budgets.blocked_reads_ms if entry.what == READS else budgets.blocked_writes_ms
     start, end = max(entry.windows, key=lambda window: window[1] - window[0])
-    message = f"blocked {what} on {entry.table} for {duration(entry.longest_ms)}, budget {duration(allowed)}"
-    taken = _taken(events, entry, start)
+    parts: List[str] = [
+        text(
+            "blocked {what} on {table} for {ms:duration}, budget {allowed:duration}",
+            what=_TRAFFIC[what],
+            table=entry.table,
+            ms=entry.longest_ms,
+            allowed=allowed,
+        )
+    ]
+    taken = _taken(held, entry, start)
     if taken:
-        message += f": taken by {_whose(taken.revision)} with «{shorten(taken.sql)}»"
+        parts.append(text(": taken by {whose} with «{sql}»", whose=_whose(taken.revision), sql=shorten(taken.sql)))
     kept = timeline.longest_statement(events, start, end)
     if kept and (taken is None or kept["t0"] != taken.start):
         spent = min(float(kept["t1"]), end) - max(float(kept["t0"]), start)
-        message += f", then kept while {_whose(kept.get('revision'))} ran «{shorten(kept['sql'])}» for {duration(spent)}"
-    return message
+        values = {"whose": _whose(kept.get("revision")), "sql": shorten(kept["sql"]), "ms": spent}
+        parts.append(text(", then kept while {whose} ran «{sql}» for {ms:duration}", **values))
+    return text("{parts:joined}", parts=parts)
 
 
-def _whose(revision: Optional[str]) -> str:
-    return f"revision {revision}" if revision else "what runs outside the revisions"
+_TRAFFIC: Mapping[str, Text] = {READS: text("reads"), WRITES: text("writes"), f"{READS} and {WRITES}": text("reads and writes")}
 
 
-def _taken(events: Sequence[Event], entry: Blocked, start: float) -> Optional[Hold]:
-    found = [
-        hold for hold in timeline.holds(events) if hold.table == entry.table and hold.start == start and entry.what in timeline.blocks(hold.mode)
-    ]
-    return found[0] if found else None
+def _whose(revision: Optional[str]) -> Text:
+    return text("revision {revision}", revision=revision) if revision else text("what runs outside the revisions")
+
+
+def _taken(held: Sequence[Hold], entry: Blocked, start: float) -> Optional[Hold]:
+    found = (hold for hold in held if hold.table == entry.table and hold.start == start and entry.what in timeline.blocks(hold.mode))
+    return next(found, None)
 
 
 def _one_transaction(events: Sequence[Event], entries: Sequence[Blocked], budgets: Budgets) -> Iterator[Said]:
@@ -175,12 +196,17 @@ def _one_transaction(events: Sequence[Event], entries: Sequence[Blocked], budget
         return
     most = max(gains, key=lambda mode: (mode.measured_ms - mode.other_ms, mode.table, mode.what))
     tables = len({mode.table for mode in gains})
-    message = (
-        f"all {len(revisions)} revisions run in one transaction, so every lock is held until its end: {most.what} of {most.table} were blocked for "
-        f"{duration(most.measured_ms)}; with transaction_per_migration it would be {duration(most.other_ms)} (computed)"
+    message = text(
+        "all {count} revisions run in one transaction, so every lock is held until its end: {what} of {table} were blocked for {ms:duration}; "
+        "with transaction_per_migration it would be {other:duration} (computed)",
+        count=len(revisions),
+        what=_TRAFFIC[most.what],
+        table=most.table,
+        ms=most.measured_ms,
+        other=most.other_ms,
     )
     if tables > 1:
-        message += f", and {tables - 1} more {'table' if tables == 2 else 'tables'} would gain as much"
+        message = text("{message}, and {more} more {more:plural table|tables} would gain as much", message=message, more=tables - 1)
     yield "one-transaction-holds-all", "", message, None
 
 
@@ -194,11 +220,11 @@ def _ms(event: Event) -> float:
 
 def _in_time(event: Event) -> str:
     """How long a statement took; nothing for what was done between two."""
-    return f" in {duration(_ms(event))}" if "t0" in event else ""
+    return text(" in {ms:duration}", ms=_ms(event)) if "t0" in event else ""
 
 
 def _ran(event: Event) -> str:
-    return f"«{shorten(event['sql'])}»" if event.get("sql") else "something between two statements"
+    return text("«{sql}»", sql=shorten(event["sql"])) if event.get("sql") else text("something between two statements")
 
 
 def _rewrites(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
@@ -206,10 +232,18 @@ def _rewrites(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterat
         for rewrite in event.get("rewrites") or ():
             table = rewrite["relation"]
             if rewrite["kind"] == "table" and rewrite["reason"] not in _NO_REWRITE_OF_DATA and not known.is_small(table, budgets):
-                message = f"{_whose(event.get('revision'))} wrote the whole of {table} anew ({known.text(table)}){_in_time(event)}"
                 wal = event.get("wal")
-                written = f", {wal / 1e6:,.1f} MB of WAL" if wal else ""
-                yield "table-rewrite", table, f"{message}{written}; reason: {rewrite['reason']}: {_ran(event)}", None
+                message = text(
+                    "{whose} wrote the whole of {table} anew ({size}){in_time}{written}; reason: {reason}: {ran}",
+                    whose=_whose(event.get("revision")),
+                    table=table,
+                    size=known.text(table),
+                    in_time=_in_time(event),
+                    written=text(", {bytes:megabytes} of WAL", bytes=wal) if wal else "",
+                    reason=rewrite["reason"],
+                    ran=_ran(event),
+                )
+                yield "table-rewrite", table, message, None
 
 
 def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
@@ -227,8 +261,14 @@ def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[
             if lock is None or table in rewritten or key in told or scan["rows"] < budgets.small_table_rows or known.is_small(table, budgets):
                 continue
             told.add(key)
-            message = (
-                f"{scan['rows']:,} rows of {table} were read{_in_time(event)} under {lock.mode}Lock by {_whose(event.get('revision'))}: {_ran(event)}"
+            message = text(
+                "{rows:number} rows of {table} were read{in_time} under {mode}Lock by {whose}: {ran}",
+                rows=scan["rows"],
+                table=table,
+                in_time=_in_time(event),
+                mode=lock.mode,
+                whose=_whose(event.get("revision")),
+                ran=_ran(event),
             )
             yield "scan-under-lock", table, message, None
 
@@ -255,9 +295,14 @@ def _indexes(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterato
         tables = [scan["relation"] for scan in event.get("scans") or ()] or [lock["table"] for lock in event.get("locks") or ()]
         for table in dict.fromkeys(tables):
             if holding(timeline.holds(events), event, table) is not None and not known.is_small(table, budgets):
-                message = (
-                    f"{_whose(event.get('revision'))} built an index on {table} ({known.text(table)}) and blocked its writes for "
-                    f"{duration(_ms(event))}, budget {duration(budgets.index_build_ms)}: «{shorten(event['sql'])}»"
+                message = text(
+                    "{whose} built an index on {table} ({size}) and blocked its writes for {ms:duration}, budget {allowed:duration}: «{sql}»",
+                    whose=_whose(event.get("revision")),
+                    table=table,
+                    size=known.text(table),
+                    ms=_ms(event),
+                    allowed=budgets.index_build_ms,
+                    sql=shorten(event["sql"]),
                 )
                 yield "index-not-concurrent", table, message, None
 
@@ -273,9 +318,13 @@ def _no_lock_timeout(events: Sequence[Event], known: Sizes, budgets: Budgets, ow
         statements += bool(large)
         tables.update(dict.fromkeys(large))
     if tables:
-        named = ", ".join(list(tables)[:_MOST_NAMED]) + (f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else "")
-        many = f"{statements} statements take locks" if statements > 1 else "1 statement takes a lock"
-        yield "no-lock-timeout", "", f"{many} on {named} without a lock_timeout: while it waits for its turn, all traffic waits behind it", None
+        values = {"tables": list(tables), "count": statements}
+        message = text(
+            "{count:count statement takes a lock|statements take locks} on {tables:list 8} without a lock_timeout: "
+            "while it waits for its turn, all traffic waits behind it",
+            **values,
+        )
+        yield "no-lock-timeout", "", message, None
 
 
 def _untracked(events: Sequence[Event]) -> Iterator[Said]:
@@ -291,18 +340,25 @@ def _untracked(events: Sequence[Event]) -> Iterator[Said]:
             found = locks + found
             done.setdefault(event.get("revision") or "", []).extend(found)
     for revision, tables in done.items():
-        named = ", ".join(sorted(set(tables))[:_MOST_NAMED]) or "no table that was there before"
-        message = f"{_whose(revision)} did something that no statement accounts for (on {named}): its times are too short or unknown"
+        named = text("{tables:list}", tables=sorted(set(tables))[:_MOST_NAMED]) if tables else text("no table that was there before")
+        message = text(
+            "{whose} did something that no statement accounts for (on {named}): its times are too short or unknown",
+            whose=_whose(revision),
+            named=named,
+        )
         yield "untracked-sql", revision, message, None
     for event in events:
         if event["event"] == "measuring_failed":
-            message = f"from {_whose(event.get('revision'))} on, locks and rewrites were not measured: {event.get('kind')}: {event.get('message')}"
+            values = {"whose": _whose(event.get("revision")), "kind": str(event.get("kind")), "message": str(event.get("message"))}
+            message = text("from {whose} on, locks and rewrites were not measured: {kind}: {message}", **values)
             yield "timeline-incomplete", event.get("revision") or "", message, None
 
 
-def record_of(events: Sequence[Event]) -> Dict[str, Any]:
-    """The run's windows for the record: per table what waits and for how long, longest first; milliseconds since the first revision began."""
-    summary = timeline.summarise(events)
+def record_of(events: Sequence[Event], summary: Mapping[str, Any]) -> Dict[str, Any]:
+    """The run's windows for the record: per table what waits and for how long, longest first; milliseconds since the first revision began.
+
+    `summary` is what `timeline.summarise()` made of the same events.
+    """
     start = min((span.start for span in timeline.spans(events)), default=0.0)
     tables: Dict[str, Dict[str, Any]] = {}
     for entry in summary["blocked"]:

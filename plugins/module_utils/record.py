@@ -48,7 +48,8 @@ def build(
     context = evidence.context
     stages = [_stage(stage) for stage in evidence.stages]
     finished = _finished(context["created"], evidence.stages)
-    timelines = {run: judge_timeline.record_of(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
+    summaries = {run: timeline.summarise(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
+    timelines = {run: judge_timeline.record_of(evidence.migrations[run], summary) for run, summary in summaries.items()}
     located = places.Places(evidence, places.touched_objects(schema.get("upgrade", [])))
     record: Dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -61,7 +62,7 @@ def build(
         "copy": {"host": context["dev_host"], "database": context["copy_database"], **_copy(evidence.copy)},
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
-        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run, located.files)],
+        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run, located.files, summaries)],
         "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
         "longest_window": timelines.get("upgrade", {}).get("longest_window"),
         "timelines": timelines,
@@ -176,7 +177,7 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 
-def _revisions(evidence: Evidence, run: str, files: Mapping[str, str]) -> List[Dict[str, Any]]:
+def _revisions(evidence: Evidence, run: str, files: Mapping[str, str], summaries: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """One row for each revision that was run and ended, in order."""
     events = evidence.migrations.get(run, [])
     ended = {event["revision"] for event in events if event["event"] == "revision_end"}
@@ -206,7 +207,7 @@ def _revisions(evidence: Evidence, run: str, files: Mapping[str, str]) -> List[D
             "rewrites": row["rewrites"],
             "scans": row["scans"],
         }
-        for row in timeline.summarise(events)["revisions"]
+        for row in (summaries[run]["revisions"] if run in summaries else ())
         if row["revision"] in ended
     ]
 

@@ -15,10 +15,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import struct
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import Change
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 Snapshot = Mapping[str, Any]
 
-_NARROW_INTEGERS = {"integer": "2,147,483,647", "smallint": "32,767"}
+_NARROW_INTEGERS = {"integer": 2_147_483_647, "smallint": 32_767}
 
 
 def check(snapshot: Snapshot, changes: Sequence[Change]) -> List[Finding]:
@@ -66,7 +67,13 @@ def _set_null(name: str, table: Snapshot, constraint: str, key: Snapshot, is_new
                 "fk-set-null-not-null",
                 column_name(name, constraint),
                 is_new or any(touched.column(name, column, ("nullable", "default")) for column in refused),
-                f"ON {event} {action.upper()}, but NOT NULL ({named}): {event} on {key['references']} fails as soon as a row refers to it",
+                text(
+                    "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it",
+                    event=event,
+                    action=action.upper(),
+                    columns=named,
+                    table=key["references"],
+                ),
                 f"ON {event} CASCADE or RESTRICT, or allow NULL in {name} ({named})",
             )
 
@@ -83,7 +90,13 @@ def _key_types(snapshot: Snapshot, name: str, constraint: str, is_new: bool, tou
                 "fk-type-mismatch",
                 column_name(name, constraint),
                 is_new or touched.column(name, column, ("type",)) or touched.column(key["references"], other, ("type",)),
-                f"{column_name(name, column)} is {own_type}, {column_name(key['references'], other)} is {other_type}",
+                text(
+                    "{column} is {type}, {other} is {other_type}",
+                    column=column_name(name, column),
+                    type=own_type,
+                    other=column_name(key["references"], other),
+                    other_type=other_type,
+                ),
                 f"give {column_name(name, column)} the type {other_type}",
             )
 
@@ -96,7 +109,12 @@ def _key_index(name: str, table: Snapshot, constraint: str, key: Snapshot, is_ne
         "fk-without-index",
         column_name(name, constraint),
         is_new or touched.lost_index(name, key["columns"]),
-        f"no index begins with ({columns}): every DELETE and key UPDATE on {key['references']} reads the whole of {name}",
+        text(
+            "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}",
+            columns=columns,
+            other=key["references"],
+            table=name,
+        ),
         f"CREATE INDEX CONCURRENTLY ON {name} ({columns})",
     )
 
@@ -112,13 +130,13 @@ def _columns(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
             if re.fullmatch(r"timestamp(\(\d\))? without time zone(\[\])*", type_):
                 yield finding(
                     "timestamp-without-time-zone", column_name(name, column), is_new,
-                    f"type {record['type']}: what moment a value is depends on who reads it",
+                    text("type {type}: what moment a value is depends on who reads it", type=record["type"]),
                     "timestamptz (timestamp with time zone)",
                 )  # fmt: skip
             elif re.fullmatch(r"json(\[\])*", type_):
                 yield finding(
                     "json-not-jsonb", column_name(name, column), is_new,
-                    f"type {record['type']}: no equality, so DISTINCT, GROUP BY and UNION fail; no index",
+                    text("type {type}: no equality, so DISTINCT, GROUP BY and UNION fail; no index", type=record["type"]),
                     "jsonb, unless the text must come back letter by letter",
                 )  # fmt: skip
 
@@ -138,7 +156,7 @@ def _primary_keys(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
                     "integer-primary-key",
                     column_name(name, column),
                     touched.constraint(name, constraint) or touched.column(name, column, ("type",)),
-                    f"primary key of type {type_}: ends at {_NARROW_INTEGERS[type_]}",
+                    text("primary key of type {type}: ends at {end:number}", type=type_, end=_NARROW_INTEGERS[type_]),
                     "bigint: a later change of the type rewrites the table and all that refer to it",
                 )
 
@@ -153,7 +171,9 @@ def _not_valid(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
                 "constraint-not-valid",
                 column_name(name, constraint),
                 touched.constraint(name, constraint),
-                f"{record['kind']} is {'NOT VALID: rows that were there before may break it' if enforced else 'NOT ENFORCED: any row may break it'}",
+                text("{kind} is NOT VALID: rows that were there before may break it", kind=record["kind"])
+                if enforced
+                else text("{kind} is NOT ENFORCED: any row may break it", kind=record["kind"]),
                 f"ALTER TABLE {name} " + (f"VALIDATE CONSTRAINT {constraint}" if enforced else f"ALTER CONSTRAINT {constraint} ENFORCED"),
             )
     for name, domain in snapshot["types"].items():
@@ -163,7 +183,7 @@ def _not_valid(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
                     "constraint-not-valid",
                     column_name(name, constraint),
                     touched.object("type", name),
-                    f"constraint of domain {name} is NOT VALID: values that were there before may break it",
+                    text("constraint of domain {domain} is NOT VALID: values that were there before may break it", domain=name),
                     f"ALTER DOMAIN {name} VALIDATE CONSTRAINT {constraint}",
                 )
 

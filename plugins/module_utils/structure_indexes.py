@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 Index = Tuple[str, Dict[str, Any]]
 
@@ -40,7 +41,7 @@ def _of_relation(name: str, relation: Mapping[str, Any], touched: Touched) -> It
         if not record["valid"]:
             yield finding(
                 "index-invalid", called(index), is_touched(index),
-                f"index on {name} is invalid: it is kept up with every write and used by no query",
+                text("index on {table} is invalid: it is kept up with every write and used by no query", table=name),
                 f"DROP INDEX CONCURRENTLY {called(index)}, then build it again",
             )  # fmt: skip
     usable = [(index, record) for index, record in own if record["valid"] and not _is_exclusion(relation, record)]
@@ -52,7 +53,7 @@ def _of_relation(name: str, relation: Mapping[str, Any], touched: Touched) -> It
             duplicates.add(index)
             yield finding(
                 "index-duplicate", called(index), is_touched(index, original),
-                f"{_columns(record)} on {name} is indexed in the same way by {called(original)}",
+                text("{columns} on {table} is indexed in the same way by {other}", columns=_columns(record), table=name, other=called(original)),
                 _how_to_drop(name, called(index), record),
             )  # fmt: skip
     for index, record in usable:
@@ -62,7 +63,10 @@ def _of_relation(name: str, relation: Mapping[str, Any], touched: Touched) -> It
         if wider is not None:
             yield finding(
                 "index-redundant", called(index), is_touched(index, wider),
-                f"{_columns(record)} on {name} is the beginning of {called(wider)} {_columns(relation['indexes'][wider])}",
+                text(
+                    "{columns} on {table} is the beginning of {other} {others}",
+                    columns=_columns(record), table=name, other=called(wider), others=_columns(relation["indexes"][wider]),
+                ),
                 _how_to_drop(name, called(index), record) + ", unless its smaller size is wanted",
             )  # fmt: skip
 

@@ -177,6 +177,12 @@ class Blocked:
     kept: Tuple[str, ...]
 
 
+def _overlap(span: Span, window: Window) -> float:
+    start = span.start if span.start > window[0] else window[0]
+    end = span.end if span.end < window[1] else window[1]
+    return end - start if end > start else 0.0
+
+
 def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> List[Blocked]:
     """For each table and each of reads and writes: when it is blocked. Sequences and views are not traffic's tables."""
     all_holds = holds(events) if found is None else found
@@ -192,7 +198,7 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
         windows = union((hold.start, hold.end) for hold in group)
         shares = {}
         for span in revisions:
-            share = total_ms((max(span.start, start), min(span.end, end)) for start, end in windows if min(span.end, end) > max(span.start, start))
+            share = round(sum(_overlap(span, window) for window in windows), 3)
             if share:
                 shares[span.revision] = share
         took = tuple(dict.fromkeys(hold.revision for hold in group if hold.revision))
@@ -265,10 +271,11 @@ class OtherMode:
     other_ms: float
 
 
-def compare_modes(events: Sequence[Event]) -> List[OtherMode]:
+def compare_modes(events: Sequence[Event], measured: Optional[Sequence[Blocked]] = None) -> List[OtherMode]:
     """What the other transaction mode would change, for each table and kind of traffic: the longest single window."""
     other = {(entry.table, entry.what): entry.longest_ms for entry in blocked(events, holds_in_other_mode(events))}
-    return [OtherMode(entry.table, entry.what, entry.longest_ms, other.get((entry.table, entry.what), 0.0)) for entry in blocked(events)]
+    found = blocked(events) if measured is None else measured
+    return [OtherMode(entry.table, entry.what, entry.longest_ms, other.get((entry.table, entry.what), 0.0)) for entry in found]
 
 
 def statements_of(events: Sequence[Event], revision: str, direction: str) -> List[Event]:
@@ -290,7 +297,7 @@ def longest_statement(events: Sequence[Event], start: float, end: float) -> Opti
 def summarise(events: Sequence[Event]) -> Dict[str, Any]:
     """Everything above as plain data, for the record."""
     entries = blocked(events)
-    other = {(entry.table, entry.what): entry for entry in compare_modes(events)}
+    other = {(entry.table, entry.what): entry for entry in compare_modes(events, entries)}
     statements = [event for event in events if event["event"] == "statement"]
     revisions = []
     for span in spans(events):
@@ -315,7 +322,11 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
         "revisions": revisions,
         "blocked": [
             {
-                **dataclasses.asdict(entry),
+                "table": entry.table,
+                "what": entry.what,
+                "total_ms": entry.total_ms,
+                "longest_ms": entry.longest_ms,
+                "shares": dict(entry.shares),
                 "windows": [list(window) for window in entry.windows],
                 "took": list(entry.took),
                 "kept": list(entry.kept),

@@ -190,6 +190,8 @@ _FORMS: Dict[str, Callable[[Any, str, str], str]] = {
     "whole": lambda value, argument, language: _localised(f"{value:.0f} s", language),
     # bytes: 12.3 MB
     "size": lambda value, argument, language: size(value, language),
+    # bytes: 1,234.5 MB, whatever their size
+    "megabytes": lambda value, argument, language: _localised(f"{value / 1e6:,.1f} MB", language),
     # 0.53: 53%
     "share": lambda value, argument, language: _localised(f"{value:.0%}", language),
     # count row|rows: 1,200 rows
@@ -200,8 +202,7 @@ _FORMS: Dict[str, Callable[[Any, str, str], str]] = {
     "list": _joined(", "),
     "semicolons": _joined("; "),
     "lines": _joined("\n"),
-    # words one after the other
-    "words": _joined(" "),
+    "joined": _joined(""),
 }
 
 

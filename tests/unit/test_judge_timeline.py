@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown, timeline, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, INFO, WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes
@@ -273,7 +273,7 @@ def test_what_a_failed_upgrade_left_is_told_from_its_timeline() -> None:
 
 def test_the_record_has_windows_from_the_first_revision_on() -> None:
     events = [{**event, "t": event["t"] + 100, **{key: event[key] + 100 for key in ("t0", "t1") if key in event}} for event in two_revisions()]
-    run = judge_timeline.record_of(events)
+    run = judge_timeline.record_of(events, timeline.summarise(events))
     assert (run["mode"], run["downtime_ms"], run["tables_left_out"]) == ("one transaction", 1601, 0)
     assert run["longest_window"] == {"table": "t", "what": "reads", "ms": 1601}
     assert run["tables"] == [
@@ -297,4 +297,4 @@ def test_the_record_says_the_predicted_downtime_and_the_report_who_waits() -> No
 
 @pytest.mark.parametrize(("ms", "text"), [(0.44, "0.4 ms"), (9.96, "10 ms"), (350.4, "350 ms"), (1000, "1 s"), (2449, "2.4 s"), (62000, "62 s")])
 def test_durations_as_people_say_them(ms: float, text: str) -> None:
-    assert judge_timeline.duration(ms) == text
+    assert words.duration(ms) == text

@@ -1,0 +1,127 @@
+"""Records to be rendered: one that is GO, one that is NO-GO with everything in it, one that is large, and names that mean harm."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parent / "unit"))
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file  # noqa: E402
+from evidence_builder import fingerprint, good, shifts, snapshot  # noqa: E402
+from snapshot_builder import column, foreign_key, table  # noqa: E402
+
+HOSTILE = "</script><img src=x onerror=alert(1)>'\"&|`[x](http://a.example) \x07\u202e]]>"
+_MODES = ("AccessExclusive", "Share", "ShareRowExclusive", "AccessExclusive")
+
+
+def go() -> dict[str, Any]:
+    """Nothing speaks against it."""
+    return judge(good(), assertions.evaluate)
+
+
+def large(revisions: int = 200, tables: int = 500, lock_ms: float = 12.0) -> dict[str, Any]:
+    """Many revisions in one transaction, each of which alters some of many tables."""
+    return judge(_large_evidence(revisions, tables, lock_ms))
+
+
+def no_go() -> dict[str, Any]:
+    """A backfill that changes values, a foreign key that cannot hold, locks over the budget, an expectation that is not met."""
+    expectations = expectations_file.parse("revision: r011\nafter_upgrade: {tables: {nowhere: {}}}", "expectations.yml")
+    evidence = _large_evidence(12, 9, 900.0, expectations=expectations)
+    evidence.fingerprints["after"]["tables"]["shifts"]["columns"]["rate"]["hash"] = "99"
+    evidence.fingerprints["after"]["tables"]["shifts"]["old_rows"] = 1
+    after = evidence.snapshots["after"]["tables"]
+    after["shifts"]["constraints"]["shifts_user_fkey"] = foreign_key("user_id", "t001", "set null")
+    after["shifts"]["columns"]["user_id"] = column(nullable=False)
+    evidence.checks["after"]["orphans"][0].update(rows=3, table="shifts", constraint="shifts_user_fkey")
+    evidence.copy["differences"].append({"object": "shop", "what": "time zone", "production": "UTC", "copy": "Europe/Moscow"})
+    return judge(evidence, assertions.evaluate)
+
+
+def hostile() -> dict[str, Any]:
+    """Every text of the NO-GO record, and some names, are those of somebody who means harm."""
+
+    def spoil(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: spoil(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [spoil(one, key) for one in value]
+        return f"{value} {HOSTILE}" if isinstance(value, str) and key in _FREE else value
+
+    spoiled: dict[str, Any] = spoil(no_go())
+    return spoiled
+
+
+# Fields whose text comes from the database, the project or the inventory.
+_FREE = {"message", "object", "table", "detail", "item", "measured", "expected", "text", "database", "host", "sql", "file", "revision", "took",
+         "advice", "error", "removed", "extensions", "command", "relation", "reason", "expect", "title", "chdir", "values", "template"}  # fmt: skip
+
+
+def _large_evidence(revisions: int, tables: int, lock_ms: float, **more: Any) -> Any:
+    names = [f"t{number:03}" for number in range(tables)]
+    before = snapshot(shifts(), *(table(name, {"id": column(nullable=False), "note": column("text")}) for name in names))
+    after = copy.deepcopy(before)
+    for name in names:
+        after["tables"][name]["columns"]["added"] = column("timestamp with time zone")
+    prints = {moment: fingerprint() for moment in ("before", "after", "back", "again")}
+    for moment, taken in prints.items():
+        columns = {name: {"by": "int", "type": "bigint", "hash": "5", "non_null": 1000} for name in ("id", "note")}
+        if moment in ("after", "again"):
+            columns["added"] = {"by": "timestamptz", "type": "timestamp with time zone", "hash": "0", "non_null": 0}
+        for name in names:
+            taken["tables"][name] = {"rows": 1000, "key": ["id"], "columns": columns, "proof": "full", "old_rows": 1000, "files": []}
+    evidence = good(
+        **more,
+        snapshots={"before": before, "after": after, "back": copy.deepcopy(before), "again": copy.deepcopy(after)},
+        fingerprints=prints,
+        migrations={run: _run(run, revisions, names, lock_ms) for run in ("upgrade", "downgrade", "again")},
+        application={"heads": [_name(revisions - 1)], "current": ["a1"], "python": "3.11.7", "alembic": "1.20.1", "sqlalchemy": "2.1.9"},
+    )
+    return evidence
+
+
+def _name(number: int) -> str:
+    return f"r{number:03}"
+
+
+def _run(run: str, revisions: int, tables: list[str], lock_ms: float) -> list[dict[str, Any]]:
+    down = run == "downgrade"
+    direction = "downgrade" if down else "upgrade"
+    order = [_name(number) for number in range(revisions)]
+    steps = [
+        {"revision": name, "direction": direction, "message": f"Change of number {name}", "file": f"migrations/versions/{name}.py"}
+        for name in (reversed(order) if down else order)
+    ]
+    events: list[dict[str, Any]] = [
+        {"event": "current", "t": 0.0, "heads": ["a1"], "version_table": "alembic_version", "version_table_schema": None,
+         "transaction_per_migration": False, "transactional_ddl": True},
+        {"event": "connection", "t": 0.1, "n": 1, "driver": "psycopg", "fence": "passed", "through": "driver"},
+        {"event": "plan", "t": 0.2, "target": "head", "steps": steps},
+    ]  # fmt: skip
+    now = 1.0
+    each = max(len(tables) // revisions, 1)
+    for number, step in enumerate(steps):
+        common = {key: step[key] for key in ("revision", "direction", "message")}
+        begun = now
+        events.append({"event": "revision_begin", "t": now, **common})
+        for place in range(each + 1):
+            name = tables[(number * each + place) % len(tables)]
+            mode = _MODES[(number + place) % len(_MODES)]
+            sql = [f"ALTER TABLE {name} ADD COLUMN added TIMESTAMP WITH TIME ZONE", f"CREATE INDEX ix_{name}_added ON {name} (added)",
+                   f"UPDATE {name} SET note = '***' WHERE id IN (?, ?, ?)"][place % 3]  # fmt: skip
+            ms = lock_ms * (1 + (number * 7 + place * 3) % 5)
+            events.append(
+                {"event": "statement", "t": now + ms, "t0": now, "t1": now + ms, "revision": step["revision"], "sql": sql, "connection": 1,
+                 "rows": 1000 if sql.startswith("UPDATE") else None, "autocommit": False, "lock_timeout": "0", "wal": 1000 * (place + 1),
+                 "locks": [{"relation": name, "mode": mode, "table": name, "kind": "r"}],
+                 "rewrites": [{"relation": name, "kind": "table", "reason": "type"}] if number % 9 == 4 and place == 0 else []}
+            )  # fmt: skip
+            now += ms + 0.2
+        events.append({"event": "revision_end", "t": now, "ms": now - begun, **common})
+    events.append({"event": "commit", "t": now + 2, "t0": now, "t1": now + 2, "revision": None, "connection": 1})
+    events.append({"event": "done", "t": now + 3, "heads": ["a1"] if down else [_name(revisions - 1)]})
+    return events
