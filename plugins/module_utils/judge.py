@@ -81,8 +81,8 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
     budgets = bench.policy.budgets
-    draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back, budgets, claims)
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
+        draft = record.build(evidence, _ordered(bench.findings), checks, changes, data, back, budgets, claims)
         asserted = evaluate(evidence.expectations.assertions, {**evidence.snapshots, "record": draft})
         _say_checks(bench, asserted)
         checks = [*checks, *asserted]

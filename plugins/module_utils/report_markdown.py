@@ -73,7 +73,7 @@ def _findings(record: Record, say: Speaker) -> List[str]:
 
 def _finding(finding: Mapping[str, Any], say: Speaker) -> List[str]:
     place = report_figures.where(finding)
-    where = f" (`{clean(place)}`)" if place and "`" not in place else ""
+    where = f" ({_code(place)})" if place else ""
     lines = [f"- **{finding['code']}** ({say.word(finding['stage'])}){where}: {_text(say.of(finding, 'message'))}"]
     if finding["severity"] != "info":
         lines.append(f"  - {_text(say.word(finding['advice']))}")
@@ -89,7 +89,7 @@ def _revisions(record: Record, say: Speaker) -> List[str]:
                say("way down")]  # fmt: skip
     cells = [
         [
-            f"`{row['revision']}`", _text(row["message"]), say.duration(row["seconds"] * 1000),
+            _code(row["revision"]), _text(row["message"]), say.duration(row["seconds"] * 1000),
             _text(_few(report_figures.telling_locks(row), say, 3)),
             say.duration(row["blocked_reads_ms"]), say.duration(row["blocked_writes_ms"]), _text(_few(report_figures.rewritten(row), say, 3)),
             say.number(row["rows"]), say.size(row["wal_bytes"]), say.duration(row["back"]["seconds"] * 1000) if row["back"] else "–",
@@ -149,7 +149,7 @@ def _waits(record: Record, say: Speaker) -> List[str]:
 def _squawk(record: Record, say: Speaker) -> List[str]:
     claims = html_parts.squawk_claims(record)
     rows = [
-        [say.word(claim["answer"]), _text(claim["rule"]), f"`{claim['revision']}`", _text(shorten(claim["sql"])), _text(say.of(claim, "measured"))]
+        [say.word(claim["answer"]), _text(claim["rule"]), _code(claim["revision"]), _text(shorten(claim["sql"])), _text(say.of(claim, "measured"))]
         for claim in claims[:_MOST_CHANGES]
     ]
     lines = _grid(["", say("claim"), say("revision"), say("statement"), say("measured")], rows) + [""] if rows else []
@@ -208,6 +208,12 @@ def _grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
 def _few(items: Sequence[str], say: Speaker, most: int) -> str:
     more = len(items) - most
     return ", ".join(items[:most]) + (" " + say("and {more} more", more=more) if more > 0 else "")
+
+
+def _code(value: Any) -> str:
+    """A name as code; one that has a backtick in it would end that early."""
+    line = " ".join(clean(value).split()).replace("|", "\\|")
+    return _text(value) if "`" in line or not line else f"`{line}`"
 
 
 def _text(value: Any) -> str:

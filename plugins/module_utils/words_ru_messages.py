@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Russian of what the judge says: messages and checklist. English template → Russian template."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+TEXTS: Dict[str, str] = {
+    "{item}: measured {measured}, expected {expected}": "{item}: измерено {measured}, ожидалось {expected}",
+    "{object}: {what} is {copy} on the copy, {production} on production": "{object}: {what} — {copy} на копии, {production} на продакшене",
+    "the upgrade ended at {ended}; the project's head is {heads:list}": "обновление закончилось на {ended}; последняя ревизия проекта: {heads:list}",
+    "it was so before the upgrade: {objects:list 8}": "так было и до обновления: {objects:list 8}",
+    "it was not carried out": "она не выполнялась",
+    "the policy accepts {code} of {object} until {until}; there is no such finding": "политика принимает {code} ({object}) до {until}; такого "
+    "замечания нет",
+    "{count} more like these; all are in the evidence": "ещё {count} таких же; все есть в свидетельствах",
+    "a setting of production could not be given to the copy: {failure}": "настройку продакшена не удалось перенести на копию: {failure}",
+    "{what} stays out of the copy, with all that is in its schema {schema}: a migration that uses it fails here for that reason alone": "{what} не "
+    "переносится на копию вместе со всем, что в схеме {schema}: миграция, которая этим пользуется, не пройдёт здесь только по этой причине",
+    "squawk did not look at the upgrade's SQL: {reason}": "squawk не проверил SQL обновления: {reason}",
+    "no revision": "нет ревизии",
+    "production already stands at {heads}": "продакшен уже на {heads}",
+    "{count:count revision was|revisions were} taken back, and of {changes} changes of the schema none was undone: {texts:list 1}": "откат выполнен "
+    "({count:count ревизия|ревизии|ревизий}), но из изменений схемы ({changes}) не отменено ни одно: {texts:list 1}",
+    "{name} is missing from the evidence, and with it what it said": "в свидетельствах нет {name}, а значит, и того, что там было",
+    "{stage} on {host}: {error}": "{stage} на {host}: {error}",
+    "disabled on the copy before anything was migrated: {what}": "отключено на копии до миграций: {what}",
+    "could not be disabled on the copy: {what}: {error}": "не удалось отключить на копии: {what}: {error}",
+    "clean-up on {side} is not proven: {error}": "уборка на {side} не доказана: {error}",
+    "still there on {side} after clean-up: {thing}": "после уборки на {side} осталось: {thing}",
+    "{name} is missing from the evidence": "в свидетельствах нет: {name}",
+    "the whole": "всё",
+    "{message}; left out of the proof against production: {changed:list}": "{message}; в сверке с продакшеном не участвует: {changed:list}",
+    "{item}: not measured": "{item}: не измерено",
+    "{change}; in how many rows exactly could not be measured: {why}": "{change}; в скольких именно строках, измерить не удалось: {why}",
+    "{added} rows added, {removed} removed": "добавлено строк: {added}, удалено: {removed}",
+    "{change} (dropped as declared: the way back cannot bring it back)": "{change} (удалено, как объявлено: откат этого не вернёт)",
+    "any": "любое число",
+    "{table}: only the rows that the upgrade itself adds differ (their keys come from a sequence?)": "{table}: различаются только строки, которые "
+    "добавляет само обновление (ключи из последовательности?)",
+    "{change}, as declared{reason}": "{change}, как объявлено{reason}",
+    "{change}; declared as changed, so its new values were not proved{reason}": "{change}; объявлено изменённым, поэтому новые значения не "
+    "проверялись{reason}",
+    "{change}; declared: {what}": "{change}; объявлено: {what}",
+    "it was so before the upgrade: {message}": "так было и до обновления: {message}",
+    "the next value of {sequence} is {next_value:number}, {column} has come to {reached:number} already": "следующее значение {sequence} — "
+    "{next_value:number}, а {column} уже дошёл до {reached:number}",
+    "{index} cannot become valid: {rows:number} rows of {table} repeat others in ({columns:list})": "{index} не может стать действительным: строк "
+    "{table}, повторяющих другие по ({columns:list}): {rows:number}",
+    "{rows:number} rows of {table} have no parent behind foreign key {constraint}": "строк {table} без родителя по внешнему ключу {constraint}: "
+    "{rows:number}",
+    "column {object} has come to {reached:number} of {limit:number} ({share:share})": "столбец {object} дошёл до {reached:number} из {limit:number} "
+    "({share:share})",
+    "sequence {object} has come to {reached:number} of {limit:number} ({share:share})": "последовательность {object} дошла до {reached:number} из "
+    "{limit:number} ({share:share})",
+    "reads": "чтение",
+    "writes": "запись",
+    "reads and writes": "чтение и запись",
+    "all {count} revisions run in one transaction, so every lock is held until its end: {what} of {table} were blocked for {ms:duration}; "
+    "with transaction_per_migration it would be {other:duration} (computed)": "все ревизии ({count}) идут в одной транзакции, поэтому каждая "
+    "блокировка держится до её конца: {what} {table} — {ms:duration}; с transaction_per_migration было бы {other:duration} (расчёт)",
+    "the way back {blocked}": "откат: {blocked}",
+    "blocked {what} on {table} for {ms:duration}, budget {allowed:duration}": "заблокировано: {what} {table}, {ms:duration} при допустимых "
+    "{allowed:duration}",
+    "revision {revision}": "ревизия {revision}",
+    "what runs outside the revisions": "то, что выполняется вне ревизий,",
+    "{message}, and {more} more {more:plural table|tables} would gain as much": "{message}; столько же выиграли бы ещё {more} "
+    "{more:plural таблица|таблицы|таблиц}",
+    " in {ms:duration}": " за {ms:duration}",
+    "something between two statements": "нечто между двумя командами",
+    "{count:count statement takes a lock|statements take locks} on {tables:list 8} without a lock_timeout: while it waits for its turn, all traffic "
+    "waits behind it": "{count:count команда берёт|команды берут|команд берут} блокировки на {tables:list 8} без lock_timeout: пока она ждёт своей "
+    "очереди, за ней ждут все запросы",
+    "{whose} did something that no statement accounts for (on {named}): its times are too short or unknown": "{whose}: сделано нечто, чего не "
+    "объясняет ни одна команда ({named}): время занижено или неизвестно",
+    "size not known": "размер неизвестен",
+    "revision {revisions:list} started {program}: where it connects was not seen": "ревизия {revisions:list} запустила {program}: куда она "
+    "подключается, не видно",
+    "the application started {program} outside the revisions; where it connects was not seen": "приложение запустило {program} вне ревизий; куда "
+    "оно подключается, не видно",
+    ": taken by {whose} with «{sql}»": ": взяла {whose} командой «{sql}»",
+    ", then kept while {whose} ran «{sql}» for {ms:duration}": ", затем держалась, пока {whose} выполняла «{sql}» ({ms:duration})",
+    "{rows:number} rows of {table} were read{in_time} under {mode}Lock by {whose}: {ran}": "под {mode}Lock прочитано строк {table}: "
+    "{rows:number}{in_time}; {whose}: {ran}",
+    "no table that was there before": "ни одной прежней таблицы",
+    "from {whose} on, locks and rewrites were not measured: {kind}: {message}": "дальше блокировки и перезаписи не измерялись ({whose}): {kind}: "
+    "{message}",
+    "{rows:number} rows": "строк: {rows:number}",
+    "the fence does not reach: {ways:semicolons}": "ограждение не закрывает: {ways:semicolons}",
+    "{whose} wrote the whole of {table} anew ({size}){in_time}{written}; reason: {reason}: {ran}": "{whose}: {table} переписана целиком "
+    "({size}){in_time}{written}; причина: {reason}: {ran}",
+    "{whose} built an index on {table} ({size}) and blocked its writes for {ms:duration}, budget {allowed:duration}: «{sql}»": "{whose}: построен "
+    "индекс на {table} ({size}), запись заблокирована {ms:duration} при допустимых {allowed:duration}: «{sql}»",
+    "index {index} on {table} was left invalid": "индекс {index} на {table} остался недействительным",
+    "{name} was left NOT VALID": "{name} осталось NOT VALID",
+    ", {bytes:megabytes} of WAL": ", WAL: {bytes:megabytes}",
+    "downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} ({now})": "откат занимает {ms:duration} и теряет: {lost}, а также "
+    "всё, что есть в {where} ({now})",
+    "restore takes {ms:duration} (as measured on dev) and loses what was written since the backup": "восстановление занимает {ms:duration} (измерено "
+    "на dev) и теряет записанное после резервной копии",
+    "{named:list} and {more} more": "{named:list} и ещё {more}",
+    "downgrade takes {ms:duration} (to {revision}, as asked for; what it loses was not compared)": "откат занимает {ms:duration} (до {revision}, как "
+    "задано; что теряется, не сравнивалось)",
+    "downgrade takes {ms:duration} and loses {lost}": "откат занимает {ms:duration} и теряет: {lost}",
+    "the {count} tables and columns that it drops": "таблицах и столбцах, которые он удаляет ({count})",
+    "now {named}": "сейчас: {named}",
+    "nothing now": "сейчас пусто",
+    "the restore was not measured": "восстановление не измерялось",
+    "the downgrade fails": "откат не проходит",
+    "the downgrade was not measured": "откат не измерялся",
+    "nothing that was there before": "ничего из того, что было",
+    "what was not compared": "то, что не сравнивалось",
+    "at most {count:count value|values} in {object}": "не более {count:count значения|значений|значений} в {object}",
+    "{count:count row|rows} of {object}": "{count:count строка|строки|строк} {object}",
+    "{count:count value|values} in {object}": "{count:count значение|значения|значений} в {object}",
+    "{rows:number} rows of {tables} tables compared": "сравнено строк: {rows:number}, таблиц: {tables}",
+    "{rows:number} rows of {tables} tables compared (counted only: values were not compared)": "сравнено строк: {rows:number}, таблиц: {tables} "
+    "(только посчитаны: значения не сравнивались)",
+    "{rows:number} rows of {tables} tables compared ({untouched} of them proved untouched, without hashing them again)": "сравнено строк: "
+    "{rows:number}, таблиц: {tables} (из них доказано нетронутых без повторного чтения: {untouched})",
+    "backup made and copy equal to production": "резервная копия создана и совпадает с продакшеном",
+    "migrations applied without errors": "миграции применены без ошибок",
+    "all tables and fields made": "все таблицы и поля созданы",
+    "indexes and foreign keys work": "индексы и внешние ключи работают",
+    "existing data undamaged": "существующие данные не повреждены",
+    "downgrade works": "откат работает",
+    "test database removed, nothing left behind": "тестовая база удалена, ничего не осталось",
+    "{tables} tables, {rows:number} rows": "таблиц: {tables}, строк: {rows:number}",
+    "{count} foreign keys, no row without its parent": "внешних ключей: {count}, строк без родителя нет",
+    "{count} revisions in {seconds:seconds}": "ревизий: {count}, за {seconds:seconds}",
+    "{count} revisions back in {seconds:seconds}": "откачено ревизий: {count}, за {seconds:seconds}",
+    "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}": "ни один индекс не начинается с "
+    "({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}",
+    "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it": "ON {event} {action}, но NOT NULL "
+    "({columns}): {event} в {table} не пройдёт, как только на строку ссылаются",
+    "{column} is {type}, {other} is {other_type}": "{column} — {type}, {other} — {other_type}",
+    "type {type}: what moment a value is depends on who reads it": "тип {type}: какой это момент, зависит от того, кто читает",
+    "primary key of type {type}: ends at {end:number}": "первичный ключ типа {type}: кончается на {end:number}",
+    "{kind} is NOT VALID: rows that were there before may break it": "{kind}: NOT VALID, прежние строки могут его нарушать",
+    "{kind} is NOT ENFORCED: any row may break it": "{kind}: NOT ENFORCED, любая строка может его нарушать",
+    "constraint of domain {domain} is NOT VALID: values that were there before may break it": "ограничение домена {domain}: NOT VALID, прежние "
+    "значения могут его нарушать",
+    "type {type}: no equality, so DISTINCT, GROUP BY and UNION fail; no index": "тип {type}: нет равенства, поэтому DISTINCT, GROUP BY и UNION не "
+    "работают; индекса тоже нет",
+    "index on {table} is invalid: it is kept up with every write and used by no query": "индекс на {table} недействителен: обновляется при каждой "
+    "записи и не нужен ни одному запросу",
+    "{columns} on {table} is indexed in the same way by {other}": "{columns} в {table} так же индексирует {other}",
+    "{columns} on {table} is the beginning of {other} {others}": "{columns} в {table} — начало {other} {others}",
+}

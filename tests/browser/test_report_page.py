@@ -1,0 +1,232 @@
+"""The HTML report in a real Chromium: what a person sees, on a desk and on a phone, by day and by night, with the keyboard and on paper."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import reports
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import report_records  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+AXE = "axe-core@4"
+# The first screen of a laptop and of a phone.
+SIZES = {"desk": (1280, 800), "phone": (390, 844)}
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromium-driver are not installed")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The three records as files; the NO-GO in Russian too, and one whose names mean harm."""
+    directory = tmp_path_factory.mktemp("pages")
+    records = {"go": report_records.go(), "no_go": report_records.no_go(), "large": report_records.large(), "hostile": report_records.hostile()}
+    made = {}
+    for name, record in records.items():
+        made[name] = directory / f"{name}.html"
+        made[name].write_text(reports.render(record, "html"), encoding="utf-8")
+    made["no_go_ru"] = directory / "no_go_ru.html"
+    made["no_go_ru"].write_text(reports.render(records["no_go"], "html", "ru"), encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    quiet = ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+             "disable-component-update", "disable-sync", "disable-dev-shm-usage", f"user-data-dir={tmp_path_factory.mktemp('profile')}")  # fmt: skip
+    for argument in quiet:
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def show(browser: Any, page: Path, size: str = "desk", dark: bool = False, media: str = "") -> None:
+    width, height = SIZES[size]
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
+    )
+    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(page.as_uri())
+
+
+def requested(browser: Any) -> list[str]:
+    """Every address that was asked for since the page was opened."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["go", "no_go", "large", "hostile", "no_go_ru"])
+def test_the_verdict_is_on_the_first_screen_and_nothing_is_loaded(browser: Any, pages: dict[str, Path], name: str, size: str) -> None:
+    show(browser, pages[name], size)
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    assert [url for url in requested(browser) if url != pages[name].as_uri() and not url.startswith("data:")] == []
+    width, height = SIZES[size]
+    places = [browser.find_element(By.CSS_SELECTOR, selector).rect for selector in (".verdict", ".sentence", ".numbers li:last-child")]
+    for place in places[: 3 if name != "hostile" else 1]:
+        assert place["y"] >= 0 and place["y"] + place["height"] <= height, (name, size, place)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width, "the page itself never scrolls sideways"
+    assert browser.execute_script("return scrollY") == 0
+
+
+def test_the_log_would_tell_a_request_and_an_error(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
+    """What the test above asks for can be seen at all."""
+    spoiled = tmp_path / "spoiled.html"
+    text = pages["go"].read_text(encoding="utf-8")
+    spoiled.write_text(text.replace("<body>", '<body><img src="http://127.0.0.1:9/x.png">').replace("default-src", "x-src"), encoding="utf-8")
+    show(browser, spoiled)
+    assert any(url.startswith("http://127.0.0.1:9/") for url in requested(browser)) or browser.get_log("browser")
+
+
+def test_a_script_in_a_name_does_not_run(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["hostile"])
+    assert browser.find_elements(By.TAG_NAME, "img") == []
+    assert "onerror=alert(1)" in browser.find_element(By.CSS_SELECTOR, "#findings").text
+
+
+def rows(browser: Any, part: str) -> list[list[str]]:
+    """The visible rows of a part's first table."""
+    found: list[list[str]] = browser.execute_script(
+        "return Array.from(document.querySelector(arguments[0] + ' tbody').rows).filter(r => getComputedStyle(r).display !== 'none')"
+        ".map(r => Array.from(r.cells).map(c => c.textContent))",
+        f"#{part}",
+    )
+    return found
+
+
+def test_long_tables_fold_and_unfold(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["large"])
+    assert len(rows(browser, "revisions")) == 20
+    more = browser.find_element(By.CSS_SELECTOR, "#revisions .more")
+    assert more.get_attribute("aria-expanded") == "false"
+    # With the keyboard: where it stands on the screen moves while parts that were not drawn yet are.
+    more.send_keys(Keys.ENTER)
+    assert len(rows(browser, "revisions")) == 200
+    more.send_keys(Keys.ENTER)
+    assert len(rows(browser, "revisions")) == 20
+
+
+def test_tables_sort_by_number_and_by_name_with_the_keyboard(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["no_go"])
+    heads = browser.find_elements(By.CSS_SELECTOR, "#revisions th button")
+    time = next(head for head in heads if head.text.startswith("time"))
+    column = [head.text for head in heads].index(time.text)
+
+    def figures() -> list[float]:
+        found: list[float] = browser.execute_script(
+            "return Array.from(document.querySelectorAll('#revisions tbody tr')).map(r => Number(r.cells[arguments[0]].dataset.order))", column
+        )
+        return found
+
+    before = figures()
+    time.send_keys(Keys.ENTER)
+    assert figures() == sorted(before, reverse=True) != before
+    time.send_keys(Keys.SPACE)
+    assert figures() == sorted(before)
+    head = time.find_element(By.XPATH, "..")
+    assert head.get_attribute("aria-sort") == "ascending"
+    name = next(head for head in heads if head.text.startswith("revision"))
+    name.click()
+    assert [row[1] for row in rows(browser, "revisions")] == sorted(row[1] for row in rows(browser, "revisions"))
+    assert head.get_attribute("aria-sort") is None
+
+
+def test_a_filter_shows_what_has_the_word(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["large"])
+    field = browser.find_element(By.CSS_SELECTOR, "#schema input[type=search]")
+    field.send_keys("T499.ADDED")
+    assert [row[2] for row in rows(browser, "schema")] == ["t499.added"]
+    field.send_keys("x")
+    assert rows(browser, "schema") == []
+    assert browser.find_element(By.CSS_SELECTOR, "#schema [role=status]").text
+    field.send_keys(Keys.BACKSPACE * 11)
+    assert len(rows(browser, "schema")) == 20
+
+
+def test_on_paper_nothing_is_folded(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["large"], media="print")
+    assert len(rows(browser, "revisions")) == 200
+    assert not browser.find_element(By.TAG_NAME, "nav").is_displayed()
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script("return document.querySelectorAll('details:not([open])').length") == 0
+
+
+def test_without_its_script_everything_is_there(browser: Any, pages: dict[str, Path]) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        show(browser, pages["large"])
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#revisions tbody tr:not([hidden])")) == 200
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_the_timeline_has_a_lane_for_each_table(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["no_go"])
+    lanes = [lane.text for lane in browser.find_elements(By.CSS_SELECTOR, ".timeline svg text.table")]
+    assert sorted(lanes) == [f"t00{number}" for number in range(9)]
+    boxes = browser.find_elements(By.CSS_SELECTOR, ".timeline rect.reads, .timeline rect.writes")
+    assert boxes and all(box.rect["width"] > 0 for box in boxes)
+    # What keeps reads waiting has another colour than what keeps only writes waiting.
+    fills = {box.value_of_css_property("fill") for box in boxes}
+    assert len(fills) == 2
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, of the npm registry; `AXE_CORE` names a file that is there already."""
+    given = os.environ.get("AXE_CORE")
+    if given:
+        return Path(given).read_text(encoding="utf-8")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed: axe-core cannot be had")
+    directory = tmp_path_factory.mktemp("axe")
+    argv = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(directory), AXE]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the npm registry does not answer: axe-core cannot be had")
+    if done.returncode != 0:
+        pytest.skip(f"the npm registry gave no axe-core: {done.stderr.strip()[-200:]}")
+    return (directory / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "dark"),
+    [("go", "desk", False), ("go", "desk", True), ("no_go", "desk", False), ("no_go", "phone", True), ("no_go_ru", "desk", False),
+     ("large", "desk", False)],
+)  # fmt: skip
+def test_axe_finds_no_serious_violation(browser: Any, pages: dict[str, Path], axe: str, name: str, size: str, dark: bool) -> None:
+    show(browser, pages[name], size, dark)
+    # The page's policy lets no other script in; the driver's own may.
+    browser.execute_script(axe)
+    browser.set_script_timeout(120)
+    found = browser.execute_async_script(
+        "const done = arguments[0]; document.querySelectorAll('details').forEach(one => { one.open = true; });"
+        "axe.run(document, {resultTypes: ['violations']}).then(result => done(result.violations), error => done([{id: String(error), nodes: []}]))"
+    )
+    serious = [(one["id"], one.get("impact"), [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
+    assert [entry for entry in serious if entry[1] not in ("minor", "moderate")] == []

@@ -1,0 +1,217 @@
+"""Every format of every kind of record: valid by its schema, with everything in it, and unmoved by hostile names."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import xmlschema
+from ansible_collections.migrations.rehearsal.plugins.module_utils import reports, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from evidence_builder import good, stage
+from sarif_pydantic import Sarif
+
+from migration_rehearsal import cli
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests"))
+
+import report_records  # noqa: E402
+
+SCHEMA = json.loads((ROOT / "docs" / "record.schema.json").read_text(encoding="utf-8"))
+
+
+def incomplete() -> dict[str, Any]:
+    stages = [stage("preflight"), stage("backup", "prod1", "unreachable", error="no route to prod1"), stage("cleanup")]
+    return judge(good(stages=stages, manifest=None, copy=None, application=None, snapshots={}, fingerprints={}, checks={}, migrations={}, cleanup={}))
+
+
+MAKERS = {
+    "go": report_records.go,
+    "no_go": report_records.no_go,
+    "incomplete": incomplete,
+    "large": lambda: report_records.large(30, 40),
+    "hostile": report_records.hostile,
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def record(request: pytest.FixtureRequest) -> dict[str, Any]:
+    made: dict[str, Any] = MAKERS[request.param]()
+    return made
+
+
+def errors(document: Any) -> list[str]:
+    found = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).iter_errors(document)
+    return [f"{'/'.join(map(str, error.path))}: {error.message}"[:300] for error in found]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_a_record_is_what_the_schema_says(record: dict[str, Any]) -> None:
+    assert errors(json.loads(reports.render(record, "json"))) == []
+
+
+@pytest.mark.parametrize("path", [(), ("revisions", 0), ("findings", 0), ("timelines", "upgrade"), ("deploy_plan", "steps", 0)])
+def test_the_schema_knows_every_key(path: tuple[Any, ...]) -> None:
+    document = json.loads(reports.render(report_records.no_go(), "json"))
+    place = document
+    for step in path:
+        place = place[step]
+    place["more"] = 1
+    assert len(errors(document)) == 1
+    del place["more"]
+    place.pop(next(iter(place)))
+    assert errors(document) != [], "every key of these is required"
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_junit_is_valid_and_red_exactly_where_the_verdict_is(record: dict[str, Any], language: str) -> None:
+    text = reports.render(record, "junit", language)
+    xmlschema.XMLSchema(str(ROOT / "tests" / "schemas" / "junit.xsd")).validate(text)
+    root = ElementTree.fromstring(text)
+    cases = root.findall("testsuite[@name='rehearsal.checks']/testcase")
+    red = {str(case.get("name")).partition(":")[0] for case in cases if case.find("failure") is not None or case.find("error") is not None}
+    assert red == {finding["code"] for finding in record["findings"] if finding["severity"] == "blocker"}
+    assert len(cases) == len(CODES)
+    assert (red == set()) == (record["verdict"] in ("GO", "GO with warnings"))
+    expectations = root.findall("testsuite[@name='rehearsal.expectations']/testcase")
+    assert len(expectations) == len(record["expectations"])
+    assert int(root.get("tests", "0")) == len(root.findall("testsuite/testcase"))
+
+
+def test_an_error_is_what_could_not_be_carried_out() -> None:
+    root = ElementTree.fromstring(reports.render(incomplete(), "junit"))
+    (suite,) = root.findall("testsuite[@name='rehearsal.checks']")
+    assert suite.get("failures") == "0"
+    assert int(suite.get("errors", "0")) > 0
+
+
+def test_sarif_is_valid_and_leads_to_the_revision(record: dict[str, Any]) -> None:
+    text = reports.render(record, "sarif")
+    log = Sarif.model_validate_json(text)
+    (run,) = log.runs
+    assert len(run.results or []) == len(record["findings"])
+    written = json.loads(text)["runs"][0]
+    for result, finding in zip(written["results"], record["findings"], strict=True):
+        rules = written["tool"]["driver"]["rules"]
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == finding["code"]
+        assert result["level"] == {"blocker": "error", "warning": "warning", "info": "note"}[finding["severity"]]
+        places = [place["physicalLocation"] for place in result.get("locations", []) if "physicalLocation" in place]
+        assert bool(places) == bool(finding.get("file"))
+        for place in places:
+            assert place["region"]["startLine"] >= 1
+            assert not re.search(r"[\s<>]", place["artifactLocation"]["uri"])
+
+
+def test_a_measured_finding_names_the_revision_that_did_it() -> None:
+    record = report_records.no_go()
+    waits = next(finding for finding in record["findings"] if finding["code"] == "lock-blocks-reads")
+    took = next(entry for entry in record["timelines"]["upgrade"]["tables"] if entry["table"] == waits["object"])["reads"]["took"]
+    assert waits["revision"] == took[0]
+    assert waits["file"] == f"migrations/versions/{took[0]}.py"
+    uris = re.findall(r'"uri": "([^"]+)"', reports.render(record, "sarif"))
+    assert waits["file"] in uris
+
+
+class _Page(html.parser.HTMLParser):
+    """What a browser would make of it: elements, attributes, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_hostile_names_stay_text() -> None:
+    plain, page = (_Page(reports.render(made(), "html")) for made in (report_records.no_go, report_records.hostile))
+    assert report_records.HOSTILE.split("\x07")[0] in "".join(page.text)
+    kinds = {name for name, _attributes in plain.elements}
+    assert {name for name, _attributes in page.elements} == kinds
+    assert "img" not in kinds and [name for name, _attributes in page.elements].count("script") == 1
+    for _name, attributes in page.elements:
+        assert not [key for key in attributes if key.startswith("on") or key in ("src", "style")]
+        assert (attributes.get("href") or "#").startswith(("#", "data:,"))
+
+
+def test_hostile_names_load_nothing_in_markdown() -> None:
+    text = reports.render(report_records.hostile(), "md")
+    outside = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    assert "<img" not in outside and "</script>" not in outside
+    assert not re.search(r"(?<!\\)\]\(", outside)
+    assert "http://" not in outside
+
+
+def test_the_page_needs_nothing_else(record: dict[str, Any]) -> None:
+    text = reports.render(record, "html")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    assert policy and policy[1].startswith("default-src &#39;none&#39;;")
+    assert "unsafe" not in policy[1]
+    assert not re.search(r"url\(|@import|<[^>]*\ssrc=", text)
+
+
+def test_the_page_has_everything() -> None:
+    record = report_records.no_go()
+    text = reports.render(record, "html")
+    for part in ("checklist", "findings", "plan", "revisions", "waits", "data", "schema", "statements", "expectations", "confidence", "stages"):
+        assert text.count(f'<section id="{part}"') == 1, part
+        assert f'href="#{part}"' in text
+    assert text.index("NO-GO") < text.index("Predicted downtime") < text.index("Way back") < text.index("Existing data changed")
+    loud = [finding["message"] for finding in record["findings"] if finding["severity"] == "blocker"]
+    assert all(_escaped(message) in text for message in loud)
+    assert text.count('<tr><td class="number" data-order=') >= 12
+    # Production's clock is not the copy's: said where the facts are.
+    assert "time zone is Europe/Moscow on the copy, UTC on production" in text
+    assert "this plan is not to be carried out" in text
+    assert "PGOPTIONS=" in text and "lock_timeout=5s" in text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("'", "&#39;")
+
+
+def test_a_report_is_a_function_of_the_record(record: dict[str, Any]) -> None:
+    again = json.loads(reports.render(record, "json"))
+    for name in reports.FORMATS:
+        for language in words.LANGUAGES:
+            assert reports.render(again, name, language) == reports.render(record, name, language)
+
+
+def test_another_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({**report_records.go(), "schema_version": 1}))
+    assert cli.main(["report", str(path), "--format", "html"]) == 2
+    assert "version 1" in capsys.readouterr().err
+
+
+def test_the_command_writes_each_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(report_records.go()))
+    for name in reports.FORMATS:
+        output = tmp_path / "out" / name
+        output.parent.mkdir(exist_ok=True)
+        assert cli.main(["report", str(path), "--format", name, "--output", str(output), "--language", "ru"]) == 0
+        assert output.read_text(encoding="utf-8").strip()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_documented_formats_are_those_that_there_are() -> None:
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    assert {(name, file) for name, file in re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", page, re.MULTILINE)} == set(reports.FILES.items())
