@@ -27,7 +27,8 @@ TEXTS: Dict[str, str] = {
     "Make the application take its address from what the inventory declares (rehearsal_application.environment, options or x).": "Пусть приложение "
     "берёт адрес из того, что задано в инвентаре (rehearsal_application.environment, options или x).",
     "The project does not know production's revision": "Проект не знает ревизии продакшена",
-    "Rehearse from a checkout that contains the revision that production runs.": "Репетируйте из копии репозитория, в которой есть ревизия продакшена.",
+    "Rehearse from a checkout that contains the revision that production runs.": "Репетируйте из копии репозитория, в которой есть ревизия "
+    "продакшена.",
     "The project has several heads": "У проекта несколько последних ревизий",
     "Merge them with «alembic merge», or set the target revision.": "Объедините их через «alembic merge» или задайте целевую ревизию.",
     "Nothing is pending": "Применять нечего",
@@ -61,7 +62,8 @@ TEXTS: Dict[str, str] = {
     "Rows stand behind no parent": "Строки без родителя",
     "Clean the rows in the migration before the constraint is relied on.": "Исправьте строки в миграции до того, как полагаться на ограничение.",
     "A sequence is behind its column": "Последовательность отстала от столбца",
-    "Call setval() with the column's maximum in the revision that writes the rows.": "Вызовите setval() с максимумом столбца в ревизии, которая пишет "
+    "Call setval() with the column's maximum in the revision that writes the rows.": "Вызовите setval() с максимумом столбца в ревизии, которая "
+    "пишет "
     "строки.",
     "A key is near the end of its type": "Ключ близок к пределу своего типа",
     "Make the column and its sequence bigint while the table is still small enough to be rewritten.": "Сделайте столбец и последовательность bigint, "
@@ -69,7 +71,8 @@ TEXTS: Dict[str, str] = {
     "The way back leaves a trace": "Откат оставляет след",
     "Make the downgrade undo exactly what the upgrade does.": "Пусть downgrade отменяет ровно то, что делает upgrade.",
     "The way back changes nothing": "Откат ничего не меняет",
-    "Write the downgrades, or let them raise an error: one that says done and does nothing is found out in the worst night.": "Напишите downgrade или "
+    "Write the downgrades, or let them raise an error: one that says done and does nothing is found out in the worst night.": "Напишите downgrade "
+    "или "
     "пусть он завершается ошибкой: тот, что молча ничего не делает, обнаружится в худшую ночь.",
     "The way back loses data": "Откат теряет данные",
     "Know the price before the night of the deploy: restoring the backup may be the better way back.": "Знайте цену заранее: восстановление из "
@@ -81,7 +84,8 @@ TEXTS: Dict[str, str] = {
     "plan a downtime.": "Завершайте транзакцию раньше (transaction_per_migration), вынесите долгую работу (заполнение, индексы) из транзакции с "
     "блокировкой или запланируйте простой.",
     "Writes are blocked longer than the budget": "Запись заблокирована дольше допустимого",
-    "End the transaction sooner (transaction_per_migration), build indexes CONCURRENTLY, add foreign keys NOT VALID and validate them later, or plan a "
+    "End the transaction sooner (transaction_per_migration), build indexes CONCURRENTLY, add foreign keys NOT VALID and validate them later, or "
+    "plan a "
     "downtime.": "Завершайте транзакцию раньше (transaction_per_migration), стройте индексы CONCURRENTLY, добавляйте внешние ключи NOT VALID и "
     "проверяйте позже или запланируйте простой.",
     "A large table is written anew": "Большая таблица переписывается целиком",
@@ -89,23 +93,27 @@ TEXTS: Dict[str, str] = {
     "text).": "Добавьте новый столбец, заполните его частями и переключитесь; или выберите тип, при котором PostgreSQL не переписывает таблицу "
     "(varchar длиннее, varchar в text).",
     "A large table is read in full while its traffic waits": "Большая таблица читается целиком, пока запросы ждут",
-    "Add the constraint NOT VALID and VALIDATE it in a later transaction (SET NOT NULL then needs no scan); build a unique index CONCURRENTLY and make "
+    "Add the constraint NOT VALID and VALIDATE it in a later transaction (SET NOT NULL then needs no scan); build a unique index CONCURRENTLY and "
+    "make "
     "the constraint of it.": "Добавьте ограничение NOT VALID и выполните VALIDATE в другой транзакции (тогда SET NOT NULL обойдётся без чтения); "
     "уникальный индекс стройте CONCURRENTLY и делайте ограничение из него.",
     "An index build blocked writes": "Построение индекса блокировало запись",
     "Use postgresql_concurrently=True within op.get_context().autocommit_block().": "Используйте postgresql_concurrently=True внутри "
     "op.get_context().autocommit_block().",
     "Locks are waited for without an end": "Блокировок ждут без предела",
-    "Set lock_timeout (a few seconds) for the migrations, in env.py or for their role, and try again when it strikes.": "Задайте миграциям lock_timeout "
+    "Set lock_timeout (a few seconds) for the migrations, in env.py or for their role, and try again when it strikes.": "Задайте миграциям "
+    "lock_timeout "
     "(несколько секунд) в env.py или для их роли и повторяйте, когда он сработает.",
     "One transaction holds every lock to its end": "Одна транзакция держит все блокировки до конца",
     "Set transaction_per_migration=True in context.configure() of env.py; a failure then leaves the revisions before it applied.": "Задайте "
     "transaction_per_migration=True в context.configure() в env.py; при сбое предыдущие ревизии останутся применёнными.",
     "A warning of squawk is confirmed": "Предупреждение squawk подтвердилось",
-    "See squawk's page of that rule for the way round it. Findings of the rehearsal's own say the same in figures, and weigh more.": "Обход описан на "
+    "See squawk's page of that rule for the way round it. Findings of the rehearsal's own say the same in figures, and weigh more.": "Обход "
+    "описан на "
     "странице этого правила squawk. Собственные замечания репетиции говорят то же в цифрах и весят больше.",
     "squawk was there and gave no answer": "squawk есть, но не ответил",
-    "Install squawk-cli 2 or newer on the controller, or set rehearsal_squawk to never.": "Установите на контроллере squawk-cli 2 или новее или задайте "
+    "Install squawk-cli 2 or newer on the controller, or set rehearsal_squawk to never.": "Установите на контроллере squawk-cli 2 или новее или "
+    "задайте "
     "rehearsal_squawk: never.",
     "Something was done that no statement accounts for": "Сделано то, чего не объясняет ни одна команда",
     "Read the revision; weigh that its times and locks are known only in part.": "Прочтите ревизию; учтите, что её время и блокировки известны лишь "
@@ -145,8 +153,8 @@ TEXTS: Dict[str, str] = {
     "Something on the copy could act on the outside world": "Что-то на копии могло бы действовать вовне",
     "Disable them before the migrations if they reach other systems.": "Отключите это до миграций, если оно обращается к другим системам.",
     "Production is not what its own revision says": "Продакшен не таков, как говорит его ревизия",
-    "Find out who changed production by hand, and write the change as a revision; until then other databases are migrated to something else.": "Узнайте, "
-    "кто менял продакшен вручную, и оформите изменение ревизией; до тех пор другие базы мигрируют во что-то иное.",
+    "Find out who changed production by hand, and write the change as a revision; until then other databases are migrated to "
+    "something else.": "Узнайте, кто менял продакшен вручную, и оформите изменение ревизией; до тех пор другие базы мигрируют во что-то иное.",
     "Drift could not be measured": "Расхождение не удалось измерить",
     "Mend the history where that is worth it, or set rehearsal_check_drift to false.": "Исправьте историю там, где это того стоит, или задайте "
     "rehearsal_check_drift: false.",
@@ -156,7 +164,8 @@ TEXTS: Dict[str, str] = {
     "The models were not compared": "Модели не сравнивались",
     "Set target_metadata in env.py, or rehearsal_check_models to false.": "Задайте target_metadata в env.py или rehearsal_check_models: false.",
     "A revision does not go up and down by itself": "Ревизия не проходит вверх и вниз сама по себе",
-    "Mend that revision: it depends on others having run in the same transaction, or its downgrade on what came after it.": "Исправьте эту ревизию: она "
+    "Mend that revision: it depends on others having run in the same transaction, or its downgrade on what came after it.": "Исправьте эту "
+    "ревизию: она "
     "зависит от других в той же транзакции, или её откат — от того, что было после неё.",
     "A revision's own way back leaves a trace": "Откат ревизии оставляет след",
     "Make its downgrade undo exactly what its upgrade does.": "Пусть её downgrade отменяет ровно то, что делает её upgrade.",

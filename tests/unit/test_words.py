@@ -21,7 +21,7 @@ import report_records  # noqa: E402
 
 def said() -> Iterator[str]:
     """Every template in the code: the first argument of `text()` and of a `Speaker` called `say`."""
-    for path in sorted((ROOT / "plugins").rglob("*.py")):
+    for path in sorted((ROOT / "plugins" / "module_utils").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "text"):
                 assert node.args and isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: a template must be a literal"
@@ -94,8 +94,8 @@ _STRAY = re.compile(r"\b(the|and|with|was|were|expected|blocked|rows of|revision
 @pytest.mark.parametrize("name", ["md", "text"])
 def test_a_russian_report_has_no_english_sentence_of_ours(name: str) -> None:
     shown = reports.render(report_records.go(), name, "ru")
-    # Stages' own notes and the text of statements are quoted as they are.
-    lines = [line for line in shown.splitlines() if _STRAY.search(re.sub(r"`[^`]*`|«[^»]*»", "", line))]
+    # What is folded quotes the words of schema changes, data changes and stages, which have one language.
+    lines = [line for line in shown.partition("<details>")[0].splitlines() if _STRAY.search(re.sub(r"`[^`]*`|«[^»]*»", "", line))]
     assert lines == []
     assert "Чек-лист" in shown or name == "text"
     assert "репетиция" in shown.lower()
