@@ -24,7 +24,8 @@ def add(commands: subcommand.Subparsers) -> None:
         "init",
         "write an inventory for your own hosts",
         description="Write an inventory: hosts.yml and the variables of production and dev. What no flag says is asked for at a terminal. "
-        "No file holds a password: they come from a password file on the host (…-postgres passfile=) or from Ansible Vault (--vault).",
+        "No file holds a password: they come from Ansible Vault (…-postgres password=vault, --vault) or from a password file on the host "
+        "(…-postgres passfile=).",
         examples=[
             "rehearse init",
             "rehearse init inventory/shop --database shop --production db1.example.com --dev dev.example.com "
@@ -43,10 +44,11 @@ def add(commands: subcommand.Subparsers) -> None:
         default = "production" if side == "production" else "rehearsal"
         group.add_argument(f"--{side}-name", metavar="NAME", default=default, help="its name in the inventory (default: %(default)s)")
         group.add_argument(f"--{side}-user", metavar="USER", help="who logs in there")
-        keys = "host, port, user, passfile, bin_dir or prefix; may be given more than once"
+        keys = "host, port, user, password=vault, passfile, bin_dir, prefix, … of rehearsal_postgres; may be given more than once"
         group.add_argument(f"--{side}-postgres", metavar=_PAIRS, action="append", default=[], help=keys)
         group.add_argument(f"--{side}-compose", metavar="FILE", help="PostgreSQL runs there in a service of this compose file")
         group.add_argument(f"--{side}-service", metavar="NAME", default="postgres", help="the service of PostgreSQL (default: %(default)s)")
+        group.add_argument(f"--{side}-container", metavar="NAME", help="PostgreSQL runs there in this container")
         group.add_argument(f"--{side}-work-dir", metavar="DIR", help="where a rehearsal keeps its files there")
     app = one.add_argument_group("the application, on the dev host")
     app.add_argument("--app-command", metavar="WORDS", help="what starts its Python, such as .venv/bin/python")
@@ -78,14 +80,14 @@ def run(given: argparse.Namespace) -> int:
     for path in written:
         print(f"wrote {path}")
     print()
-    if answers.vault:
-        vault = given.directory / "group_vars" / "dev" / "vault.yml"
-        print(f"The password of the application's role: put {answers.vault_variable}: … into it with")
-        print(f"  ansible-vault create {vault}")
+    vault = answers.vault_variables
+    if vault:
+        print(f"Passwords: write {' and '.join(f'{name}: …' for name in vault)} into")
+        print(f"  ansible-vault create {given.directory / 'group_vars' / 'all' / 'vault.yml'}")
     print("Look whether everything is there; nothing is touched:")
-    print(f"  ansible-playbook migrations.rehearsal.preflight -i {given.directory}{' --ask-vault-pass' if answers.vault else ''}")
+    print(f"  ansible-playbook migrations.rehearsal.preflight -i {given.directory}{' --ask-vault-pass' if vault else ''}")
     print("Rehearse:")
-    print(f"  rehearse run -i {given.directory}{' --vault-password-file FILE' if answers.vault else ''}")
+    print(f"  rehearse run -i {given.directory}{' --vault-password-file FILE' if vault else ''}")
     return exit_codes.GO
 
 
@@ -128,7 +130,9 @@ def _answers(given: argparse.Namespace, ask: Asker | None) -> Answers:
             postgres=_pairs(getattr(given, f"{side}_postgres"), f"--{side}-postgres"),
             compose=getattr(given, f"{side}_compose") or "",
             service=getattr(given, f"{side}_service"),
+            container=getattr(given, f"{side}_container") or "",
             work_dir=getattr(given, f"{side}_work_dir") or "",
+            vault_variable=f"vault_rehearsal_{side}_password",
         )
     if given.app_service:
         command = ""

@@ -13,7 +13,9 @@ from urllib.parse import quote
 LOCAL = "local"
 COPY = "{{ rehearsal_copy_database }}"
 AUTO = "auto"
-_POSTGRES = ("host", "port", "user", "passfile", "bin_dir", "prefix")
+APP_PASSWORD = "vault_rehearsal_app_password"
+_POSTGRES = ("host", "port", "user", "password", "passfile", "bin_dir", "prefix", "scratch", "maintenance_database")
+VAULT = "vault"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # A URL with a password that is no template; a word that libpq or a program would take for one.
 _PASSWORD_IN_URL = re.compile(r"://[^/@:\s]*:(?!\{\{)[^@\s]+@")
@@ -28,7 +30,7 @@ class InventoryError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One of the two hosts. `postgres`: keys of rehearsal_postgres; `compose`: the compose file of the server, empty for a native one."""
+    """One of the two hosts. `postgres`: keys of rehearsal_postgres; `compose`, `container`: where the server runs, both empty for a native one."""
 
     name: str
     address: str
@@ -36,18 +38,25 @@ class Side:
     postgres: Mapping[str, str]
     compose: str
     service: str
+    container: str
     work_dir: str
+    # The variable that has the password, where `postgres` says that it comes from a vault.
+    vault_variable: str
 
     def settings(self) -> dict[str, object]:
         """rehearsal_postgres."""
         found: dict[str, object] = {}
         if self.compose:
-            # Inside the container the socket is trusted, and root is no role there.
+            found["compose"] = {"file": self.compose, "service": self.service}
+        if self.container:
+            found["container"] = self.container
+        if self.compose or self.container:
+            # The tools run as root there, and root is no role.
             found["user"] = "postgres"
         for key, value in self.postgres.items():
             found[key] = int(value) if key == "port" and value.isdigit() else shlex.split(value) if key == "prefix" else value
-        if self.compose:
-            found["prefix"] = ["docker", "compose", "-f", self.compose, "exec", "-T", self.service]
+        if "password" in found:
+            found["password"] = f"{{{{ {self.vault_variable} }}}}"
         return found
 
 
@@ -70,16 +79,17 @@ class Answers:
     expectations: str
 
     @property
-    def vault_variable(self) -> str:
-        """The variable of the application's password."""
-        return "vault_rehearsal_app_password"
+    def vault_variables(self) -> list[str]:
+        """What has to stand in the vault."""
+        sides = [side.vault_variable for side in (self.production, self.dev) if "password" in side.postgres]
+        return [*sides, *([APP_PASSWORD] if self.vault else [])]
 
     def url(self) -> str:
         """The URL of the copy, as the application reaches dev's server."""
         settings = self.dev.settings()
         user = str(settings.get("user", ""))
         if self.vault:
-            user = f"{user or 'postgres'}:{{{{ {self.vault_variable} | urlencode }}}}"
+            user = f"{user or 'postgres'}:{{{{ {APP_PASSWORD} | urlencode }}}}"
         scheme = f"postgresql+{self.driver}" if self.driver else "postgresql"
         # From within another service of the compose file, the server is called like its own.
         host = self.dev.service if self.app_service and self.dev.compose else str(settings.get("host", ""))
@@ -120,8 +130,12 @@ def _check(answers: Answers) -> None:
             problems.append(f"--{option}-postgres {', '.join(unknown)}: it knows {', '.join(_POSTGRES)}")
         if side.postgres.get("port", "1") and not side.postgres.get("port", "1").isdigit():
             problems.append(f"--{option}-postgres port={side.postgres['port']}: it must be a number")
-        if side.compose and "prefix" in side.postgres:
-            problems.append(f"--{option}-compose and --{option}-postgres prefix: one of them")
+        if side.compose and not side.compose.startswith("/"):
+            problems.append(f"--{option}-compose {side.compose}: an absolute path, there")
+        if side.compose and side.container:
+            problems.append(f"--{option}-compose and --{option}-container: one of them")
+        if side.postgres.get("password", VAULT) != VAULT:
+            problems.append(f"--{option}-postgres password: no file holds one; password={VAULT} names the vault's, passfile= a file there")
     if answers.production.name == answers.dev.name:
         problems.append("--production-name and --dev-name: two names, even if both are one machine")
     if not answers.database:
@@ -166,7 +180,7 @@ def _production(answers: Answers) -> str:
 rehearsal_database: {_text(answers.database)}
 
 # How PostgreSQL's tools reach it on that host; what is left out is libpq's default.
-# A password stands in a password file there (mode 0600), named as passfile; it is never an option.
+# A password comes from a vault (password: "{{{{ … }}}}") or from a password file there (passfile, mode 0600).
 rehearsal_postgres:{_mapping(side.settings(), 2)}
 {_work_dir(side)}"""
 
@@ -198,7 +212,7 @@ def _work_dir(side: Side) -> str:
 
 def _mapping(pairs: Mapping[str, object], indent: int) -> str:
     """A block mapping, or {} in its place."""
-    lines = [f"\n{' ' * indent}{_key(key)}: {_value(value)}" for key, value in pairs.items()]
+    lines = [f"\n{' ' * indent}{_key(key)}:{_value(value, indent + 2)}" for key, value in pairs.items()]
     return "".join(lines) or " {}"
 
 
@@ -207,8 +221,10 @@ def _key(key: str) -> str:
     return key if plain else _text(key)
 
 
-def _value(value: object) -> str:
-    return _list(value) if isinstance(value, list) else str(value) if isinstance(value, int) else _text(str(value))
+def _value(value: object, indent: int) -> str:
+    if isinstance(value, Mapping):
+        return _mapping(value, indent)
+    return " " + (_list(value) if isinstance(value, list) else str(value) if isinstance(value, int) else _text(str(value)))
 
 
 def _list(words: list[str]) -> str:

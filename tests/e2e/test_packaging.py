@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -119,6 +120,46 @@ def test_installed_demonstration_is_the_shipped_one(installed: Installation) -> 
         installed.site_packages / "migration_rehearsal/_examples/staffprobot",
         installed.site_packages / "migration_rehearsal/_inventory/demo",
     ]
+
+
+def doctor(installed: Installation, home: Path) -> tuple[int, dict[str, dict[str, str]]]:
+    """Its exit code and its checks, started in an empty directory; of several with one name the last."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))} | {"HOME": str(home), "LC_ALL": "C.UTF-8"}
+    argv = [installed.python, "-m", "migration_rehearsal.entry", "doctor", "--json"]
+    done = subprocess.run(argv, cwd=installed.empty, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    return done.returncode, {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+
+
+def test_doctor_says_which_copy_is_used(installed: Installation, tmp_path: Path) -> None:
+    code, found = doctor(installed, tmp_path)
+    assert code == 0, found
+    assert str(installed.site_packages / IN_WHEEL.rstrip("/")) in found["collection"]["text"]
+    # The Ansible on PATH is this checkout's, whose copy is the same.
+    assert found["by hand"]["status"] != "problem"
+
+
+def test_doctor_tells_a_stale_copy(installed: Installation, tmp_path: Path) -> None:
+    """One below ~/.ansible is found before the one in the wheel."""
+    stale = tmp_path / ".ansible/collections" / IN_WHEEL.rstrip("/")
+    shutil.copytree(installed.site_packages / IN_WHEEL.rstrip("/"), stale, ignore=shutil.ignore_patterns("__pycache__"))
+    code, found = doctor(installed, tmp_path)
+    assert (code, found["by hand"]["status"]) == (0, "note") and "which is equal" in found["by hand"]["text"]
+    with open(stale / "plugins/module_utils/verdict.py", "a") as file:
+        file.write("# another one\n")
+    (stale / "galaxy.yml").write_text("namespace: migrations\nname: rehearsal\nversion: 0.0.1\n")
+    code, found = doctor(installed, tmp_path)
+    assert (code, found["by hand"]["status"]) == (3, "problem")
+    assert f"another copy, 0.0.1, which differs: {stale}" in found["by hand"]["text"] and f"rm -r {stale}" in found["by hand"]["advice"]
+
+
+def test_installed_command_works_in_an_empty_directory(installed: Installation) -> None:
+    """What needs no database: an inventory is written, and Ansible reads it."""
+    words = ["init", "inventory", "--database", "shop", "--production", "db1", "--dev", "local", "--app-command", "python3", "--x", "db=auto"]
+    run(installed.python, "-m", "migration_rehearsal.entry", *words, cwd=installed.empty)
+    listed = json.loads(installed.ansible("inventory", "-i", "inventory", "--list"))
+    assert listed["_meta"]["hostvars"]["production"]["rehearsal_database"] == "shop"
+    assert "rehearse" in run(installed.python, "-m", "migration_rehearsal.entry", "completion", "zsh", cwd=installed.empty)
 
 
 def test_editable_install_makes_no_second_copy(editable: Installation) -> None:
