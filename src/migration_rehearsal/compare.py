@@ -13,6 +13,7 @@ from migration_rehearsal.times import changed, seconds
 
 Record = Mapping[str, Any]
 WORSE, BETTER, OTHERWISE = "worse", "better", "otherwise"
+NOT_MEASURED = "not measured"
 _RANKS = (verdict.GO, verdict.GO_WITH_WARNINGS, verdict.INCOMPLETE, verdict.NO_GO)
 _WEIGHTS = {"info": 0, "warning": 1, "blocker": 2}
 # As PostgreSQL orders them, from what keeps least waiting to what keeps most.
@@ -48,6 +49,9 @@ def remarks(a: Record, b: Record) -> Iterator[str]:
     sources = [f"{one['production']['host']}/{one['production']['database']}" for one in (a, b)]
     if sources[0] != sources[1]:
         yield f"these are rehearsals of two databases: {sources[0]} and {sources[1]}"
+    formats = [one.get("schema_version") for one in (a, b)]
+    if formats[0] != formats[1]:
+        yield f"records of version {formats[0]} and {formats[1]}: some numbers are measured otherwise; `rehearse judge` makes both anew"
     versions = [(one["production"].get("server_version"), one["copy"].get("server_version")) for one in (a, b)]
     if versions[0] != versions[1] and all(all(one) for one in versions):
         yield f"PostgreSQL differs (production, dev): {' and '.join(versions[0])}, now {' and '.join(versions[1])}"
@@ -67,18 +71,23 @@ def _findings(a: Record, b: Record) -> Iterator[Difference]:
         text = f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
         old = before.get(key)
         if old is None:
-            yield Difference(OTHERWISE if finding["severity"] == "info" else WORSE, "finding", finding["object"], f"new: {text}")
+            known = _complete(a)
+            how = WORSE if known and finding["severity"] != "info" else OTHERWISE
+            yield Difference(how, "finding", finding["object"], f"{'new' if known else 'not known before'}: {text}")
         elif old["severity"] != finding["severity"]:
             worse = _WEIGHTS[finding["severity"]] > _WEIGHTS[old["severity"]]
             yield Difference(WORSE if worse else BETTER, "finding", finding["object"], f"was {old['severity'].upper()}, now {text}")
     for key, finding in before.items():
         if key not in after:
-            text = f"gone: {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
-            # After a rehearsal that did not come as far, nothing is known of it.
-            less = b["verdict"] == verdict.INCOMPLETE
-            if less:
-                text = f"not known any more: {finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
-            yield Difference(OTHERWISE if less or finding["severity"] == "info" else BETTER, "finding", finding["object"], text)
+            known = _complete(b)
+            how = BETTER if known and finding["severity"] != "info" else OTHERWISE
+            text = f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
+            yield Difference(how, "finding", finding["object"], f"{'gone' if known else 'not known any more'}: {text}")
+
+
+def _complete(record: Record) -> bool:
+    """It came to its end: what it does not find is not there. Of one that ended early nothing is known of what comes after."""
+    return all(line["status"] != NOT_MEASURED for line in record["checklist"])
 
 
 def _revisions(a: Record, b: Record) -> Iterator[Difference]:

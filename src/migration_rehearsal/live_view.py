@@ -88,7 +88,7 @@ class LiveView:
             one = rehearsal.steps[step.name]
             idle = one.status in (WAITING, LEFT_OUT)
             took = "" if idle else duration(one.elapsed(now))
-            table.add_row(_sign(one.status, now), Text(step.title, style="dim" if idle else ""), took, self._doing(rehearsal, step, now))
+            table.add_row(_sign(one.shown(), now), Text(step.title, style="dim" if idle else ""), took, self._doing(rehearsal, step, now))
         parts: list[RenderableType] = [self._heading(rehearsal), Padding(table, (0, 0, 0, 2))]
         parts += [self._overall([rehearsal], now)] if self._live else []
         return Group(*parts, *self._early([rehearsal]))
@@ -136,10 +136,10 @@ class LiveView:
     @staticmethod
     def _row(rehearsal: Rehearsal, now: float) -> Iterator[RenderableType]:
         current = rehearsal.current()
-        status = RUNNING if current else FAILED if rehearsal.failed() else OK
+        status = FAILED if rehearsal.failed() else RUNNING if current else OK
         yield _sign(status, now)
         yield Text.assemble(rehearsal.source, (f" on {rehearsal.dev_host}", "dim"))
-        yield Text.assemble(*(_sign(rehearsal.steps[step.name].status, now) for step in STEPS))
+        yield Text.assemble(*(_sign(rehearsal.steps[step.name].shown(), now) for step in STEPS))
         yield duration(sum(one.elapsed(now) for one in rehearsal.steps.values()))
         if rehearsal.verdict and not current:
             yield Text(rehearsal.verdict, style=COLORS.get(rehearsal.verdict, ""))
@@ -223,7 +223,8 @@ def _summary(concluded: Sequence[Concluded]) -> RenderableType:
     table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_column(ratio=1)
+    # What it is in full stands in its box, and in its report.
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for one in concluded:
         record = one.record
         told = [finding for finding in record["findings"] if finding["severity"] != "info"]

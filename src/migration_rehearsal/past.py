@@ -10,7 +10,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 
 LATEST = "latest"
 RECORD = "record.json"
-_NEEDED = ("id", "verdict", "production", "copy", "findings", "revisions", "stages", "schema_changes", "data_changes")
+_NEEDED = ("id", "verdict", "production", "copy", "findings", "checklist", "revisions", "stages", "schema_changes", "data_changes")
 
 
 class NotFound(Exception):

@@ -68,6 +68,10 @@ class Progress:
         elif failed or not (module == "evidence" and self.text):
             self.text = text
 
+    def shown(self) -> str:
+        """The status for a person: what has failed is told at once, though the step is over only when the other databases have come so far."""
+        return FAILED if self.broken else self.status
+
     def elapsed(self, now: float) -> float:
         """So far, or in all."""
         return now - self.since if self.status == RUNNING else self.seconds

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import history
 from playbook import PROGRAMS, Demo, Played, findings, finish
 
 from migration_rehearsal import embedded
@@ -142,6 +143,8 @@ def test_an_interrupted_controller(demo: Demo, tmp_path: Path, stage: str, numbe
         assert record["cleanup"][side]["left"] == [] and record["cleanup"][side]["problems"] == []
     assert (played.report_dir / "latest").resolve() == played.directory
     assert "INCOMPLETE" in (played.directory / "report.md").read_text()
+    assert [entry["verdict"] for entry in history.read(str(played.report_dir)).entries] == ["INCOMPLETE"]
+    assert (played.report_dir / history.HISTORY).exists()
     if stage != "backup":
         assert any(thing.startswith("database rehearsal_") for thing in record["cleanup"]["dev"]["removed"])
 

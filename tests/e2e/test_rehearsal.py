@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import stat
 import time
@@ -201,6 +202,15 @@ def everything_told(played: Played) -> str:
         path.name for path in files
     }
     return "\n".join([played.stdout, played.stderr, *(path.read_text() for path in files)])
+
+
+def test_the_rehearsal_is_remembered(run: MainRun) -> None:
+    """Also where nobody used the command."""
+    (line,) = (run.played.report_dir / "history.jsonl").read_text().splitlines()
+    entry = json.loads(line)
+    assert (entry["id"], entry["verdict"]) == (run.record["id"], run.record["verdict"])
+    assert {row["revision"] for row in entry["revisions"]["upgrade"]} == {row["revision"] for row in run.record["revisions"]}
+    assert entry["stages"].keys() == {stage["name"] for stage in run.record["stages"]}
 
 
 def test_no_secret_is_told(run: MainRun) -> None:

@@ -199,3 +199,23 @@ def test_a_report_directory_that_cannot_be_written_is_told(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     assert doctor_command._report_directory(tmp_path / "new" / "deep").status == "fine"
     assert doctor_command._report_directory(tmp_path / "file" / "below").status == "problem"
+
+
+# -- The page ------------------------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs/command.md").read_text()
+
+
+def test_the_page_has_every_command() -> None:
+    table = PAGE.split("## Exit codes")[0]
+    assert {words[0] for words in COMMANDS} == set(re.findall(r"`([a-z]+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))))
+
+
+def test_the_page_has_the_exit_codes() -> None:
+    found = re.findall(r"^\| (\d) \| ([A-Za-z-]+)", PAGE, re.MULTILINE)
+    assert found == [
+        (str(exit_codes.GO), "GO"),
+        (str(exit_codes.NO_GO), "NO-GO"),
+        (str(exit_codes.USAGE), "wrong"),
+        (str(exit_codes.INCOMPLETE), "INCOMPLETE"),
+    ]

@@ -54,12 +54,14 @@ def test_a_finding_that_weighs_otherwise(record: dict[str, Any], later: dict[str
     assert told(later, record)[0][0] == BETTER
 
 
-def test_what_an_incomplete_rehearsal_does_not_say_is_no_progress(record: dict[str, Any], later: dict[str, Any]) -> None:
-    """It did not come as far as the check: that its finding is gone proves nothing."""
+@pytest.mark.parametrize("verdict", ["INCOMPLETE", "NO-GO"])
+def test_what_a_rehearsal_that_ended_early_does_not_say_is_no_progress(record: dict[str, Any], later: dict[str, Any], verdict: str) -> None:
+    """It did not come as far as the check: that its finding is not there proves nothing."""
     record["findings"] = [FINDING]
-    later.update(verdict="INCOMPLETE", findings=[])
-    assert (OTHERWISE, "finding", "not known any more: BLOCKER orphans: 3 rows") in told(record, later)
-    assert not [one for one in told(record, later) if one[0] == BETTER and one[1] == "finding"]
+    later.update(verdict=verdict, findings=[])
+    later["checklist"][-1]["status"] = "not measured"
+    assert [one for one in told(record, later) if one[1] == "finding"] == [(OTHERWISE, "finding", "not known any more: BLOCKER orphans: 3 rows")]
+    assert [one for one in told(later, record) if one[1] == "finding"] == [(OTHERWISE, "finding", "not known before: BLOCKER orphans: 3 rows")]
 
 
 def test_times_beyond_the_machines_own_pace(record: dict[str, Any], later: dict[str, Any]) -> None:
@@ -101,6 +103,7 @@ def test_revisions_schema_and_data_of_one_of_the_two(record: dict[str, Any], lat
 def test_what_makes_two_rehearsals_hard_to_compare(record: dict[str, Any], later: dict[str, Any]) -> None:
     later["production"].update(database="other", server_version="18.1")
     later["copy"]["host"] = "dev2"
+    later["schema_version"] = 0
     said = " ".join(remarks(record, later))
     assert "two databases: prod1/shop and prod1/other" in said and "now 18.1 and 16.4" in said and "dev1 and dev2" in said
 

@@ -96,6 +96,17 @@ def test_what_a_failure_leaves_out_is_told_apart(run: Run) -> None:
     assert run.steps.rehearsals["dev"].failed()
 
 
+def test_what_has_failed_is_seen_at_once(run: Run) -> None:
+    """Though Ansible goes on with the next task only when the other databases have come so far."""
+    for host in ("dev", "other"):
+        run.prepare(host)
+        run.begin("upgrade", host)
+    run.end("upgrade", "alembic_migrate", failed=True, msg="no", findings=[{"code": "fence", "message": "elsewhere"}])
+    (line,) = [line for line in run.shown().splitlines() if " on dev " in line]
+    assert line.startswith("  ✘ ") and "–––✘·····" in line
+    assert "dev: BLOCKER fence: elsewhere" in run.shown()
+
+
 def test_a_failure_is_not_made_good_by_the_next_task_of_its_step(run: Run) -> None:
     run.prepare()
     run.begin("cleanup")
