@@ -235,7 +235,9 @@ def _summary(concluded: Sequence[Concluded]) -> RenderableType:
 
 
 def _finding(whose: str, one: Early) -> RenderableType:
-    return Text.assemble(whose, (f"{one.severity.upper()} {one.code}", _SEVERITIES.get(one.severity, "")), f": {one.message}")
+    """One line: the list must not outgrow the terminal. In full it stands in the box at the end."""
+    named = (f"{one.severity.upper()} {one.code}", _SEVERITIES.get(one.severity, ""))
+    return Text.assemble(whose, named, f": {one.message}", no_wrap=True, overflow="ellipsis")
 
 
 def _sign(status: str, now: float) -> Text:

@@ -185,9 +185,10 @@ def test_no_line_is_wider_than_the_terminal(run: Run, width: int) -> None:
         run.prepare(host)
         run.begin("backup", host)
         run.end("backup", "backup", host, summary="a text " * 40)
+        run.end("backup", "backup", host, findings=[{"code": "parity", "message": "a message " * 40}])
         run.begin("restore", host)
         lines = run.shown(width).splitlines()
-        assert max(map(len, lines)) <= width and len(lines) <= 12, lines
+        assert max(map(len, lines)) <= width and len(lines) <= 13, lines
 
 
 def test_many_databases_fit_the_terminal(run: Run) -> None:
