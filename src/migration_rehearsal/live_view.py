@@ -220,7 +220,8 @@ def _line(line: str, colors: Mapping[str, str]) -> RenderableType:
 def _summary(concluded: Sequence[Concluded]) -> RenderableType:
     say = words.Speaker(concluded[0].language)
     heading, *_lines = report_text.summary_table([one.record for one in concluded], concluded[0].language).splitlines()
-    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    # Expanded, so that the last column has what the others leave, and not the other way round.
+    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     # What it is in full stands in its box, and in its report.

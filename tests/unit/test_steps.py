@@ -14,6 +14,7 @@ from migration_rehearsal import steps as stepping
 from migration_rehearsal.live_view import LiveView
 from migration_rehearsal.steps import FAILED, LEFT_OUT, OK, RUNNING, STEPS, WAITING, Ended, Steps
 from migration_rehearsal.times import duration
+from migration_rehearsal.views import Concluded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -210,6 +211,18 @@ def test_many_databases_fit_the_terminal(run: Run) -> None:
     for number in range(55, 60):
         assert f"on dev-{number} " in moving, "what still runs is shown first"
     assert "more" in moving
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_summary_of_several_has_every_verdict(tmp_path: Path, record: dict[str, Any], width: int) -> None:
+    told = {"code": "fence", "severity": "blocker", "stage": "upgrade", "object": "", "message": "a long message " * 30, "advice": "Look."}
+    bad = {**record, "verdict": "NO-GO", "findings": [told]}
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    LiveView(console).verdicts([Concluded(tmp_path, record), Concluded(tmp_path, bad)])
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = shown.split("Rehearsed 2 databases:")[1].splitlines()[1:]
+    assert lines[0].startswith("GO     prod1/shop on dev1") and lines[1].startswith("NO-GO  prod1/shop on dev1  fence: a long")
+    assert max(map(len, lines)) <= width and shown.count("╭─") == 1
 
 
 @pytest.mark.parametrize(
