@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, copy_database, files, schema_diff
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, copy_database, database_facts, files, schema_diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import FROM_EMPTY, Marker, application_name, side_database_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import error_text
@@ -42,7 +41,10 @@ def measure(
         marker = copy_database.read_marker(session, copy)
     if marker is None or marker.id != rehearsal_id:
         raise RehearsalError(f"{server.describe(copy)} is not the copy of rehearsal {rehearsal_id}")
-    copy_database.create_copy(server, database, marker.beside(FROM_EMPTY), files.read_json(work.file(MANIFEST)), deadline_s)
+    with Session(server, copy, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
+        # Encoding and collation as the copy has them, whatever it was made from.
+        facts = database_facts.read_facts(session)
+    copy_database.create_copy(server, database, marker.beside(FROM_EMPTY), facts, deadline_s)
     try:
         result["ran"], result["reason"] = _build(marker, work, project, revisions)
         if result["reason"] is None:

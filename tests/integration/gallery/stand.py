@@ -244,7 +244,6 @@ class _Run:
             compared = [event for event in outcome.events if event["event"] == "models"]
             files.write_json(self.work.file("evidence", "models.json"), {"databases": compared})
         if "drift" in self.case.asked:
-            files.write_json(self.work.file(backup.MANIFEST), self.stand.facts)
             name = self.copy if "fixed address" in self.case.asked else identity.side_database_name(self.id, identity.FROM_EMPTY)
             elsewhere = dataclasses.replace(self.application, environment={"DATABASE_URL": self.stand.server.url(name)})
             found = drift.measure(self.stand.server.server, self.copy, self.id, self.work, elsewhere, [BASE], 60)
