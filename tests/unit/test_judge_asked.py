@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_drift import blind_spots, of_drift, of_models
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_stairway import of_stairway
-from evidence_builder import good
+from evidence_builder import fingerprint, good
 
 
 def change(name: str, table: str | None = None, text: str = "") -> dict[str, Any]:
@@ -156,3 +156,27 @@ def test_the_record_takes_all_three_into_the_verdict() -> None:
     record = judge(evidence)
     assert [finding["code"] for finding in record["findings"]] == ["stairway-failed", "schema-drift", "models-differ"]
     assert record["verdict"] == "NO-GO"
+
+
+def test_rows_that_were_followed_are_in_finding_and_record() -> None:
+    prints = {**good().fingerprints, "after": fingerprint(note="0", rate="9")}
+    rows = {
+        "key": ["id"],
+        "kept": 3,
+        "added": 0,
+        "lost": 0,
+        "columns": {"rate": 2},
+        "keys": {"added": [], "lost": [], "columns": {"rate": [["1"], ["3"]]}},
+    }
+    record = judge(good(fingerprints=prints, rows={"after": {"tables": {"shifts": rows}}}))
+    (finding,) = [finding for finding in record["findings"] if finding["code"] == "data-changed"]
+    assert finding["message"] == "shifts.rate changed, in 2 rows (id 1, 3); declared: nothing"
+    changes = {change["object"]: change for change in record["data_changes"]["upgrade"]}
+    assert (changes["shifts.rate"]["rows_changed"], changes["shifts.rate"]["keys"]) == (2, [["1"], ["3"]])
+
+
+def test_rows_that_could_not_be_followed_are_said() -> None:
+    prints = {**good().fingerprints, "after": fingerprint(note="0", rate="9")}
+    record = judge(good(fingerprints=prints, rows={"after": {"tables": {}, "error": "no backup"}}))
+    (finding,) = [finding for finding in record["findings"] if finding["code"] == "data-changed"]
+    assert finding["message"] == "shifts.rate changed; in how many rows exactly could not be measured: no backup; declared: nothing"
