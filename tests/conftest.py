@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, quote_identifier
 
@@ -112,6 +113,11 @@ def database(postgres_server: PostgresServer) -> Iterator[str]:
     name = postgres_server.create_database(f"test_{next(_numbers)}")
     yield name
     postgres_server.drop_database(name)
+
+
+# A busy machine is no failure of what is tested.
+hypothesis.settings.register_profile("rehearsal", deadline=None)
+hypothesis.settings.load_profile("rehearsal")
 
 
 def pytest_configure(config: pytest.Config) -> None:
