@@ -9,4 +9,6 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import 
 
 
 class ActionModule(StageAction):
-    """Nothing beside what every stage has."""
+    """Shows how many revisions have run."""
+
+    progress_side = "dev"

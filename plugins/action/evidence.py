@@ -9,4 +9,6 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import 
 
 
 class ActionModule(StageAction):
-    """Nothing beside what every stage has."""
+    """Shows how much of the copy has been read."""
+
+    progress_side = "dev"

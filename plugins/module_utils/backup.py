@@ -102,7 +102,7 @@ def _take_backup(
         lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
         conninfo = server.conninfo(database, name, READ_ONLY)
         outlet.start([f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"])
-        with progress.shown(work.file(progress.FILE), f"dumped, of a database of {size / 1e6:,.0f} MB", 0, outlet.bytes_so_far):
+        with progress.shown(work.file(progress.FILE), f"dumped, of a database of {size / 1e6:,.0f} MB", lambda: 0, outlet.bytes_so_far):
             try:
                 manifest: Dict[str, Any] = database_facts.read_facts(session)
                 manifest["rows"] = database_facts.count_rows(session)

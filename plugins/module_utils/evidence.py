@@ -15,6 +15,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     fingerprint,
     number_checks,
+    progress,
     row_checks,
     snapshot,
 )
@@ -68,7 +69,8 @@ def gather(
             files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
             said.append(f"{len(catalog['tables'])} tables in the catalog")
         if FINGERPRINT in what:
-            taken = _fingerprint(session, work, moment, expectations, proof, connections)
+            with progress.counted(work.file(progress.FILE), "of tables read") as counter:
+                taken = _fingerprint(session, work, moment, expectations, proof, connections, counter)
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())
             said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
@@ -81,16 +83,18 @@ def gather(
     return said
 
 
-def _fingerprint(session: Session, work: WorkDirectory, moment: str, expectations: Expectations, proof: str, connections: int) -> Dict[str, Any]:
+def _fingerprint(
+    session: Session, work: WorkDirectory, moment: str, expectations: Expectations, proof: str, connections: int, counter: progress.Counter
+) -> Dict[str, Any]:
     expressions = expectations.declared_expressions()
     try:
         if moment == "before":
             return fingerprint.take_fingerprint(
-                session, declared=expressions, proof="counts" if proof == "counts" else "full", connections=connections
+                session, declared=expressions, proof="counts" if proof == "counts" else "full", connections=connections, counter=counter
             )
         before = files.read_json(work.file("evidence", "fingerprint-before.json"))
         canonical = list(expressions) if moment in _UPGRADED else []
-        return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections)
+        return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections, counter=counter)
     except ValueError as error:
         raise EvidenceRefused(f"a declared change cannot be measured: {error}") from None
 

@@ -35,6 +35,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     Session,
     quote_literal,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Counter
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import Column, Relation
 
 PROOFS = ("full", "changed", "counts")
@@ -49,6 +50,7 @@ def take_fingerprint(
     since: Optional[Mapping[str, Any]] = None,
     proof: str = "full",
     connections: int = 1,
+    counter: Optional[Counter] = None,
 ) -> Dict[str, Any]:
     """The fingerprint of a database, or of the named tables (tables that do not exist are left out without a word).
 
@@ -57,7 +59,7 @@ def take_fingerprint(
     compared with such expressions: give `declared` before the upgrade, and its keys as `canonical` after it.
     `since` is the fingerprint taken before: rows are then bound to the key that the table had then, rows added are told from rows changed where
     that can be proved, and `proof="changed"` takes over the hashes of what provably was not touched (see `untouched`). "counts" hashes nothing.
-    `connections`: how many sessions may work at a time, all in one snapshot; this one counts.
+    `connections`: how many sessions may work at a time, all in one snapshot; this one counts. `counter` is told the bytes of each table that is done.
 
     Raises ValueError for a declaration that cannot be used, PostgresError for anything that the server refuses; both name the object.
     """
@@ -80,7 +82,7 @@ def take_fingerprint(
             "mark": mark or untouched.snapshot_mark(session),
             "left_out": {name: reason for name, reason in sorted(left_out.items()) if tables is None or name in tables},
         }
-        result["tables"] = dict(sorted(_run(session, jobs, snapshot_id, connections).items()))
+        result["tables"] = dict(sorted(_run(session, jobs, snapshot_id, connections, counter or Counter()).items()))
     return result
 
 
@@ -304,12 +306,19 @@ def _refuse_unknown(declared: Mapping[str, str], canonical: Collection[str], job
             raise ValueError(f"{name}: declared as changed, but there is no such column{where}")
 
 
-def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connections: int) -> Dict[str, Dict[str, Any]]:
+def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connections: int, counter: Counter) -> Dict[str, Dict[str, Any]]:
     """All jobs, biggest table first, over `connections` sessions in one snapshot."""
     jobs = sorted(jobs, key=lambda job: (-job.relation.size, job.relation.name))
     helpers = min(connections, len(jobs)) - 1
+    counter.total += sum(job.relation.size for job in jobs)
+
+    def run(job: Job, own: Session) -> Dict[str, Any]:
+        entry = job.run(own)
+        counter.done += job.relation.size
+        return entry
+
     if helpers < 1:
-        return {job.relation.name: job.run(session) for job in jobs}
+        return {job.relation.name: run(job, session) for job in jobs}
     snapshot = snapshot_id or session.value("SELECT pg_export_snapshot() AS v")
     application_name = session.value("SELECT current_setting('application_name') AS v")
     todo: queue.Queue[Job] = queue.Queue()
@@ -324,7 +333,7 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
                 job = todo.get_nowait()
             except queue.Empty:
                 return
-            done[job.relation.name] = job.run(own)
+            done[job.relation.name] = run(job, own)
 
     def helper() -> None:
         try:

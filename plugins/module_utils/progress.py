@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 from typing import Callable, Iterator, List
@@ -20,8 +21,8 @@ _ANSWER_S = 30.0
 
 
 @contextlib.contextmanager
-def shown(path: str, what: str, total: int, done: Callable[[], int], unit: str = "bytes") -> Iterator[None]:
-    """Note `{"what", "done", "total", "unit"}` once a second until the block ends; `total` is 0 where nobody knows it.
+def shown(path: str, what: str, total: Callable[[], int], done: Callable[[], int], unit: str = "bytes") -> Iterator[None]:
+    """Note `{"what", "done", "total", "unit"}` once a second until the block ends; the total is 0 where nobody knows it.
 
     `done` is asked in a thread of its own. Where it fails, nothing is noted: progress never is what a stage fails by.
     """
@@ -33,7 +34,7 @@ def shown(path: str, what: str, total: int, done: Callable[[], int], unit: str =
     def note() -> None:
         while not ended.wait(_EVERY_S):
             with contextlib.suppress(Exception):
-                files.append_json_line(path, {"what": what, "done": int(done()), "total": int(total), "unit": unit})
+                files.append_json_line(path, {"what": what, "done": int(done()), "total": int(total()), "unit": unit})
 
     thread = threading.Thread(target=note, daemon=True)
     thread.start()
@@ -42,6 +43,22 @@ def shown(path: str, what: str, total: int, done: Callable[[], int], unit: str =
     finally:
         ended.set()
         thread.join(_EVERY_S)
+
+
+@dataclasses.dataclass
+class Counter:
+    """What a stage counts itself, by whatever threads it has."""
+
+    done: int = 0
+    total: int = 0
+
+
+@contextlib.contextmanager
+def counted(path: str, what: str) -> Iterator[Counter]:
+    """`shown` for bytes that the stage counts; their total may be known only when it has begun."""
+    counter = Counter()
+    with shown(path, what, lambda: counter.total, lambda: counter.done):
+        yield counter
 
 
 @contextlib.contextmanager
@@ -56,7 +73,7 @@ def database_size(path: str, server: Server, database: str, rehearsal_id: str, t
         return int(sessions[0].value(f"{size_of} WHERE datname = {quote_literal(database)}"))
 
     try:
-        with shown(path, "restored", total, size):
+        with shown(path, "restored", lambda: total, size):
             yield
     finally:
         for session in sessions:

@@ -83,7 +83,7 @@ summary:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, failure_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, failure_facts, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
@@ -119,13 +119,19 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, revisions=[], heads=[], summary=f"would {p['direction']} the copy to {p['target']}")
     work = arguments.work_directory(p, "dev")
-    with registered(work):
+    events = work.file("evidence", f"migration-{p['run']}.jsonl")
+
+    def ended_so_far() -> int:
+        with open(events, encoding="utf-8") as file:
+            return sum('"revision_end"' in line for line in file)
+
+    with registered(work), progress.shown(work.file(progress.FILE), p["direction"] + "d", lambda: 0, ended_so_far, "revisions"):
         outcome = application.run(
             application_arguments.application(p["application"], p["timeout"]),
             p["direction"],
             marker_id=p["id"],
             target=p["target"],
-            events_path=work.file("evidence", f"migration-{p['run']}.jsonl"),
+            events_path=events,
             log_path=work.file("evidence", "application.log"),
             pid_path=work.file("running", "application"),
         )

@@ -35,7 +35,7 @@ def test_progress_is_noted_until_the_end(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / progress.FILE
     path.write_text("what an earlier stage had noted\n")
     numbers = itertools.count(1)
-    with progress.shown(str(path), "dumped", 100, lambda: next(numbers)):
+    with progress.shown(str(path), "dumped", lambda: 100, lambda: next(numbers)):
         time.sleep(0.2)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(lines) > 2 and [line["done"] for line in lines] == list(range(1, len(lines) + 1))
@@ -52,7 +52,10 @@ def test_progress_never_fails_a_stage(tmp_path: Path, monkeypatch: pytest.Monkey
     def broken() -> int:
         raise OSError("gone")
 
-    with progress.shown(str(tmp_path / "not" / "there"), "dumped", 100, lambda: 1), progress.shown(str(tmp_path / "a"), "dumped", 100, broken):
+    with (
+        progress.shown(str(tmp_path / "not" / "there"), "dumped", lambda: 100, lambda: 1),
+        progress.shown(str(tmp_path / "a"), "dumped", lambda: 100, broken),
+    ):
         time.sleep(0.05)
     assert not (tmp_path / "a").exists()
 
