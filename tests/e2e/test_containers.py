@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up, copy_database, files, inside
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from engine import IMAGE, Engine, compose_commands, compose_file
 from hosts import DATABASE, Hosts, fill, free_port
 from playbook import Played, finish
@@ -120,7 +125,7 @@ class Run:
     told: set[str]
 
 
-def rehearse(hosts: Hosts, projects: list[Project], cwd: Path, **more: Any) -> Run:
+def rehearse(hosts: Hosts, projects: list[Project], cwd: Path) -> Run:
     """The whole of it, while every process of the machine is looked at for the passwords, inside the containers too."""
     production, dev = projects
     url = f"postgresql+psycopg2://postgres:{DEV_PASSWORD}@127.0.0.1:{dev.port}/{{{{ rehearsal_copy_database }}}}"
@@ -130,7 +135,7 @@ def rehearse(hosts: Hosts, projects: list[Project], cwd: Path, **more: Any) -> R
     }
     process = hosts.start(
         cwd,
-        production={"rehearsal_postgres": production.postgres(**more)},
+        production={"rehearsal_postgres": production.postgres()},
         dev={"rehearsal_postgres": dev.postgres(), "rehearsal_application": application},
     )
     told = set()
@@ -169,10 +174,30 @@ def test_no_password_is_told(run: Run) -> None:
     assert [secret for secret in (PASSWORD, DEV_PASSWORD) if secret in text] == []
 
 
-def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(hosts: Hosts, projects: list[Project], tmp_path: Path) -> None:
-    done = rehearse(hosts, projects, tmp_path, scratch="/var/lib/postgresql")
-    assert done.played.rc == 0, done.played.stdout + done.played.stderr
-    assert left(hosts, projects, done.played) == []
-    assert done.told == set()
-    manifest = json.loads((done.played.directory / "evidence" / "manifest.json").read_text())
+def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(
+    engine: Engine, projects: list[Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stages themselves, without the play around them: a directory out of one container, restored by several jobs in the other."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{engine.socket}")
+    rehearsal_id = new_id()
+    marker = Marker(rehearsal_id, "production/staffprobot_prod", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
+    production, dev = (arguments.server(project.postgres(scratch="/var/lib/postgresql"), rehearsal_id) for project in projects)
+    work = WorkDirectory.at(str(tmp_path), rehearsal_id, "production")
+    work.create(marker)
+    manifest = take_backup(production, DATABASE, rehearsal_id, work, Limits(jobs=2))
     assert len([name for name in manifest["files"] if name.startswith("dump/")]) > 20, "a directory, one file a table"
+    assert manifest["load"]["connections"] == 4
+    assert inside.directories(production, rehearsal_id) == [os.path.dirname(production.passfile)]
+    arrived = WorkDirectory.at(str(tmp_path), rehearsal_id, "dev")
+    arrived.create(marker)
+    unpack(arrived, work.file("backup.tar"), files.sha256(work.file("manifest.json")))
+    name = copy_database_name(rehearsal_id)
+    copy = copy_database.make_copy(dev, name, marker, manifest, arrived, jobs=2, deadline_s=120)
+    assert copy["differences"] == [] and copy["rows"] == sum(manifest["rows"].values())
+    # A killed process could not remove what it had made: clean-up does, and proves it.
+    abandoned = inside.make_directory(dev, rehearsal_id)
+    cleaned = clean_up.clean_up(dev, name, rehearsal_id, arrived, clean_up.KEEP_NONE, 60)
+    assert (cleaned["left"], cleaned["problems"], cleaned["copy"]) == ([], [], "dropped") and abandoned in cleaned["removed"]
+    for server in (production, dev):
+        inside.remove_directory(server, os.path.dirname(server.passfile))
+        assert inside.directories(server) == []
