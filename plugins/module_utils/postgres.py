@@ -248,7 +248,9 @@ class Session:
     def _raise_ended(self) -> NoReturn:
         self._process.wait()
         self._stderr.seek(0)
-        said = mask_secrets(" ".join(self._stderr.read(8192).decode(errors="replace").split()))
+        lines = self._stderr.read(8192).decode(errors="replace").splitlines()
+        # Behind sudo, psql complains about the home directory that it is started in, and goes on.
+        said = mask_secrets(" ".join(" ".join(line for line in lines if not line.startswith("could not change directory")).split()))
         raise PostgresError(f"{self._address}: {said or 'psql ended without a word'}")
 
 

@@ -59,6 +59,8 @@ def render(note: dict[str, Any], seconds: float) -> str:
     """One line for a person: how much, how fast, and how long it will take if that is known."""
     done, total, unit = float(note["done"]), float(note["total"]), str(note["unit"])
     name = "MB" if unit == "bytes" else unit
+    if unit != "bytes" and not total:
+        return f"{_number(done, unit)} {name} {note['what']}"
     rate = done / seconds if seconds > 0 else 0.0
     of = f" of {_number(total, unit)}" if total else ""
     left = f", about {max(total - done, 0.0) / rate:,.0f} s left" if total and rate else ""

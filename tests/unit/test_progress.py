@@ -23,6 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import carry,
         ),
         ({"what": "dumped", "done": 50_000_000, "total": 0, "unit": "bytes"}, 4, "50 MB dumped, 12 MB/s"),
         ({"what": "compared", "done": 3, "total": 12, "unit": "tables"}, 6, "3 of 12 tables compared, 0.5 tables/s, about 18 s left"),
+        ({"what": "upgraded", "done": 7, "total": 0, "unit": "revisions"}, 6, "7 revisions upgraded"),
         ({"what": "restored", "done": 0, "total": 10, "unit": "bytes"}, 5, "0.00 of 0.00 MB restored, 0.00 MB/s"),
     ],
 )
