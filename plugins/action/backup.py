@@ -59,7 +59,7 @@ class _Reader:
         path = f"{arguments.get('work_dir') or DEFAULT_BASE}/{arguments['id']}-production/{dump_outlets.PIPE}"
         self._meter = carry.Meter(f"{action.target_host(variables)} → controller", 0, float(arguments.get("limit") or 0) * 1e6)
         # A backup may be held up for long by a lock; the module has its own deadline, and its end is ours.
-        self._pipe = HostPipe(action, ["sh", "-c", _READ, "sh", path], silence_s=float(arguments.get("timeout") or 3600))
+        self._pipe = HostPipe(action, ["sh", "-c", _READ, "sh", path], silence_s=float(arguments.get("timeout") or 3600), bulk=True)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 

@@ -20,6 +20,8 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import host_p
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import HostPipe, PipeError
 
 CHUNK = 1 << 18
+# From this size on, the time for a connection of its own is well spent.
+_BULK = 4_000_000
 _SHOW_EVERY_S = 3.0
 # As root, and where nothing else is said, a file is made for its owner alone.
 _APPEND = 'umask 077 && exec cat >> "$1"'
@@ -79,7 +81,7 @@ def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, te
 
         def once() -> None:
             meter = Meter(label, size, terms.limit, output.tell())
-            pipe = HostPipe(action, ["tail", "-c", f"+{output.tell() + 1}", remote], silence_s=terms.silence_s)
+            pipe = HostPipe(action, ["tail", "-c", f"+{output.tell() + 1}", remote], silence_s=terms.silence_s, bulk=size > _BULK)
             try:
                 while chunk := pipe.read(CHUNK):
                     output.write(chunk)
@@ -118,7 +120,7 @@ def send(action: ActionBase, local: str, remote: str, label: str, terms: Terms) 
                 run(action, ["rm", "-f", partial], terms)
                 arrived = 0
             source.seek(arrived)
-            _send_from(action, source, partial, Meter(label, size, terms.limit, arrived), terms)
+            _send_from(action, source, partial, Meter(label, size, terms.limit, arrived), terms, bulk=size > _BULK)
             arrived = _remote_size(action, partial, terms)
             if arrived != size:
                 raise AnsibleConnectionFailure(f"{arrived:,} of {size:,} bytes are there")
@@ -128,8 +130,8 @@ def send(action: ActionBase, local: str, remote: str, label: str, terms: Terms) 
     return resumed
 
 
-def _send_from(action: ActionBase, source: Any, partial: str, meter: Meter, terms: Terms) -> None:
-    pipe = HostPipe(action, ["sh", "-c", _APPEND, "sh", partial], silence_s=terms.silence_s)
+def _send_from(action: ActionBase, source: Any, partial: str, meter: Meter, terms: Terms, bulk: bool) -> None:
+    pipe = HostPipe(action, ["sh", "-c", _APPEND, "sh", partial], silence_s=terms.silence_s, bulk=bulk)
     try:
         while chunk := source.read(CHUNK):
             if not pipe.write(chunk):

@@ -21,6 +21,7 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_secrets
 
@@ -39,8 +40,10 @@ class HostPipe:
     Raises AnsibleConnectionFailure when the host cannot be reached, or does not move a byte for `silence_s` seconds.
     """
 
-    def __init__(self, action: ActionBase, words: list[str], *, silence_s: float = 60.0) -> None:
+    def __init__(self, action: ActionBase, words: list[str], *, silence_s: float = 60.0, bulk: bool = False) -> None:
+        """`bulk`: much goes through, and is compressed already; it gets an ssh connection of its own that does not compress it again."""
         self.silence_s = silence_s
+        self._bulk = bulk
         self._connection = action._connection
         self._become = _become(action)
         argv, options = self._command_line(shlex.join(words))
@@ -68,6 +71,11 @@ class HostPipe:
             return ["/bin/sh", "-c", command], {"cwd": "/"}
         host = connection.get_option("host") or connection._play_context.remote_addr
         argv = connection._build_command(connection.get_option("ssh_executable"), "ssh", "-T", host, command)
+        if self._bulk:
+            program = argv.index(to_bytes(connection.get_option("ssh_executable")))
+            # Ansible's default options have -C, which no later option takes back; of others the first one counts.
+            own = [b"-o", b"ControlMaster=no", b"-o", b"ControlPath=none", b"-o", b"Compression=no"]
+            argv = [*argv[: program + 1], *own, *(word for word in argv[program + 1 :] if word != b"-C")]
         pipe = getattr(connection, "sshpass_pipe", None)
         return argv, {"pass_fds": pipe} if pipe else {}
 
