@@ -93,7 +93,9 @@ def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
     if not p["database"] or outcome.error is None:
         return ""
     try:
-        with Session(arguments.server(p["postgres"]), p["database"], f"rehearsal {p['id']}", deadline_s=2 * failure_facts.COUNT_TIMEOUT_S) as session:
+        with Session(
+            arguments.server(p["postgres"], p["id"]), p["database"], f"rehearsal {p['id']}", deadline_s=2 * failure_facts.COUNT_TIMEOUT_S
+        ) as session:
             return failure_facts.facts_of(session, outcome.error)
     except PostgresError as error:
         return f"what stands in the way could not be looked up: {error}"
