@@ -57,7 +57,9 @@ class Places:
         if not thing:
             return
         if finding.code in _LOCKS:
-            yield from (event for event in statements if any(lock["table"] == thing and _blocking(lock) for lock in event.get("locks") or ()))
+            found = [event for event in statements if any(lock["table"] == thing and _blocking(lock) for lock in event.get("locks") or ())]
+            # Of several that locked it, the one whose window is told.
+            yield from sorted(found, key=lambda event: f"taken by revision {event['revision']} with" not in finding.message)
             return
         if finding.code in _MEASURED:
             key = _MEASURED[finding.code]

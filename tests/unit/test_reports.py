@@ -116,6 +116,9 @@ def test_sarif_is_valid_and_leads_to_the_revision(record: dict[str, Any]) -> Non
 
 def test_a_measured_finding_names_the_revision_that_did_it() -> None:
     record = report_records.no_go()
+    locks = [finding for finding in record["findings"] if finding["code"].startswith("lock-blocks") and finding["stage"] == "upgrade"]
+    assert len(locks) >= 8
+    assert all(f"taken by revision {finding['revision']} with" in finding["message"] for finding in locks)
     waits = next(finding for finding in record["findings"] if finding["code"] == "lock-blocks-reads")
     took = next(entry for entry in record["timelines"]["upgrade"]["tables"] if entry["table"] == waits["object"])["reads"]["took"]
     assert waits["revision"] == took[0]
