@@ -14,12 +14,13 @@ import sys
 from typing import Any
 
 from ansible import constants, context
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.migrations.rehearsal.plugins.module_utils import identity
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file, policy_file, watch
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import copy_values, expectations_file, policy_file, watch
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -48,9 +49,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         values = self._values(variables, rehearsal_id)
         dev = values.dev
         values.host_called_dev()
-        production = values.production_host()
-        database = production and values.required(production, "rehearsal_database", str, "the name of the production database")
-        for host in filter(None, (production, dev)):
+        copy = copy_values.read(values)
+        needed = copy_values.touches_production(copy)
+        production = values.production_host(needed)
+        what = "the name of the production database"
+        if needed:
+            database = production and values.required(production, "rehearsal_database", str, what)
+        else:
+            database = (production and values.value(production, "rehearsal_database")) or os.path.basename(copy["backup_file"])
+        for host in filter(None, (production if needed else None, dev)):
             values.address(host)
             values.postgres(host)
         values.transfer()
@@ -71,13 +78,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "msg": "\n".join(["The inventory cannot be used:", *values.problems]),
             }
 
+        name = str(values.value(dev, "rehearsal_copy_database") or identity.copy_database_name(rehearsal_id))
         rehearsal: dict[str, Any] = {
             "id": rehearsal_id,
-            "production_host": production,
+            "production_host": production or "backup-file",
             "dev_host": dev,
             "database": database,
-            "copy_database": values.value(dev, "rehearsal_copy_database") or identity.copy_database_name(rehearsal_id),
-            "source": f"{production}/{database}",
+            "copy_database": name,
+            "source": f"{production or 'backup file'}/{database}",
+            "origin": copy,
+            "sides": ["dev", "production"] if needed else ["dev"],
             "created": identity.format_time(now),
             "expires": identity.format_time(now + datetime.timedelta(hours=float(hours))),
             "keep": keep,
@@ -85,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "expressions": expectations.declared_expressions(),
         }
         if self._play_context.check_mode or not boolean(self._task.args.get("record", True)):
-            return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}}
+            return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}, **self._copy}
         report_dir = str(values.value(dev, "rehearsal_report_dir") or "rehearsals")
         try:
             directory = RehearsalDirectory.create(report_dir, rehearsal_id)
@@ -101,12 +111,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         directory.write_evidence("policy.json", policy.to_json())
         directory.write_evidence("context.json", self._context(rehearsal, application, values))
         self._start_watch(directory, dev)
-        return {"changed": False, "rehearsal": rehearsal}
+        return {"changed": False, "rehearsal": rehearsal, **self._copy}
 
     def _values(self, variables: dict[str, Any], rehearsal_id: str) -> InventoryValues:
         dev = str(variables["inventory_hostname"])
         # The name of the copy is part of what the application's environment is made of.
         names = {"rehearsal_copy_database": identity.copy_database_name(rehearsal_id), "rehearsal_id": rehearsal_id, **variables}
+        self._templar.available_variables = names
+        postgres = self._where(names, rehearsal_id)
+        database = str(self._templar.template(names["rehearsal_copy_database"]) or identity.copy_database_name(rehearsal_id))
+        where = {name: postgres.get(name) or "" for name in ("host", "port", "user")}
+        self._copy = {"address": copying.address(database, postgres), "postgres": where}
+        # Those of an earlier rehearsal in the same play would be of another copy.
+        names = {**names, "rehearsal_copy_postgres": where, "rehearsal_copy_address": self._copy["address"]}
         self._templar.available_variables = names
 
         def read(host: str, name: str) -> Any:
@@ -118,6 +135,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return name in (variables if host == dev else variables["hostvars"][host])
 
         return InventoryValues(dev=dev, read=read, mentions=mentions, groups=dict(variables.get("groups", {})))
+
+    def _where(self, names: dict[str, Any], rehearsal_id: str) -> dict[str, Any]:
+        """Where the copy will be, as far as it is known before it is there."""
+        try:
+            if self._templar.template(names.get("rehearsal_copy")) == "ephemeral":
+                base = self._templar.template(names.get("rehearsal_work_dir")) or "~/.migrations-rehearsal"
+                wish = self._templar.template(names.get("rehearsal_ephemeral")) or {}
+                return {"host": f"{base}/{rehearsal_id}-dev/server/socket", "port": wish.get("port") or 5432, "user": wish.get("user") or "postgres"}
+            return dict(self._templar.template(names.get("rehearsal_postgres")) or {})
+        except (AnsibleError, TypeError, ValueError, AttributeError):
+            # What cannot be templated or is no mapping is a problem that is told below, with its name.
+            return {}
 
     def _expectations(self, values: InventoryValues) -> Expectations:
         path = values.value(values.dev, "rehearsal_expectations")
@@ -146,6 +175,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """What was asked for, without any secret: of the application's environment, the names only."""
         return {
             **{key: rehearsal[key] for key in ("id", "production_host", "dev_host", "database", "copy_database", "created", "expires", "keep")},
+            "sides": rehearsal["sides"],
+            "origin": rehearsal["origin"],
             "application": {
                 "command": application["command"],
                 "chdir": application.get("chdir") or "",

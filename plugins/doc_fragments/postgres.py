@@ -94,3 +94,46 @@ options:
         type: str
         default: postgres
 """
+
+    EPHEMERAL = r"""
+options:
+  ephemeral:
+    description: What a server that is made for the copy is like. Everything has a default.
+    type: dict
+    default: {}
+    suboptions:
+      bin_dir:
+        description: Directory of the server programs, of production's major version. Empty means those that are installed.
+        type: path
+        default: ""
+      owner:
+        description: System user that runs the server where the connection's user is root, whom PostgreSQL refuses. V(postgres), else V(nobody).
+        type: str
+        default: ""
+      directory:
+        description:
+          - Directory below which its data are instead of in the work directory.
+          - Where O(ephemeral.owner) runs the server it cannot reach the work directory; then this is V(/var/tmp) unless it is set.
+        type: path
+        default: ""
+      user:
+        description: Role of production that the application connects as. Empty means the server's first role.
+        type: str
+        default: ""
+      listen:
+        description: Addresses that it listens on beside its private socket, such as V(127.0.0.1) for an application in a container.
+        type: list
+        elements: str
+        default: []
+      port:
+        description: Port. Empty means 5432 on the socket, and a free one where it listens on addresses.
+        type: int
+      password:
+        description: Password of O(ephemeral.user) on the addresses of O(ephemeral.listen). The socket needs none, its directory is private.
+        type: str
+        default: ""
+      settings:
+        description: Settings of the server, above those of production.
+        type: dict
+        default: {}
+"""

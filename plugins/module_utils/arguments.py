@@ -9,11 +9,27 @@ import dataclasses
 from typing import Any, Dict, Mapping
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import inside, postgres_place
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 POSTGRES: Dict[str, Any] = postgres_place.argument_spec()
+
+EPHEMERAL: Dict[str, Any] = {
+    "type": "dict",
+    "default": {},
+    "options": {
+        "bin_dir": {"type": "path", "default": ""},
+        "owner": {"type": "str", "default": ""},
+        "directory": {"type": "path", "default": ""},
+        "user": {"type": "str", "default": ""},
+        "listen": {"type": "list", "elements": "str", "default": []},
+        "port": {"type": "int"},
+        "password": {"type": "str", "default": "", "no_log": True},
+        "settings": {"type": "dict", "default": {}},
+    },
+}
 
 REHEARSAL: Dict[str, Any] = {
     "id": {"type": "str", "required": True},
@@ -46,6 +62,20 @@ def server(options: Mapping[str, Any], rehearsal_id: str) -> Server:
     if not options.get("password"):
         return found
     return dataclasses.replace(found, passfile=inside.passfile(found, options["password"], rehearsal_id))
+
+
+def wish(options: Mapping[str, Any]) -> Wish:
+    """The copy's own server, as the option O(ephemeral) describes it."""
+    return Wish(
+        bin_dir=options.get("bin_dir") or "",
+        owner=options.get("owner") or "",
+        directory=options.get("directory") or "",
+        user=options.get("user") or "",
+        listen=tuple(options.get("listen") or ()),
+        port=options.get("port"),
+        password=options.get("password") or "",
+        settings={str(name): str(value) for name, value in (options.get("settings") or {}).items()},
+    )
 
 
 def work_directory(params: Mapping[str, Any], side: str) -> WorkDirectory:

@@ -11,7 +11,7 @@ import tarfile
 import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, files, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, files, progress, server_settings
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, Pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
@@ -109,6 +109,7 @@ def _take_backup(
                 if with_fingerprint:
                     with Session(server, database, name, limits.settings(), limits.statement_timeout_s) as hashing:
                         manifest["fingerprint"] = take_fingerprint(hashing, snapshot_id=snapshot)
+                manifest["server"] = read_server(server, database, rehearsal_id, limits)
             except BaseException:
                 outlet.stop()
                 raise
@@ -131,6 +132,13 @@ def _take_backup(
     else:
         _pack(work, [MANIFEST, *manifest["files"]])
     return manifest
+
+
+def read_server(server: Server, database: str, rehearsal_id: str, limits: Limits) -> Dict[str, Any]:
+    """What a server that is made for the copy must be like (`server_settings.read`), in a read-only session of its own."""
+    # Without the timeouts of the other sessions, which would hide production's own.
+    with Session(server, database, application_name(rehearsal_id), READ_ONLY, limits.statement_timeout_s) as session:
+        return server_settings.read(session)
 
 
 def _pack(work: WorkDirectory, members: List[str]) -> None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, inside, side_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, ephemeral, inside, side_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, started
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
@@ -27,11 +26,16 @@ _INSIDE_EXPIRES = datetime.timedelta(hours=24)
 KEEP_COPY, KEEP_BACKUP, KEEP_NONE = "copy", "backup", "none"
 
 
-def clean_up(server: Server, database: Optional[str], rehearsal_id: str, work: WorkDirectory, keep: str, deadline_s: float) -> Dict[str, Any]:
+def clean_up(
+    server: Optional[Server], database: Optional[str], rehearsal_id: str, work: WorkDirectory, keep: str, deadline_s: float
+) -> Dict[str, Any]:
     """Remove one rehearsal from this host. Never raises: what could not be done or proven is in `problems`.
 
-    `database` is the copy's name on dev, None on production. Returns {"copy", "work_directory", "removed", "left", "problems"}.
+    `database` is the copy's name on dev, None on production. `server` is None where the copy has one of its own, which goes with the work
+    directory, and where no database was asked. Returns {"copy", "work_directory", "removed", "left", "problems"}.
     """
+    if server is None:
+        return clean_up_own_server(database, rehearsal_id, work, keep, deadline_s)
     removed: List[str] = []
     problems: List[str] = []
     # Processes first: a tool that still runs would make new files and sessions behind our back.
@@ -79,6 +83,43 @@ def _clean_inside(server: Server, rehearsal_id: str, problems: List[str]) -> Lis
     return removed
 
 
+def clean_up_own_server(database: Optional[str], rehearsal_id: str, work: WorkDirectory, keep: str, deadline_s: float) -> Dict[str, Any]:
+    """`clean_up` where the copy's server is in the work directory, or where no database was asked at all."""
+    problems: List[str] = []
+    own = ephemeral.load(work)
+    # Asked now: afterwards nothing is left that knows of them.
+    places = [work.path, *work.elsewhere()]
+    if own is not None and keep == KEEP_COPY and own.running:
+        work.stop_processes(sparing=own.pid)
+        _dropped, in_the_way = side_database.drop_all(own.server, rehearsal_id, deadline_s)
+        problems += [*in_the_way, *_keep_server_only(work)]
+        return {"copy": "kept", "work_directory": "kept", "removed": [], "left": [], "problems": problems}
+    work.stop_processes()
+    try:
+        if keep == KEEP_BACKUP and database:
+            state = _keep_backup_only(work)
+        else:
+            state = "removed" if work.remove() else "absent"
+    except (WorkDirectoryError, OSError) as error:
+        state = "left"
+        problems.append(str(error))
+    gone = [path for path in places if not os.path.lexists(path)] if state != "absent" else []
+    left = [path for path in places if os.path.lexists(path) and (state != "kept" or path != work.path)]
+    copy = "absent" if database else "none"
+    if own is not None and own.running:
+        copy = "left"
+        left.append(f"server of the copy in {own.home}")
+    elif own is not None:
+        copy = "dropped"
+        gone.insert(0, f"server with database {database}")
+    return {"copy": copy, "work_directory": state, "removed": gone, "left": left, "problems": problems}
+
+
+def _keep_server_only(work: WorkDirectory) -> List[str]:
+    """Leave the running server of the copy; everything else in the work directory goes. What could not be removed, in words."""
+    return work.remove_entries(except_for=(ephemeral.DIRECTORY, "elsewhere", "running", MARKER_FILE))
+
+
 def _clean_copy(
     server: Server, database: Optional[str], rehearsal_id: str, keep: str, deadline_s: float, removed: List[str], problems: List[str]
 ) -> str:
@@ -109,13 +150,9 @@ def _keep_backup_only(work: WorkDirectory) -> str:
         return "removed" if work.remove() else "absent"
     if work.marker() is None:
         return "absent"
-    for entry in os.scandir(work.path):
-        if entry.name in (backup.DUMP, backup.ARCHIVE, backup.MANIFEST, MARKER_FILE):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.unlink(entry.path)
+    failures = work.remove_entries(except_for=(backup.DUMP, backup.ARCHIVE, backup.MANIFEST, MARKER_FILE))
+    if failures:
+        raise WorkDirectoryError(failures[0])
     return "kept"
 
 
@@ -149,8 +186,8 @@ def _look(
     return left
 
 
-def sweep(server: Server, on_dev: bool, base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
-    """Remove marked copies and work directories that have expired, and nothing else.
+def sweep(server: Optional[Server], on_dev: bool, base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
+    """Remove marked copies and work directories that have expired, and nothing else. Without a server, only what lies in files.
 
     Returns {"removed", "kept", "problems"}; with `dry_run`, `removed` is what would be.
     """
@@ -167,8 +204,9 @@ def sweep(server: Server, on_dev: bool, base: str, now: datetime.datetime, deadl
             # Somebody else may be sweeping it at the same moment; the marker goes last.
             if work.marker() is not None:
                 result["problems"].append(str(error))
-    _sweep_inside(server, now, dry_run, result)
-    if on_dev:
+    if server is not None:
+        _sweep_inside(server, now, dry_run, result)
+    if server is not None and on_dev:
         _sweep_copies(server, now, deadline_s, dry_run, result)
     return dict(result)
 

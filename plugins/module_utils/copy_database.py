@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
@@ -17,16 +17,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
+from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
-# Settings whose value is a list of names, quoted where they need it; every other one is a single literal (pg_dump's variable_is_guc_list_quote).
-_LIST_SETTINGS = frozenset(
-    ["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]
-)
 # An entry of a dump's table of contents: what kind of thing, in which schema ("-" for none), and its name.
 _ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
-_LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
 
 _CONTENTS = "restore.list"
 
@@ -105,7 +101,10 @@ def restore(
     deadline_s: float,
     without: Collection[str] = (),
 ) -> None:
-    """pg_restore into the empty copy; ToolFailed at the first error of any kind. `without`: extensions that stay out (`outside_world.KEPT_OUT`)."""
+    """pg_restore into the empty copy; ToolFailed at the first error of any kind.
+
+    `without`: extensions that stay out (`outside_world.KEPT_OUT`).
+    """
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
     # A subscription would want rows from production's own source, and no database that has one can be dropped.
     options = ["--exit-on-error", "--no-password", "--no-subscriptions", f"--dbname={conninfo}"]
@@ -144,22 +143,12 @@ def replay_settings(session: Session, database: str, settings: Dict[str, List[st
     for role, assignments in sorted(settings.items()):
         for assignment in assignments:
             name, value = assignment.split("=", 1)
-            rendered = ", ".join(map(quote_literal, _list_items(value))) if name in _LIST_SETTINGS else quote_literal(value)
             target = f"ROLE {quote_identifier(role)} IN DATABASE {quote_identifier(database)}" if role else f"DATABASE {quote_identifier(database)}"
             try:
-                session.execute(f"ALTER {target} SET {_setting_name(name)} = {rendered or quote_literal('')}")
+                session.execute(f"ALTER {target} SET {setting_clause(name, value)}")
             except PostgresError as error:
                 failures.append(f"{name}{f' of role {role}' if role else ''}: {error.message}")
     return failures
-
-
-def _list_items(value: str) -> List[str]:
-    """The names in a list as the catalog holds it: `"$user", public` → `$user`, `public`; an empty name stands for an empty list."""
-    return [bare or quoted.replace('""', '"') for quoted, bare in _LIST_ITEM.findall(value)]
-
-
-def _setting_name(name: str) -> str:
-    return ".".join(quote_identifier(part) for part in name.split("."))
 
 
 def compare(manifest: Dict[str, Any], facts: Dict[str, Any], rows: Dict[str, int]) -> List[Dict[str, Any]]:
@@ -209,29 +198,74 @@ def make_copy(
     Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
     """
     create_copy(server, database, marker, manifest, deadline_s)
-    name = application_name(marker.id)
-    with Session(server, server.maintenance_database, name, deadline_s=deadline_s) as session:
-        known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
-    missing_roles = sorted(set(manifest["roles"]) - known)
-    stopped = outside_world.kept_out(manifest["extensions"])
-    without = [entry["object"] for entry in stopped]
+    missing_roles = roles_missing(server, marker.id, manifest["roles"], deadline_s)
+    kept_out = outside_world.kept_out(manifest["extensions"])
+    without = [entry["object"] for entry in kept_out]
     restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without)
-    with Session(server, database, name, deadline_s=deadline_s) as session:
+    settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s)
+    return {**describe(server, database, marker, manifest, settled["stopped"], deadline_s), **settled, "missing_roles": missing_roles}
+
+
+def roles_missing(server: Server, rehearsal_id: str, roles: Sequence[str], deadline_s: float) -> List[str]:
+    """Those of the roles that the server does not have."""
+    with Session(server, server.maintenance_database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+        known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
+    return sorted(set(roles) - known)
+
+
+def settle(
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    settings: Dict[str, List[str]],
+    kept_out: Sequence[Dict[str, Any]],
+    deadline_s: float,
+    analyze: bool = True,
+) -> Dict[str, Any]:
+    """Quieten a filled copy and give it production's settings; `stopped` and `settings_not_replayed` of copy.json.
+
+    `analyze`: a dump has no statistics; a physical copy has production's.
+    """
+    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
         # Before anything else connects: what production sends, a rehearsal must not send.
-        stopped += outside_world.stop_jobs(session)
+        stopped = [*kept_out, *outside_world.stop_jobs(session)]
         stopped += outside_world.stop(session, take_snapshot(session))
-        session.execute("ANALYZE")
-        failures = replay_settings(session, database, manifest["settings"])
+        if analyze:
+            session.execute("ANALYZE")
+        return {"stopped": stopped, "settings_not_replayed": replay_settings(session, database, settings)}
+
+
+def describe(
+    server: Server, database: str, marker: Marker, manifest: Dict[str, Any], stopped: Sequence[Dict[str, Any]], deadline_s: float
+) -> Dict[str, Any]:
+    """Count a settled copy and hold it against the manifest: the rest of copy.json."""
+    facts, rows = measure(server, database, marker.id, deadline_s)
+    fingerprint = None
+    if manifest.get("fingerprint"):
+        with Session(server, database, application_name(marker.id), deadline_s=deadline_s) as session:
+            fingerprint = take_fingerprint(session)
+    without = {entry["object"] for entry in outside_world.kept_out(manifest["extensions"])}
+    differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
+    if fingerprint is not None:
+        differences += compare_values(manifest["fingerprint"], fingerprint, stopped)
+    return described(database, marker, facts, rows, differences, "counts" if fingerprint is None else "fingerprint")
+
+
+def measure(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> Tuple[Dict[str, Any], Dict[str, int]]:
+    """Facts of a settled copy, and the rows of each of its tables."""
     # A session of its own: only a new one sees the settings that were replayed.
-    with Session(server, database, name, deadline_s=deadline_s) as session:
+    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         facts = database_facts.read_facts(session)
         rows = database_facts.count_rows(session)
         session.execute("COMMIT")
-        fingerprint = take_fingerprint(session) if manifest.get("fingerprint") else None
-    differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
-    if fingerprint is not None:
-        differences += compare_values(manifest["fingerprint"], fingerprint, stopped)
+    return facts, rows
+
+
+def described(
+    database: str, marker: Marker, facts: Dict[str, Any], rows: Mapping[str, int], differences: List[Dict[str, Any]], proved_by: str
+) -> Dict[str, Any]:
+    """What copy.json says of a copy that was measured. `proved_by`: `counts`, `fingerprint`, `checksums`, or `nothing`."""
     return {
         "database": database,
         "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},
@@ -239,10 +273,7 @@ def make_copy(
         "tables": len(rows),
         "rows": sum(rows.values()),
         "differences": differences,
-        "proved_by": "counts" if fingerprint is None else "fingerprint",
-        "settings_not_replayed": failures,
-        "missing_roles": missing_roles,
-        "stopped": stopped,
+        "proved_by": proved_by,
     }
 
 

@@ -102,6 +102,13 @@ CODES: Dict[str, Code] = {
         "Do not trust a rehearsal on it. Make dev equal (extension versions, collation, settings) and run again.",
         lowest=BLOCKER,
     ),
+    "copy-not-proved": Code(
+        WARNING,
+        "The copy was not held against production",
+        "The copy was made from an existing backup: how old that is, and whether production looks like it, was not measured.",
+        "Rehearse from production itself before the deployment, or take a backup of today.",
+        lowest=WARNING,
+    ),
     "parity": Code(
         WARNING,
         "Dev differs from production",

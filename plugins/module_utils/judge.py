@@ -138,6 +138,10 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         values = {key: str(difference[key]) for key in ("object", "what", "copy", "production")}
         message = text("{object}: {what} is {copy} on the copy, {production} on production", **values)
         bench.say("copy-differs", "restore", difference["object"], message)
+    if copy.get("proved_by") == "nothing":
+        untold = f"; the backup does not tell production's {', '.join(copy['not_told'])}" if copy.get("not_told") else ""
+        origin = evidence.context.get("origin") or {}
+        bench.say("copy-not-proved", "restore", origin.get("backup_file", ""), f"the copy was made from an existing backup{untold}")
     for failure in copy["settings_not_replayed"]:
         bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure}", failure=failure))
     for found in copy.get("stopped") or []:
@@ -347,7 +351,7 @@ def _asked_for(bench: _Bench, evidence: Evidence, changes: Mapping[str, List[Dic
 
 def _clean_up(bench: _Bench, evidence: Evidence) -> None:
     started = any(stage["name"] not in ("preflight", "interrupted") for stage in evidence.stages)
-    for side in SIDES if started else ():
+    for side in evidence.context.get("sides", SIDES) if started else ():
         found = evidence.cleanup.get(side)
         if found is None:
             bench.say("left-behind", "cleanup", side, text("clean-up on {side} is not proven: {error}", side=side, error=_clean_up_error(evidence)))

@@ -88,9 +88,9 @@ def look_at_production(
         )
     if with_file:
         needed = int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES
-        problems += _disk_problem(disk.free_here(work_base), work_base, needed, "production", "the dump")
+        problems += disk_problem(disk.free_here(work_base), work_base, needed, "production", "the dump")
         if server.prefix and server.scratch:
-            problems += _disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
+            problems += disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
     return facts, problems
 
 
@@ -144,12 +144,12 @@ def look_at_dev(
             )
         )
     needed = int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES
-    problems += _disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
+    problems += disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
     data = facts["data_directory"]
     # A server on another machine has its data where we cannot look.
     free = disk.free_where_it_is(server, data) if data else None
     if free is not None:
-        problems += _disk_problem(free, data, int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
+        problems += disk_problem(free, data, int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
     return facts, problems, findings
 
 
@@ -203,7 +203,8 @@ def _tool_problem(server: Server, tool: str, server_version_num: int, side: str)
     return []
 
 
-def _disk_problem(free: Optional[int], path: str, needed: int, side: str, what: str) -> List[str]:
+def disk_problem(free: Optional[int], path: str, needed: int, side: str, what: str) -> List[str]:
+    """What is missing of the bytes that are needed below a path, in one sentence, or nothing. `free` is None where it cannot be made."""
     if free is None:
         return [f"{side}: {path} does not exist and cannot be made"]
     if free < needed:

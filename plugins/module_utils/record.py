@@ -256,14 +256,14 @@ _CRITERIA = (
 
 def _checklist(evidence: Evidence, findings: Sequence[Finding], checks: Sequence[Check]) -> List[Dict[str, Any]]:
     measured = {
-        "copy": evidence.copy is not None,
+        "copy": evidence.copy is not None and evidence.copy.get("proved_by") != "nothing",
         "upgrade": _completed(evidence, "upgrade"),
         "downgrade": _completed(evidence, "downgrade") and "back" in evidence.snapshots,
         "again": _completed(evidence, "again") and "again" in evidence.snapshots,
         "snapshot": "after" in evidence.snapshots,
         "checks": "after" in evidence.checks,
         "fingerprint": "after" in evidence.fingerprints,
-        "cleanup": all(side in evidence.cleanup for side in SIDES),
+        "cleanup": all(side in evidence.cleanup for side in evidence.context.get("sides", SIDES)),
     }
     lines: List[Dict[str, Any]] = []
     for name, item, needs, codes in _CRITERIA:
@@ -284,6 +284,8 @@ def _ended(evidence: Evidence, run: str) -> Dict[str, Any]:
 
 
 def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
+    if name == "backup" and evidence.copy and evidence.copy.get("proved_by") == "nothing":
+        return text("an existing backup of {rows:number} rows, not held against production", rows=evidence.copy["rows"])
     if name == "backup" and evidence.manifest:
         rows = evidence.manifest["rows"]
         return text("{tables} tables, {rows:number} rows", tables=len(rows), rows=sum(rows.values()))

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import shutil
 import signal
 import time
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -19,6 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 DEFAULT_BASE = "~/.migrations-rehearsal"
 MARKER_FILE = "rehearsal.json"
 _RUNNING = "running"
+_ELSEWHERE = "elsewhere"
 _TERMINATE_WAIT_S = 10.0
 
 
@@ -85,8 +88,10 @@ class WorkDirectory:
                 return False
             raise WorkDirectoryError(f"{self.path} does not carry a rehearsal's marker: left alone")
         self.stop_processes()
+        failures = self._remove_elsewhere()
         # The marker goes last: a removal that is cut short leaves a directory that sweep still recognises.
-        failures = [path for name in os.listdir(self.path) if name != MARKER_FILE for path in _remove(self.file(name))]
+        kept = {MARKER_FILE, *([_ELSEWHERE] if failures else [])}
+        failures += [path for name in os.listdir(self.path) if name not in kept for path in _remove(self.file(name))]
         failures += _remove(self.path) if not failures else []
         if failures:
             raise WorkDirectoryError(f"cannot remove {failures[0]} (and {len(failures) - 1} more)")
@@ -96,13 +101,76 @@ class WorkDirectory:
             pass  # other rehearsals are at work beside this one
         return True
 
+    def remove_entries(self, except_for: Sequence[str]) -> List[str]:
+        """Remove what is in it but for some names, and what it has elsewhere unless «elsewhere» is among them; failures in words."""
+        failures = [] if _ELSEWHERE in except_for else self._remove_elsewhere()
+        kept = {*except_for, *([_ELSEWHERE] if failures else [])}
+        failures += [path for name in _names(self.path) if name not in kept for path in _remove(self.file(name))]
+        return [f"cannot remove {path}" for path in failures]
+
+    def make_elsewhere(self, path: str) -> str:
+        """Make a private directory outside this one that is removed with it; WorkDirectoryError if there is anything at that path."""
+        marker = self.marker()
+        if marker is None:
+            raise WorkDirectoryError(f"{self.path} does not carry a rehearsal's marker")
+        # Noted before it is there: whoever is ended between the two leaves nothing that nobody knows of.
+        self._note_elsewhere(path)
+        try:
+            os.makedirs(os.path.dirname(path), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+            os.mkdir(path, files.PRIVATE_DIRECTORY)
+        except OSError as error:
+            raise WorkDirectoryError(f"cannot make the directory {path}: {error.strerror}") from None
+        files.write_bytes(os.path.join(path, MARKER_FILE), marker.to_text().encode())
+        return path
+
+    def elsewhere(self) -> List[str]:
+        """The directories outside this one that belong to it and are there."""
+        marker = self.marker()
+        found: List[str] = []
+        for name in _names(self.file(_ELSEWHERE)):
+            try:
+                with open(self.file(_ELSEWHERE, name), encoding="utf-8") as file:
+                    path = str(json.load(file)["path"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            there = WorkDirectory(path).marker()
+            ours = there is not None and marker is not None and there.id == marker.id
+            # Made, and not marked yet.
+            if ours or (there is None and os.path.isdir(path) and not os.path.islink(path) and not os.listdir(path)):
+                found.append(path)
+        return found
+
+    def take_over(self, other: WorkDirectory, name: str) -> bool:
+        """Move an entry of another rehearsal's directory, and what it has elsewhere, into this one; False if it has no such entry."""
+        marker = self.marker()
+        if marker is None or other.marker() is None or not os.path.isdir(other.file(name)):
+            return False
+        for path in other.elsewhere():
+            self._note_elsewhere(path)
+            files.write_bytes(os.path.join(path, MARKER_FILE), marker.to_text().encode())
+        os.rename(other.file(name), self.file(name))
+        _remove(other.file(_ELSEWHERE))
+        return True
+
+    def _note_elsewhere(self, path: str) -> None:
+        os.makedirs(self.file(_ELSEWHERE), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+        name = hashlib.sha256(path.encode()).hexdigest()[:16]
+        files.write_json(self.file(_ELSEWHERE, f"{name}.json"), {"path": path})
+
+    def _remove_elsewhere(self) -> List[str]:
+        failures: List[str] = []
+        for path in self.elsewhere():
+            failures += [left for name in os.listdir(path) if name != MARKER_FILE for left in _remove(os.path.join(path, name))]
+            failures += _remove(path) if not failures else []
+        return failures
+
     def pid_file(self, pid: int) -> str:
         """Where a process that works for the rehearsal is registered, so that clean-up can end it."""
         return self.file(_RUNNING, str(pid))
 
-    def register_process(self, pid: int, group: bool) -> None:
-        """Note a process (or the group that it leads) as working for this rehearsal."""
-        note_process(self.pid_file(pid), pid, group)
+    def register_process(self, pid: int, group: bool, end_with: int = signal.SIGTERM) -> None:
+        """Note a process (or the group that it leads) as working for this rehearsal, and the signal that ends it."""
+        note_process(self.pid_file(pid), pid, group, end_with)
 
     def unregister_process(self, pid: int) -> None:
         """The process has ended by itself."""
@@ -111,13 +179,13 @@ class WorkDirectory:
         except OSError:
             pass
 
-    def stop_processes(self) -> List[int]:
-        """End every registered process that still is the one that was registered; their pids."""
+    def stop_processes(self, sparing: Optional[int] = None) -> List[int]:
+        """End every registered process that still is the one that was registered, but for one; their pids."""
         stopped: List[int] = []
-        for pid, group in self._running():
-            if pid == os.getpid():
+        for pid, group, number in self._running():
+            if pid in (os.getpid(), sparing):
                 continue
-            _signal(pid, group, signal.SIGTERM)
+            _signal(pid, group, number)
             deadline = time.monotonic() + _TERMINATE_WAIT_S
             while process_start(pid) is not None and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -125,17 +193,13 @@ class WorkDirectory:
             stopped.append(pid)
         return stopped
 
-    def _running(self) -> Iterator[Tuple[int, bool]]:
-        try:
-            names = os.listdir(self.file(_RUNNING))
-        except OSError:
-            return
-        for name in names:
+    def _running(self) -> Iterator[Tuple[int, bool, int]]:
+        for name in _names(self.file(_RUNNING)):
             try:
                 note = files.read_json(self.file(_RUNNING, name))
                 # The pid may have been given to another process since: its start time tells.
                 if note["started"] is not None and process_start(note["pid"]) == note["started"]:
-                    yield note["pid"], note["group"]
+                    yield note["pid"], note["group"], note.get("signal", signal.SIGTERM)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
 
@@ -151,9 +215,16 @@ def find_work_directories(base: str) -> List[WorkDirectory]:
     return [directory for directory in found if directory.marker() is not None]
 
 
-def note_process(path: str, pid: int, group: bool) -> None:
+def note_process(path: str, pid: int, group: bool, end_with: int = signal.SIGTERM) -> None:
     """Write down who is running, so that clean-up can end exactly that process (or the group that it leads) and no later one with its pid."""
-    files.write_json(path, {"pid": pid, "group": group, "started": process_start(pid)})
+    files.write_json(path, {"pid": pid, "group": group, "started": process_start(pid), "signal": int(end_with)})
+
+
+def _names(directory: str) -> List[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
 
 
 def process_start(pid: int) -> Optional[str]:

@@ -24,6 +24,13 @@ options:
     description: The database to back up.
     type: str
     required: true
+  method:
+    description:
+      - V(dump) is C(pg_dump) in an exported snapshot. V(basebackup) streams a physical copy of the whole server with C(pg_basebackup).
+      - V(facts) only asks what production looks like, for a physical copy that dev pulls itself.
+    type: str
+    choices: [dump, basebackup, facts]
+    default: dump
   jobs:
     description: Connections that C(pg_dump) may use, beside the one that counts.
     type: int
@@ -120,7 +127,7 @@ summary:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, basebackup, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -132,6 +139,7 @@ def main() -> None:
             **arguments.MARKER,
             "postgres": arguments.POSTGRES,
             "database": {"type": "str", "required": True},
+            "method": {"type": "str", "choices": ["dump", "basebackup", "facts"], "default": "dump"},
             "jobs": {"type": "int", "default": 2},
             "prove": {"type": "str", "choices": ["counts", "fingerprint"], "default": "counts"},
             "lock_timeout": {"type": "float", "default": 5},
@@ -163,11 +171,20 @@ def main() -> None:
     try:
         work.create(arguments.marker(p))
         server = arguments.server(p["postgres"], p["id"])
-        manifest = backup.take_backup(
-            server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint", through_pipe=through_pipe
-        )
+        if p["method"] == "basebackup":
+            manifest = basebackup.take(server, p["database"], p["id"], work, limits)
+        elif p["method"] == "facts":
+            manifest = basebackup.manifest_of(server, p["database"], p["id"], limits)
+        else:
+            manifest = backup.take_backup(
+                server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint", through_pipe=through_pipe
+            )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
+    if p["method"] != "dump":
+        size = sum(file["bytes"] for file in manifest["files"].values())
+        summary = f"physical copy of the server, {size / 1e6:,.1f} MB" if size else "production described; dev takes the physical copy itself"
+        module.exit_json(changed=True, archive=archive if size else "", bytes=size, summary=summary, evidence={"manifest.json": manifest})
     rows = sum(manifest["rows"].values())
     size = manifest["load"]["bytes"] if through_pipe else os.path.getsize(archive)
     module.exit_json(

@@ -17,13 +17,38 @@ description:
   - A database of that name without this rehearsal's marker is never touched.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
+  - migrations.rehearsal.postgres.ephemeral
   - migrations.rehearsal.rehearsal
 options:
+  place:
+    description: Whether the copy is made in the server of O(postgres), or in one of its own that is made for it (O(ephemeral)).
+    type: str
+    choices: [existing, ephemeral]
+    default: existing
   state:
     description: Whether the copy shall exist.
     type: str
     choices: [present, absent]
     default: present
+  origin:
+    description:
+      - Where the copy comes from. V(dump) is the archive of M(migrations.rehearsal.backup), V(file) an existing backup of any form, which is only
+        read, V(basebackup) a physical copy.
+    type: str
+    choices: [dump, file, basebackup]
+    default: dump
+  manifest:
+    description: The manifest that M(migrations.rehearsal.backup) made with a physical copy. Needed with O(origin=basebackup).
+    type: dict
+    default: {}
+  production:
+    description: How dev reaches production itself, to pull a physical copy instead of unpacking one. As O(postgres).
+    type: dict
+    default: {}
+  source_database:
+    description: Name of the production database.
+    type: str
+    default: ""
   database:
     description: Name of the copy.
     type: str
@@ -77,6 +102,14 @@ database:
   description: Name of the copy.
   returned: always
   type: str
+postgres:
+  description: Where the copy is reached (C(host), C(port), C(user), C(bin_dir)), in a server of its own.
+  returned: O(place=ephemeral)
+  type: dict
+address:
+  description: The copy's URL after the scheme, for the application.
+  returned: O(place=ephemeral)
+  type: str
 differences:
   description: What differs from the manifest. Empty means that the copy equals production.
   returned: O(state=present)
@@ -89,7 +122,7 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, copying, files, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -99,6 +132,12 @@ def main() -> None:
         argument_spec={
             **arguments.REHEARSAL,
             "postgres": arguments.POSTGRES,
+            "ephemeral": arguments.EPHEMERAL,
+            "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
+            "origin": {"type": "str", "choices": ["dump", "file", "basebackup"], "default": "dump"},
+            "manifest": {"type": "dict", "default": {}},
+            "production": {"type": "dict", "default": {}, "no_log": True},
+            "source_database": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "database": {"type": "str", "required": True},
             "archive": {"type": "path", "default": ""},
@@ -109,7 +148,7 @@ def main() -> None:
             "jobs": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 3600},
         },
-        required_if=[("state", "present", ("archive", "manifest_sha256", "source", "created", "expires"))],
+        required_if=[("state", "present", ("source", "created", "expires"))],
         supports_check_mode=True,
     )
     p = module.params
@@ -122,19 +161,47 @@ def main() -> None:
             module.exit_json(changed=outcome == "dropped", database=p["database"], summary=f"{p['database']}: {outcome}")
         work = arguments.work_directory(p, "dev")
         work.create(arguments.marker(p))
-        manifest = backup.unpack(work, p["archive"], p["manifest_sha256"])
-        with progress.database_size(work.file(progress.FILE), server, p["database"], p["id"], manifest["size_bytes"]):
-            copy = copy_database.make_copy(server, p["database"], arguments.marker(p), manifest, work, jobs=p["jobs"], deadline_s=p["timeout"])
+        order = copying.Order(
+            database=p["database"],
+            marker=arguments.marker(p),
+            work=work,
+            server=None if p["place"] == "ephemeral" else server,
+            wish=arguments.wish(p["ephemeral"]),
+            jobs=p["jobs"],
+            deadline_s=p["timeout"],
+        )
+        if p["origin"] == "file":
+            made = copying.from_file(order, p["archive"], p["source_database"])
+        elif p["origin"] == "basebackup":
+            production = arguments.server(p["production"], p["id"]) if p["production"] else None
+            made = copying.from_basebackup(order, p["manifest"], p["archive"], production)
+        elif p["place"] == "ephemeral":
+            made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
+        else:
+            manifest = backup.unpack(work, p["archive"], p["manifest_sha256"])
+            with progress.database_size(work.file(progress.FILE), server, p["database"], p["id"], manifest["size_bytes"]):
+                made = copying.from_dump(order, manifest)
+        files.write_json(work.file(backup.MANIFEST), made.manifest)
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings(), database=p["database"])
-    differences = copy["differences"]
+    copy, differences = made.copy, made.copy["differences"]
+    reached = {"host": (p["ephemeral"]["listen"] or [made.server.host])[0], "port": made.server.port, "user": made.user}
+    address = copying.address(p["database"], reached)
+    where = {"host": made.server.host, "port": made.server.port, "user": made.server.user, "bin_dir": made.server.bin_dir}
     module.exit_json(
         changed=True,
         database=p["database"],
         differences=differences,
-        summary=f"{copy['tables']} tables, {copy['rows']:,} rows, " + (f"{len(differences)} differences" if differences else "equal to the manifest"),
-        evidence={"copy.json": copy},
+        **({"postgres": where, "address": address} if p["place"] == "ephemeral" else {}),
+        summary=f"{copy['tables']} tables, {copy['rows']:,} rows, {_outcome(copy)}",
+        evidence={"copy.json": copy, "manifest.json": made.manifest},
     )
+
+
+def _outcome(copy):
+    if copy["proved_by"] == "nothing":
+        return "not held against production"
+    return f"{len(copy['differences'])} differences" if copy["differences"] else "equal to the manifest"
 
 
 if __name__ == "__main__":

@@ -16,8 +16,19 @@ description:
   - Reports all problems at once.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
+  - migrations.rehearsal.postgres.ephemeral
   - migrations.rehearsal.rehearsal
 options:
+  source:
+    description: Where the copy will come from. With V(basebackup) and V(auto) it is looked whether a physical copy can be taken.
+    type: str
+    choices: [dump, file, basebackup, auto]
+    default: dump
+  place:
+    description: Where the copy will be on dev, in the server of O(postgres) or in one of its own (O(ephemeral)).
+    type: str
+    choices: [existing, ephemeral]
+    default: existing
   side:
     description: Which side this host is.
     type: str
@@ -65,6 +76,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+no_basebackup:
+  description: What stands in the way of a physical copy, with O(source=basebackup) and O(source=auto).
+  returned: always
+  type: list
+  elements: str
 facts:
   description: What was found out about the server, and on production about the database.
   returned: always
@@ -82,7 +98,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, preflight, server_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, basebackup, preflight, preflight_own_server, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -92,6 +108,9 @@ def main() -> None:
         argument_spec={
             **arguments.REHEARSAL,
             "postgres": arguments.POSTGRES,
+            "ephemeral": arguments.EPHEMERAL,
+            "source": {"type": "str", "choices": ["dump", "file", "basebackup", "auto"], "default": "dump"},
+            "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
             "side": {"type": "str", "choices": ["production", "dev"], "required": True},
             "database": {"type": "str", "required": True},
             "copy_database": {"type": "str", "default": ""},
@@ -114,12 +133,18 @@ def main() -> None:
             facts, problems = preflight.look_at_production(
                 server, p["database"], p["id"], p["work_dir"], p["timeout"], with_file=p["transfer"] != "stream", max_lag_s=p["max_replication_lag"]
             )
+        elif p["place"] == "ephemeral":
+            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], p["production"])
         else:
             facts, problems, findings = preflight.look_at_dev(
                 server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
             )
+    against = _against_basebackup(p, facts)
+    if p["source"] == "basebackup":
+        problems = [*problems, *(f"{p['side']}: no physical copy: {reason}" for reason in against if reason not in " ".join(problems))]
     result = {
         "changed": False,
+        "no_basebackup": against,
         "facts": facts,
         "problems": problems,
         "findings": findings + preflight.Preflight(problems).findings(),
@@ -130,6 +155,16 @@ def main() -> None:
     if facts.get("load"):
         result["summary"] = server_facts.describe_load(facts["load"])
     module.exit_json(**result)
+
+
+def _against_basebackup(p, facts):
+    """What stands in the way of a physical copy on this side; a note of it goes with the facts to the other side."""
+    if p["source"] not in ("basebackup", "auto") or not facts:
+        return []
+    if p["side"] == "dev":
+        return basebackup.differs_from_dev(p["production"].get("basebackup") or {})
+    facts["basebackup"], found = basebackup.look(arguments.server(p["postgres"], p["id"]), p["database"], p["id"], p["timeout"])
+    return found
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ options:
     type: str
     choices: [production, dev]
     required: true
+  place:
+    description:
+      - Where the copy is. With V(ephemeral) it has a server of its own, which goes with the work directory. With V(none) no server is asked, because
+        none had to do with the rehearsal.
+    type: str
+    choices: [existing, ephemeral, none]
+    default: existing
   database:
     description: Name of the copy, with O(id) on dev.
     type: str
@@ -90,6 +97,7 @@ def main() -> None:
             "work_dir": arguments.REHEARSAL["work_dir"],
             "postgres": arguments.POSTGRES,
             "side": {"type": "str", "choices": ["production", "dev"], "required": True},
+            "place": {"type": "str", "choices": ["existing", "ephemeral", "none"], "default": "existing"},
             "database": {"type": "str", "default": ""},
             "keep": {"type": "str", "choices": ["copy", "backup", "none"], "default": "none"},
             "timeout": {"type": "float", "default": 300},
@@ -103,15 +111,16 @@ def main() -> None:
         # What it says is said again, and more to the point, when clean-up asks that server; the files here go all the same.
         server = arguments.server({**p["postgres"], "password": ""}, p["id"])
     on_dev = p["side"] == "dev"
+    asked = server if p["place"] == "existing" else None
     if not p["id"]:
-        result = clean_up.sweep(server, on_dev, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
+        result = clean_up.sweep(asked, on_dev, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
     else:
         if not is_id(p["id"]):
             module.fail_json(msg=f"«{p['id']}» is not the id of a rehearsal")
         if module.check_mode:
             module.exit_json(changed=True, removed=[], left=[], problems=[])
         work = arguments.work_directory(p, p["side"])
-        result = clean_up.clean_up(server, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
+        result = clean_up.clean_up(asked, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
         result["evidence"] = {f"cleanup-{p['side']}.json": dict(result)}
     problems = [*result["problems"], *(f"still there: {thing}" for thing in result.get("left", []))]
     if problems:

@@ -88,8 +88,11 @@ class InventoryValues:
         if self.dev == "dev" and hidden:
             self.problems.append(f"a host is called dev, like its group: Ansible would leave out {', '.join(hidden)}; give it another name")
 
-    def production_host(self) -> str | None:
-        """The host whose database this dev host rehearses: `rehearsal_production`, or the only host in group prod."""
+    def production_host(self, needed: bool = True) -> str | None:
+        """The host whose database this dev host rehearses: `rehearsal_production`, or the only host in group prod.
+
+        Where it is not needed (the backup is a file elsewhere), there need be none.
+        """
         named = self.value(self.dev, "rehearsal_production")
         candidates = self.groups.get("prod", [])
         if named:
@@ -98,6 +101,8 @@ class InventoryValues:
             self._problem(self.dev, "rehearsal_production", f"names «{named}», which is not a host of the inventory")
         elif len(candidates) == 1:
             return candidates[0]
+        elif not needed:
+            return None
         elif candidates:
             self._problem(self.dev, "rehearsal_production", f"is not set, and group prod has {len(candidates)} hosts: {', '.join(candidates)}")
         else:

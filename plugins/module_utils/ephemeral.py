@@ -1,0 +1,391 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A PostgreSQL server of the copy's own: made for one rehearsal on dev, reached through a private unix socket, gone with its directory.
+
+It lies in `server/` of the work directory. What its system user cannot reach there (the connection's user is root, whom PostgreSQL refuses), and
+a socket whose path would be too long, lies in a directory elsewhere that the work directory knows and that is removed with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from typing import Any, Callable, List, Mapping, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import ephemeral_settings, files, server_settings
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
+    Server,
+    Session,
+    quote_identifier,
+    quote_literal,
+    tool_environment,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import library_directory
+from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import list_items
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory, process_start
+
+DIRECTORY = "server"
+_STATE = "server.json"
+_DEFAULT_PORT = 5432
+_START_S, _STOP_S, _INITDB_S = 120, 120, 120
+# sun_path has 108 bytes, the last of them NUL.
+_SOCKET_PATH_BYTES = 107
+
+
+class EphemeralError(RehearsalError):
+    """The copy's own server could not be made, started or stopped."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What the inventory says of the copy's own server (`rehearsal_ephemeral`). Empty values are decided here.
+
+    `owner`: system user that runs it when we are root. `directory`: where its data go instead of the work directory. `listen`: addresses beside
+    the socket; then `password` is needed. `user`: the role that the application connects as. `settings`: set last, above production's.
+    """
+
+    bin_dir: str = ""
+    owner: str = ""
+    directory: str = ""
+    user: str = ""
+    listen: Tuple[str, ...] = ()
+    port: Optional[int] = None
+    password: str = dataclasses.field(default="", repr=False)
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ephemeral:
+    """One such server. `home` holds its data and its log; `sockets` may be beside it."""
+
+    work: WorkDirectory
+    home: str
+    sockets: str
+    port: int
+    owner: str
+    bin_dir: str
+    superuser: str
+
+    @property
+    def data(self) -> str:
+        """The data directory."""
+        return os.path.join(self.home, "data")
+
+    @property
+    def log(self) -> str:
+        """What the server says. Never row values: statements are not logged."""
+        return os.path.join(self.home, "log")
+
+    @property
+    def server(self) -> Server:
+        """How its superuser reaches it."""
+        return Server(bin_dir=self.bin_dir, host=self.sockets, port=self.port, user=self.superuser)
+
+    def run(self, program: str, *args: str, timeout_s: float) -> Tuple[int, str]:
+        """Run one of the server programs as its system user: exit code and what it said."""
+        return _run(self.owner, os.path.join(self.bin_dir, program), *args, timeout_s=timeout_s)
+
+    def start(self) -> None:
+        """Start it and wait until it answers; EphemeralError with the end of its log if it does not."""
+        try:
+            os.unlink(self.log)
+        except FileNotFoundError:
+            pass
+        code, said = self.run("pg_ctl", "start", "-w", "-t", str(_START_S), "-s", "-D", self.data, "-l", self.log, timeout_s=_START_S + 30)
+        pid = self.pid
+        if pid is not None:
+            # PostgreSQL's immediate shutdown: nothing in it is worth a checkpoint when it is ended from outside.
+            self.work.register_process(pid, group=False, end_with=signal.SIGQUIT)
+        if code != 0:
+            self.stop(immediately=True)
+            raise EphemeralError(f"the copy's own server did not start in {self.home}: {self._last_words() or mask_values(said)}")
+
+    def stop(self, immediately: bool = False) -> None:
+        """Stop it, if it runs; EphemeralError if it does not stop."""
+        pid = self.pid
+        if pid is None:
+            return
+        mode = "immediate" if immediately else "fast"
+        code, said = self.run("pg_ctl", "stop", "-w", "-t", str(_STOP_S), "-s", "-m", mode, "-D", self.data, timeout_s=_STOP_S + 30)
+        # pg_ctl waits for the lock file, which goes a moment before the process does.
+        deadline = time.monotonic() + 10
+        while process_start(pid) is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process_start(pid) is not None:
+            raise EphemeralError(f"the copy's own server in {self.home} (process {pid}) did not stop (pg_ctl ended with exit code {code}): {said}")
+        self.work.unregister_process(pid)
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The server's process, by its own lock file; None if it does not run."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
+                pid = int(file.readline())
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+                command = stat.read().split("(", 1)[1].rsplit(")", 1)[0]
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if command.startswith("postgres") and process_start(pid) is not None else None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self.pid is not None
+
+    def _last_words(self) -> str:
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as file:
+                lines = [line.strip() for line in file if re.search(r"FATAL|PANIC|ERROR|HINT", line)]
+        except OSError:
+            return ""
+        return mask_values(" ".join(line.split("] ", 1)[-1] for line in lines[-3:]))
+
+    def configure(self, phase: str, wish: Wish, settings: Mapping[str, str], listen: bool) -> List[str]:
+        """Write its whole configuration for a phase; what of production's preloaded libraries was left out, in words.
+
+        Production's other settings are not in it: `ephemeral_settings.replay` tries each of them on the running server.
+        """
+        libraries, left_out = self._libraries(settings.get(server_settings.PRELOADED, ""))
+        values = {
+            **ephemeral_settings.values(phase),
+            "listen_addresses": ",".join(wish.listen) if listen else "",
+            "port": str(self.port),
+            "unix_socket_directories": self.sockets,
+            server_settings.PRELOADED: ",".join(libraries),
+            # Needed to start at all where production has prepared transactions.
+            "max_prepared_transactions": settings.get("max_prepared_transactions", "0"),
+        }
+        text = "".join(f"{name} = {ephemeral_settings.conf_literal(value)}\n" for name, value in values.items())
+        self._write("postgresql.conf", text)
+        self._write("pg_hba.conf", "local all all trust\n" + ("host all all all scram-sha-256\n" if listen and wish.listen else ""))
+        self._write("pg_ident.conf", "")
+        return left_out
+
+    def _libraries(self, wanted: str) -> Tuple[List[str], List[str]]:
+        directory = library_directory(self.bin_dir)
+        kept: List[str] = []
+        left_out: List[str] = []
+        for name in list_items(wanted):
+            plain = os.path.basename(name).split(".")[0]
+            if plain in server_settings.ACTING_LIBRARIES:
+                left_out.append(f"{server_settings.PRELOADED}: {plain} was left out: it acts on its own")
+            elif directory is None or not os.path.exists(os.path.join(directory, f"{plain}.so")):
+                left_out.append(f"{server_settings.PRELOADED}: {plain} is not installed on dev")
+            else:
+                kept.append(plain)
+        return kept, left_out
+
+    def _write(self, name: str, text: str) -> None:
+        path = os.path.join(self.data, name)
+        files.write_bytes(path, text.encode())
+        own(self.owner, path)
+
+    def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
+        """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words."""
+        self.stop()
+        left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
+        # What was written without fsync is made safe now: otherwise the first migration would pay for it.
+        code, said = self.run("initdb", "--sync-only", "-D", self.data, timeout_s=1800)
+        if code != 0:
+            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {mask_values(said)}")
+        try:
+            self.start()
+        except EphemeralError as error:
+            given_up = self._give_up_what_dev_may_lack()
+            if not given_up:
+                raise
+            self.start()
+            left_out += [f"{name}: the server did not start with it ({error})" for name in given_up]
+        return left_out
+
+    def _give_up_what_dev_may_lack(self) -> List[str]:
+        path = os.path.join(self.data, "postgresql.auto.conf")
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        given_up = [name for name in (line.split("=", 1)[0].strip() for line in lines) if name in ephemeral_settings.OF_THE_MACHINE]
+        self._write("postgresql.auto.conf", "".join(line for line in lines if line.split("=", 1)[0].strip() not in given_up))
+        return given_up
+
+
+# -- Making it --------------------------------------------------------------------------------------------------------------
+
+
+def place(work: WorkDirectory, rehearsal_id: str, wish: Wish, bin_dir: str, superuser: str) -> Ephemeral:
+    """Decide where everything goes and make the directories, empty. The work directory must be there."""
+    owner = system_user(wish)
+    state = work.file(DIRECTORY)
+    home = state
+    os.makedirs(state, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+    if wish.directory or not reaches(owner, state):
+        home = own(owner, work.make_elsewhere(os.path.join(base_directory(wish, owner), f"rehearsal-{rehearsal_id}")))
+    if not reaches(owner, bin_dir):
+        raise EphemeralError(
+            f"system user {owner}, as which the copy's own server runs, cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir"
+        )
+    sockets = os.path.join(home, "socket")
+    if len(os.fsencode(os.path.join(sockets, ".s.PGSQL.65535"))) > _SOCKET_PATH_BYTES:
+        sockets = own(owner, work.make_elsewhere(os.path.join(_short_directory(owner), f"rehearsal-{rehearsal_id}-socket")))
+    else:
+        os.makedirs(sockets, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+        own(owner, sockets)
+    port = wish.port or (_free_port(wish.listen[0]) if wish.listen else _DEFAULT_PORT)
+    made = Ephemeral(work, home, sockets, port, owner, bin_dir, superuser)
+    _save(made)
+    return made
+
+
+def _save(server: Ephemeral) -> None:
+    state = {name: value for name, value in dataclasses.asdict(server).items() if name != "work"}
+    # A home in the work directory moves with it.
+    state["home"] = "" if server.home == server.work.file(DIRECTORY) else server.home
+    state["sockets"] = "" if server.sockets == os.path.join(server.home, "socket") else server.sockets
+    files.write_json(server.work.file(DIRECTORY, _STATE), state)
+
+
+def load(work: WorkDirectory) -> Optional[Ephemeral]:
+    """The server that a work directory holds; None if there is none."""
+    try:
+        state = files.read_json(work.file(DIRECTORY, _STATE))
+    except (OSError, ValueError):
+        return None
+    home = state["home"] or work.file(DIRECTORY)
+    sockets = state["sockets"] or os.path.join(home, "socket")
+    return Ephemeral(work, home, sockets, state["port"], state["owner"], state["bin_dir"], state["superuser"])
+
+
+def listen_again(server: Ephemeral, wish: Wish) -> Ephemeral:
+    """The same server with the port that is wished now."""
+    moved = dataclasses.replace(server, port=wish.port or (_free_port(wish.listen[0]) if wish.listen else _DEFAULT_PORT))
+    _save(moved)
+    return moved
+
+
+def initialise(server: Ephemeral, wish: Wish, settings: Mapping[str, str]) -> List[str]:
+    """initdb, and start it for restoring; what of the preloaded libraries was left out, in words."""
+    options = ["--no-sync", "-A", "trust", "-U", server.superuser, "-E", "UTF8", "--locale=C"]
+    code, said = server.run("initdb", *options, "-D", server.data, timeout_s=_INITDB_S)
+    if code != 0:
+        raise EphemeralError(
+            f"initdb ended with exit code {code} for the copy's own server in {server.home}: {mask_values(' '.join(said.split())[-500:])}"
+        )
+    left_out = server.configure(ephemeral_settings.RESTORING, wish, settings, listen=False)
+    server.start()
+    return left_out
+
+
+def set_password(server: Ephemeral, wish: Wish, rehearsal_id: str, role: str) -> None:
+    """Give the application's role the wished password; without one nobody comes in over TCP. It never is an argument of a program."""
+    if wish.password:
+        with Session(server.server, "postgres", application_name(rehearsal_id)) as session:
+            session.execute("SET password_encryption = 'scram-sha-256'")
+            session.execute(f"ALTER ROLE {quote_identifier(role)} PASSWORD {quote_literal(wish.password)}")
+
+
+def system_user(wish: Wish) -> str:
+    """The system user that runs the server; empty: we ourselves. PostgreSQL does not run as root."""
+    if os.geteuid() != 0:
+        return ""
+    for name in filter(None, [wish.owner] if wish.owner else ["postgres", "nobody"]):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        if entry.pw_uid != 0:
+            return name
+    raise EphemeralError(
+        f"PostgreSQL does not run as root, and dev has no {f'such user as {wish.owner}' if wish.owner else 'user postgres or nobody'}: "
+        "name a system user in rehearsal_ephemeral.owner, or connect as another user than root"
+    )
+
+
+def base_directory(wish: Wish, owner: str) -> str:
+    """Where the data go if not into the work directory; EphemeralError if the server's system user cannot get there."""
+    directory = os.path.abspath(os.path.expanduser(wish.directory or "/var/tmp"))
+    existing = directory
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
+    if not reaches(owner, existing):
+        raise EphemeralError(f"system user {owner or 'of the connection'} cannot reach {existing}: name another rehearsal_ephemeral.directory")
+    return directory
+
+
+def _short_directory(owner: str) -> str:
+    for directory in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if len(os.fsencode(directory)) < 40 and os.access(directory, os.W_OK | os.X_OK) and reaches(owner, directory):
+            return directory
+    raise EphemeralError("no temporary directory with a path that is short enough for a socket: set TMPDIR to one")
+
+
+def _free_port(address: str) -> int:
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.bind((address if address != "*" else "", 0))
+        return int(probe.getsockname()[1])
+
+
+def reaches(owner: str, path: str) -> bool:
+    """Whether that system user can enter a directory."""
+    return not owner or _run(owner, "/bin/sh", "-c", 'cd -- "$1"', "sh", path, timeout_s=30)[0] == 0
+
+
+def own(owner: str, path: str) -> str:
+    """Give a file or a directory to the server's system user."""
+    if owner:
+        entry = pwd.getpwnam(owner)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+    return path
+
+
+def own_all(owner: str, path: str) -> None:
+    """Give a directory with all that is in it to the server's system user."""
+    own(owner, path)
+    for directory, names, others in os.walk(path) if owner else ():
+        for name in [*names, *others]:
+            own(owner, os.path.join(directory, name))
+
+
+def _run(owner: str, program: str, *args: str, timeout_s: float) -> Tuple[int, str]:
+    # A file, not a pipe: the server inherits it, and would hold a pipe open.
+    with tempfile.TemporaryFile() as said:
+        try:
+            done = subprocess.run(
+                [program, *args],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env=tool_environment(),
+                # One that every user can enter.
+                cwd="/",
+                preexec_fn=_become(owner),
+                start_new_session=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EphemeralError(f"«{os.path.basename(program)}» could not be run: {getattr(error, 'strerror', None) or error}") from None
+        said.seek(0)
+        return done.returncode, said.read().decode(errors="replace")
+
+
+def _become(owner: str) -> Callable[[], Any]:
+    entry = pwd.getpwnam(owner) if owner else None
+
+    def become() -> None:
+        os.umask(0o077)
+        if entry is not None:
+            os.setgroups([])
+            os.setgid(entry.pw_gid)
+            os.setuid(entry.pw_uid)
+
+    return become

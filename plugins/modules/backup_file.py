@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at an existing backup, and make it ready to be carried."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_file
+short_description: Look at an existing backup of a database, and make it ready to be carried to dev
+version_added: 0.1.0
+author: Migration rehearsal maintainers (@migrations)
+description:
+  - Recognises C(pg_dump)'s plain SQL, custom, directory and tar formats by their content, compressed or not, and notes the SHA-256.
+  - The backup is only read, never changed and never removed.
+extends_documentation_fragment:
+  - migrations.rehearsal.rehearsal
+  - migrations.rehearsal.rehearsal.marker
+options:
+  path:
+    description: The backup, a file or the directory of C(pg_dump --format=directory).
+    type: str
+    required: true
+  carry_as:
+    description:
+      - Where on this host the one file appears that is carried to dev. A link to the backup, or a directory packed.
+      - With V(work) it is in the rehearsal's work directory on production. Empty means that the backup is used where it is.
+    type: str
+    default: ""
+  checksum:
+    description: Whether the whole backup is read to note its SHA-256.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at last night's backup
+  migrations.rehearsal.backup_file:
+    path: /var/backups/shop.dump
+    id: 20261122-223011-9f3a2c
+    source: production/shop
+    created: "2026-11-22T22:30:11Z"
+    expires: "2026-11-23T22:30:11Z"
+"""
+
+RETURN = r"""
+archive:
+  description: What to carry, or the backup itself.
+  returned: success
+  type: str
+bytes:
+  description: Size of what is carried.
+  returned: success
+  type: int
+format:
+  description: V(plain), V(custom), V(directory), V(tar) or V(packed directory).
+  returned: success
+  type: str
+sha256:
+  description: SHA-256 of the file; of a directory, over its files.
+  returned: success
+  type: str
+summary:
+  description: The above in one line.
+  returned: success
+  type: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, backup_file, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+
+
+def main() -> None:
+    """Look, and make ready."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            arguments.REHEARSAL,
+            **arguments.MARKER,
+            path=dict(type="str", required=True),
+            carry_as=dict(type="str", default=""),
+            checksum=dict(type="bool", default=True),
+        ),
+        supports_check_mode=True,
+    )
+    p = module.params
+    try:
+        found = backup_file.inspect(p["path"], p["checksum"])
+        archive = p["carry_as"] and not module.check_mode and _make_ready(p, found) or found.path
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    except OSError as error:
+        module.fail_json(msg=f"cannot make {p['path']} ready to be carried: {error.strerror}")
+    size = os.path.getsize(archive) if os.path.isfile(archive) else found.bytes
+    compressed = f", compressed with {found.compression}" if found.compression else ""
+    module.exit_json(
+        changed=False,
+        archive=archive,
+        bytes=size,
+        format=found.format,
+        sha256=found.sha256,
+        summary=f"{found.format}{compressed}, {found.bytes / 1e6:,.1f} MB",
+    )
+
+
+def _make_ready(p, found):
+    target = p["carry_as"]
+    if target == "work":
+        if found.format != backup_file.DIRECTORY:
+            return found.path
+        work = arguments.work_directory(p, "production")
+        work.create(arguments.marker(p))
+        target = work.file(backup.ARCHIVE)
+    else:
+        os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+    if found.format == backup_file.DIRECTORY:
+        backup_file.pack(found, target)
+    else:
+        # What is carried is removed afterwards: the link, never the backup.
+        os.symlink(found.path, target)
+    return target
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The copy in a server of its own: production's version, roles and settings; reached through a private socket; gone with its directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playbook import Demo, Played, findings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("ephemeral")]
+
+
+def own_server(demo: Demo, data: Path, **changes: Any) -> dict[str, Any]:
+    """The dev variables of a rehearsal whose copy has a server of its own. The demonstration's dev server is not even named."""
+    wish = {"bin_dir": str(demo.cluster("production").server_bin_dir), "directory": str(data), "settings": {"work_mem": "5MB"}}
+    application = demo.application(environment={"DATABASE_URL": "postgresql+psycopg://{{ rehearsal_copy_address }}"})
+    changed = {"rehearsal_copy": "ephemeral", "rehearsal_ephemeral": wish, "rehearsal_application": application, "rehearsal_postgres": None}
+    return demo.dev_variables(**{**changed, **changes})
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """Where the servers lie: root's run as another user, who must get there."""
+    place = Path(tempfile.mkdtemp(prefix="own-"))
+    place.chmod(0o711)
+    (place / "data").mkdir(mode=0o711)
+    yield place / "data"
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def played(demo: Demo, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    place = tmp_path_factory.mktemp("ephemeral")
+    demo.execute("production", "CREATE ROLE reporting LOGIN", "ALTER ROLE reporting SET lock_timeout = '7s'")
+    demo.execute("production", "ALTER SYSTEM SET random_page_cost = 1.7", "SELECT pg_reload_conf()")
+    try:
+        dev = {"rehearsal": own_server(demo, data)}
+        yield demo.play(demo.write_inventory(place / "inventory", prod={"production": demo.production_variables()}, dev=dev), place)
+    finally:
+        demo.execute("production", "DROP ROLE reporting", "ALTER SYSTEM RESET random_page_cost", "SELECT pg_reload_conf()")
+
+
+def evidence(played: Played, name: str) -> dict[str, Any]:
+    return json.loads((played.directory / "evidence" / name).read_text())  # type: ignore[no-any-return]
+
+
+def timeline(played: Played) -> list[dict[str, Any]]:
+    lines = (played.directory / "evidence" / "migration-upgrade.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_it_is_go(played: Played) -> None:
+    assert played.rc == 0, played.said
+
+
+def test_it_has_productions_version_roles_and_settings(demo: Demo, played: Played) -> None:
+    copy, manifest = evidence(played, "copy.json"), evidence(played, "manifest.json")
+    assert copy["place"] == "ephemeral"
+    assert copy["facts"]["server_version"] == manifest["server_version"]
+    assert (copy["differences"], copy["missing_roles"], copy["settings_not_replayed"]) == ([], [], [])
+    assert manifest["server"]["settings"]["random_page_cost"] == "1.7"
+    assert [role["settings"] for role in manifest["server"]["roles"] if role["name"] == "reporting"] == [["lock_timeout=7s"]]
+    assert findings(played.record or {}, "parity") == []
+
+
+def test_the_migrations_ran_in_it(demo: Demo, played: Played) -> None:
+    addresses = [event["address"] for event in timeline(played) if event["event"] == "connection" and "address" in event]
+    assert addresses and all(address["host"].endswith("socket") for address in addresses)
+    assert not any(address["host"] == demo.postgres("dev")["host"] for address in addresses)
+
+
+def test_nothing_is_left(demo: Demo, data: Path, played: Played) -> None:
+    assert demo.left(played.report_dir) == []
+    assert os.listdir(data) == []
+
+
+def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path: Path) -> None:
+    server = demo.server("production")
+    backup = tmp_path / "last-night"
+    conninfo = server.conninfo(demo.state.production.database, "tests")
+    subprocess.run(server.tool("pg_dump", "--format=custom", f"--file={backup}", f"--dbname={conninfo}"), check=True)
+    before = backup.read_bytes()
+    dev = own_server(demo, data, rehearsal_backup_file=str(backup))
+    played = demo.play(demo.write_inventory(tmp_path / "inventory", prod={}, dev={"rehearsal": dev}), tmp_path)
+    assert played.rc == 0, played.said
+    assert played.record is not None and played.record["verdict"] == "GO with warnings"
+    (finding,) = findings(played.record, "copy-not-proved")
+    assert finding["object"] == str(backup)
+    assert played.record["checklist"][0]["status"] == "not measured"
+    assert backup.read_bytes() == before
+    assert demo.left(played.report_dir) == []
+    assert os.listdir(data) == []
+
+
+@pytest.mark.parametrize("way", ["streamed", "pulled", "auto"])
+def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
+    more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}
+    if way == "pulled":
+        more["rehearsal_production_from_dev"] = demo.postgres("production")
+    with demo.another_database("production", "somebody_elses"):
+        dev = own_server(demo, data, **more)
+        inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev={"rehearsal": dev})
+        played = demo.play(inventory, tmp_path)
+    assert played.rc == 0, played.said
+    copy, manifest = evidence(played, "copy.json"), evidence(played, "manifest.json")
+    assert (copy["proved_by"], copy["differences"], copy["others_left"]) == ("checksums", [], [])
+    assert sum(manifest["rows"].values()) == copy["rows"] > 3000
+    assert bool(manifest["files"]) == (way != "pulled")
+    assert demo.left(played.report_dir) == []
+    assert os.listdir(data) == []
