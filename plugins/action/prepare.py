@@ -16,6 +16,8 @@ from typing import Any
 from ansible import constants, context
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.playbook.helpers import load_list_of_tasks
+from ansible.playbook.play import Play
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
@@ -24,6 +26,8 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import copy_v
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
+# The moments at which an inventory may add tasks: rehearsal_<moment>_tasks.
+HOOKS = ("after_restore", "before_upgrade", "after_upgrade")
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # What is measured only where it is asked for: the evidence, the variable and its default.
@@ -61,13 +65,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             values.address(host)
             values.postgres(host)
         values.transfer()
-        application = values.application()
+        application = values.application() if boolean(self._task.args.get("application", True)) else {}
         keep = values.value(dev, "rehearsal_keep", "none")
         if keep not in KEEP:
             values.problems.append(f"{dev}: rehearsal_keep is «{keep}»: it must be one of {', '.join(KEEP)}")
         hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
         expectations = self._expectations(values)
         policy = self._policy(values)
+        hooks = self._hooks(values)
         # Here, where nothing was touched yet: at the end of a rehearsal it is too late to learn that its report cannot be written.
         values.reports(dev)
         if values.problems:
@@ -93,6 +98,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "keep": keep,
             "expectations": expectations.to_json(),
             "expressions": expectations.declared_expressions(),
+            "hooks": hooks,
         }
         if self._play_context.check_mode or not boolean(self._task.args.get("record", True)):
             return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}, **self._copy}
@@ -169,6 +175,24 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except policy_file.PolicyError as error:
             values.problems += error.problems
         return Policy()
+
+    def _hooks(self, values: InventoryValues) -> dict[str, str]:
+        """The files of added tasks by their moment, read once now: what Ansible cannot read in the middle of a run ends it at once."""
+        found: dict[str, str] = {}
+        for moment in HOOKS:
+            name = f"rehearsal_{moment}_tasks"
+            path = values.value(values.dev, name)
+            if not path:
+                continue
+            found[moment] = os.path.abspath(os.path.expanduser(str(path)))
+            try:
+                tasks = self._loader.load_from_file(found[moment])
+                if not isinstance(tasks, list):
+                    raise AnsibleError("it is no list of tasks")
+                load_list_of_tasks(tasks, play=Play(), loader=self._loader, use_handlers=False)
+            except AnsibleError as error:
+                values.problems.append(f"{values.dev}: {name} names {found[moment]}, which cannot be used: {error.message}")
+        return found
 
     @staticmethod
     def _context(rehearsal: dict[str, Any], application: dict[str, Any], values: InventoryValues) -> dict[str, Any]:

@@ -71,6 +71,21 @@ CODES: Dict[str, Code] = {
         rehearsal_failed=True,
         lowest=BLOCKER,
     ),
+    "hook-failed": Code(
+        BLOCKER,
+        "Tasks that the inventory adds failed",
+        "A task of rehearsal_after_restore_tasks or rehearsal_before_upgrade_tasks failed, so that the upgrade was not tried.",
+        "See the task's own message in Ansible's output; it is not repeated in reports, because it may hold what is in the rows.",
+        rehearsal_failed=True,
+        lowest=BLOCKER,
+    ),
+    "smoke-test-failed": Code(
+        BLOCKER,
+        "A smoke test on the migrated copy failed",
+        "A task of rehearsal_after_upgrade_tasks failed on the migrated copy. The way back was not tried any more.",
+        "See the task's own message in Ansible's output; it is not repeated in reports, because it may hold what is in the rows.",
+        lowest=BLOCKER,
+    ),
     "interrupted": Code(
         BLOCKER,
         "The rehearsal was interrupted",

@@ -63,7 +63,7 @@ def summary_table(records: Sequence[Record], language: str = ENGLISH) -> str:
     """One line a rehearsal, with its dev host: several may rehearse one database."""
     say = Speaker(language)
     lines = [say("Rehearsed {count} databases:", count=len(records))]
-    rows = [[say.word(record["verdict"]), _rehearsed(record, say), _first(record, say)] for record in records]
+    rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, say.language)] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
     return "\n".join(lines)
@@ -73,7 +73,9 @@ def _rehearsed(record: Record, say: Speaker) -> str:
     return say("{source} on {host}", source=report_figures.source(record), host=record["copy"]["host"])
 
 
-def _first(record: Record, say: Speaker) -> str:
+def first(record: Record, language: str = ENGLISH) -> str:
+    """What matters most, in one line: the first finding, or how long it took."""
+    say = Speaker(language)
     findings = [finding for finding in record["findings"] if finding["severity"] != "info"]
     return _told(findings[0], say) if findings else _timing(record, say)
 

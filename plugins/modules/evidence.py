@@ -49,6 +49,12 @@ options:
       - Without it only their number is.
     type: bool
     default: false
+  follow_rows:
+    description:
+      - Whether changed rows may be counted by holding them against the backup.
+      - Not where the copy was changed after it had been restored, as by masking.
+    type: bool
+    default: true
   connections:
     description: Sessions that may read at a time.
     type: int
@@ -101,6 +107,7 @@ def main() -> None:
             "expectations": {"type": "dict", "default": {}},
             "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
             "show_keys": {"type": "bool", "default": False},
+            "follow_rows": {"type": "bool", "default": True},
             "connections": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 3600},
         },
@@ -124,6 +131,7 @@ def main() -> None:
                 connections=p["connections"],
                 deadline_s=p["timeout"],
                 show_keys=p["show_keys"],
+                follow_rows=p["follow_rows"],
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

@@ -19,6 +19,10 @@ options:
     description: Whether to make a directory and start the watch. Without it the rehearsal cannot go beyond preflight.
     type: bool
     default: true
+  application:
+    description: Whether C(rehearsal_application) must be there. A backup alone needs none.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Can run in check mode.

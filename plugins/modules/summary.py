@@ -12,13 +12,18 @@ short_description: Print one line for each database that was rehearsed
 version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
-  - Reads the records and prints a table of the verdicts.
+  - Reads the records, prints a table of the verdicts where there are several, and returns what a workflow needs to know.
 options:
   directories:
     description: The rehearsals' directories on the controller.
     type: list
     elements: path
     required: true
+  hosts:
+    description: The dev hosts that were to rehearse. One of them without a record counts as V(INCOMPLETE).
+    type: list
+    elements: str
+    default: []
   language:
     description: The language of what is printed.
     type: str
@@ -41,4 +46,21 @@ verdicts:
   description: Verdict by rehearsal id.
   returned: success
   type: dict
+stats:
+  description: What a workflow passes on, for M(ansible.builtin.set_stats).
+  returned: success
+  type: dict
+  contains:
+    rehearsal_verdict:
+      description: The verdict; of several databases the worst.
+      type: str
+    rehearsal_summary:
+      description: The verdict in one line for each database, with its first finding.
+      type: str
+    rehearsal_downtime_ms:
+      description: Milliseconds during which reads or writes of some table wait; of several databases the longest. Null where it was not measured.
+      type: float
+    rehearsal_report:
+      description: Path of the report on the controller; of several databases that of the worst.
+      type: str
 """

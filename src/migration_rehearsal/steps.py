@@ -18,7 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import findin
 WAITING, RUNNING, OK, FAILED, LEFT_OUT = "waiting", "running", "ok", "failed", "left out"
 _MODULES = "migrations.rehearsal."
 # Tasks that are no stage of their own.
-_QUIET = {"prepare", "report", "verdict", "summary", "collect"}
+_QUIET = {"prepare", "report", "verdict", "summary", "collect", "hook"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,6 +195,11 @@ class Steps:
             yield from self._prepared(dev_host, result, failed)
         rehearsal = self.rehearsals.get(dev_host)
         step = _OF_ROLE.get(str(data.get("role") or "").rpartition(".")[2], "")
+        if rehearsal and module == "hook":
+            # Added tasks belong to the step in which they run.
+            step = next((name for name, one in rehearsal.steps.items() if one.status == RUNNING), "")
+            if step and failed:
+                rehearsal.steps[step].say(one_line(str(result.get("msg"))), module, failed)
         if failed and rehearsal is None and module != "prepare":
             self.failure = self.failure or str(result.get("msg"))
         if rehearsal and step and failed:

@@ -19,7 +19,7 @@ SEVERITIES = {
         "preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "copy-differs", "fence", "revision-unknown", "multiple-heads",
         "application-failed", "migration-failed", "downgrade-failed", "again-failed", "revision-not-reached", "expectation-not-met", "rows-changed",
         "data-changed", "data-lost", "data-not-compared", "orphans", "sequence-behind", "downgrade-leaves-trace", "downgrade-noop",
-        "again-differs", "index-invalid", "stairway-failed",
+        "again-differs", "index-invalid", "stairway-failed", "hook-failed", "smoke-test-failed",
     },
     WARNING: {
         "parity", "copy-not-proved",
@@ -33,7 +33,7 @@ SEVERITIES = {
         "integer-primary-key", "outside-world", "squawk-confirmed", "squawk-failed", "drift-not-measured", "models-not-compared",
     },
 }  # fmt: skip
-INCOMPLETE = {"preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "application-failed"}
+INCOMPLETE = {"preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "application-failed", "hook-failed"}
 
 
 def test_every_code_has_the_severity_that_is_documented() -> None:
@@ -44,7 +44,7 @@ def test_every_code_has_the_severity_that_is_documented() -> None:
 
 def test_what_stops_a_rehearsal_cannot_be_lowered() -> None:
     assert {code for code, known in CODES.items() if known.lowest == BLOCKER} == INCOMPLETE | {
-        "copy-differs", "fence", "revision-unknown", "multiple-heads", "migration-failed",
+        "copy-differs", "fence", "revision-unknown", "multiple-heads", "migration-failed", "smoke-test-failed",
     }  # fmt: skip
     assert {code for code, known in CODES.items() if known.lowest == WARNING} == {
         "downgrade-failed", "again-failed", "timeline-incomplete", "stairway-failed", "copy-not-proved",

@@ -1,0 +1,170 @@
+"""What automation around a rehearsal uses: workflow variables, added tasks, tags, --limit, and a role alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playbook import ROOT, Demo, Played, findings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("other")]
+
+STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
+
+
+def stats(played: Played) -> dict[str, Any]:
+    """The custom stats as the default callback prints them."""
+    (line,) = [line for line in played.stdout.splitlines() if line.strip().startswith("RUN: ")]
+    found: dict[str, Any] = json.loads(line.strip().removeprefix("RUN: "))
+    return found
+
+
+def psql(demo: Demo, statement: str) -> dict[str, Any]:
+    """A task on dev that carries out a statement in the copy."""
+    argv = [*demo.server("dev").tool("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", "{{ rehearsal_copy_database }}", "-c", statement]
+    cluster = demo.cluster("dev")
+    environment = {"PGHOST": str(cluster.socket_directory), "PGPORT": str(cluster.port), "PGUSER": cluster.user}
+    return {"name": f"Say {statement.split()[0]}", "ansible.builtin.command": {"argv": argv}, "environment": environment}
+
+
+def task_file(path: Path, *tasks: dict[str, Any]) -> str:
+    path.write_text(yaml.safe_dump(list(tasks)))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def masked(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """Three dev hosts: one masks and tries the application, the second's masking fails, the third's smoke test does."""
+    place = tmp_path_factory.mktemp("hooks")
+    mask = psql(demo, "UPDATE users SET first_name = 'masked'")
+    good = demo.dev_variables(
+        rehearsal_after_restore_tasks=task_file(place / "mask.yml", mask),
+        rehearsal_before_upgrade_tasks=task_file(place / "before.yml", {"name": "Look", "ansible.builtin.debug": {"msg": "before"}}),
+        rehearsal_after_upgrade_tasks=task_file(place / "smoke.yml", psql(demo, "SELECT id FROM contracts LIMIT 1")),
+    )
+    bad_mask = demo.dev_variables(rehearsal_after_restore_tasks=task_file(place / "bad_mask.yml", psql(demo, "UPDATE no_such_table SET a = 1")))
+    bad_smoke = demo.dev_variables(rehearsal_after_upgrade_tasks=task_file(place / "bad_smoke.yml", psql(demo, "SELECT no_such_column FROM users")))
+    inventory = demo.write_inventory(
+        place / "inventory", prod={"production": demo.production_variables()}, dev={"good": good, "mask": bad_mask, "smoke": bad_smoke}
+    )
+    yield demo.play(inventory, place, environment=STATS)
+
+
+def test_masking_is_not_taken_for_damage(masked: Played) -> None:
+    record = masked.record_of("good")
+    assert record["verdict"] == "GO with warnings", record["findings"]
+    assert not [finding for finding in record["findings"] if finding["severity"] == "blocker"]
+    names = [stage["name"] for stage in record["stages"]]
+    order = ["restore", "after restore tasks", "evidence before", "pending", "before upgrade tasks", "upgrade"]
+    assert [name for name in names if name in order] == order
+    assert names.index("data") < names.index("after upgrade tasks") < names.index("downgrade")
+
+
+def test_masking_that_fails_names_its_file_and_reaches_the_end(masked: Played) -> None:
+    record = masked.record_of("mask")
+    assert record["verdict"] == "INCOMPLETE"
+    (found,) = findings(record, "hook-failed")
+    assert found["object"].endswith("bad_mask.yml") and "bad_mask.yml" in found["message"] and "Say UPDATE" in found["message"]
+    assert not findings(record, "stage-failed")
+    assert {"cleanup", "evidence"} <= {stage["name"] for stage in record["stages"]}
+
+
+def test_a_smoke_test_that_fails_is_no_go(masked: Played) -> None:
+    record = masked.record_of("smoke")
+    assert record["verdict"] == "NO-GO"
+    (found,) = findings(record, "smoke-test-failed")
+    assert found["object"].endswith("bad_smoke.yml")
+    assert "no_such_column" not in json.dumps(record), "what a task said may hold what is in the rows"
+
+
+def test_a_workflow_gets_the_worst_verdict_and_a_line_for_each(masked: Played) -> None:
+    found = stats(masked)
+    assert masked.rc != 0
+    assert found["rehearsal_verdict"] == "NO-GO"
+    lines = found["rehearsal_summary"].splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["NO-GO", "INCOMPLETE", "GO with warnings"]
+    assert "on smoke: smoke-test-failed" in lines[0] and "on mask: hook-failed" in lines[1]
+    assert found["rehearsal_report"].startswith(str(masked.report_dir / masked.record_of("smoke")["id"]))
+    assert Path(found["rehearsal_report"]).is_file()
+    # One of them was never upgraded: no number that would stand for all.
+    assert found["rehearsal_downtime_ms"] is None
+
+
+def test_added_tasks_leave_nothing(demo: Demo, masked: Played) -> None:
+    assert demo.left(masked.report_dir) == []
+
+
+def test_files_of_tasks_that_cannot_be_used_are_told_before_anything_is_touched(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "words.yml").write_text("just words")
+    dev = {
+        "rehearsal_after_restore_tasks": str(tmp_path / "absent.yml"),
+        "rehearsal_before_upgrade_tasks": str(tmp_path / "words.yml"),
+        "rehearsal_after_upgrade_tasks": task_file(tmp_path / "unknown.yml", {"name": "Try", "no.such.module": {}}),
+    }
+    played = demo.play(demo.inventory(tmp_path / "inventory", dev=dev), tmp_path, environment=STATS)
+    assert played.rc != 0
+    for variable, value in dev.items():
+        assert f"rehearsal: {variable} names {value}, which cannot be used" in played.said
+    assert not played.report_dir.exists()
+    assert stats(played)["rehearsal_verdict"] == "INCOMPLETE"
+
+
+def test_tag_preflight_looks_and_leaves_nothing(demo: Demo, tmp_path: Path) -> None:
+    before = demo.left()
+    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--tags", "preflight")
+    assert played.rc == 0, played.said
+    assert "Look at production" in played.said and "Dump production" not in played.said
+    assert not played.report_dir.exists()
+    assert demo.left() == before
+
+
+def test_a_step_that_is_left_out_is_not_measured(demo: Demo, tmp_path: Path) -> None:
+    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--skip-tags", "downgrade", environment=STATS)
+    assert played.rc != 0
+    assert played.record is not None and played.record["verdict"] == "INCOMPLETE"
+    assert findings(played.record, "not-measured")
+    found = stats(played)
+    assert found["rehearsal_verdict"] == "INCOMPLETE" and found["rehearsal_downtime_ms"] == played.record["downtime_ms"] > 0
+    assert demo.left(played.report_dir) == []
+
+
+@pytest.mark.parametrize("playbook", ["rehearse.yml", "playbooks/preflight.yml"])
+def test_a_limit_without_dev_hosts_is_an_error(demo: Demo, tmp_path: Path, playbook: str) -> None:
+    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--limit", "production", playbook=playbook)
+    assert played.rc != 0
+    assert "--limit production leaves no host of group dev, where the copies are made: limit to one of rehearsal" in played.said
+    assert not played.report_dir.exists()
+
+
+def test_a_limit_to_a_dev_host_is_none(demo: Demo, tmp_path: Path) -> None:
+    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--limit", "rehearsal", playbook="playbooks/preflight.yml")
+    assert played.rc == 0, played.said
+
+
+def test_the_backup_role_alone_makes_a_backup(demo: Demo, tmp_path: Path) -> None:
+    # The play is the one in the documentation.
+    (play,) = re.findall(r"```yaml\n(- name: Back up production.*?)```", (ROOT / "docs/other-playbooks.md").read_text(), re.DOTALL)
+    (tmp_path / "backup.yml").write_text(play)
+    inventory = demo.inventory(tmp_path / "inventory", dev={"rehearsal_application": None, "rehearsal_expectations": None})
+    try:
+        played = demo.play(
+            inventory, tmp_path, playbook=str(tmp_path / "backup.yml"), environment={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+        )
+        assert played.rc == 0, played.said
+        (archive,) = demo.state.production.work_dir.rglob("backup.tar")
+        assert str(archive) in played.said
+        with tarfile.open(archive) as packed:
+            manifest = json.load(packed.extractfile(next(name for name in packed.getnames() if name.endswith("manifest.json"))))  # type: ignore[arg-type]
+        assert sum(manifest["rows"].values()) == sum(
+            demo.rows("production", f"SELECT count(*) AS n FROM {table}", demo.state.production.database)[0]["n"] for table in manifest["rows"]
+        )
+    finally:
+        shutil.rmtree(demo.state.production.work_dir, ignore_errors=True)
+    assert demo.left() == []
