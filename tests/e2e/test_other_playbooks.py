@@ -46,6 +46,7 @@ def masked(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pla
     mask = psql(demo, "UPDATE users SET first_name = 'masked'")
     good = demo.dev_variables(
         rehearsal_after_restore_tasks=task_file(place / "mask.yml", mask),
+        rehearsal_report_store=str(place / "store"),
         rehearsal_before_upgrade_tasks=task_file(place / "before.yml", {"name": "Look", "ansible.builtin.debug": {"msg": "before"}}),
         rehearsal_after_upgrade_tasks=task_file(place / "smoke.yml", psql(demo, "SELECT id FROM contracts LIMIT 1")),
     )
@@ -95,6 +96,17 @@ def test_a_workflow_gets_the_worst_verdict_and_a_line_for_each(masked: Played) -
     assert Path(found["rehearsal_report"]).is_file()
     # One of them was never upgraded: no number that would stand for all.
     assert found["rehearsal_downtime_ms"] is None
+
+
+def test_reports_are_stored_on_dev(masked: Played) -> None:
+    record = masked.record_of("good")
+    store = masked.report_dir.parent / "store"
+    (folder,) = store.iterdir()
+    assert folder.name == record["id"]
+    written = masked.report_dir / record["id"]
+    names = {path.name for path in written.iterdir() if path.is_file()} - {"state.json"}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: (written / name).read_bytes() for name in names}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
 def test_added_tasks_leave_nothing(demo: Demo, masked: Played) -> None:
