@@ -173,4 +173,11 @@ TEXTS: Dict[str, str] = {
     "Know which revision costs what before the night of the deploy.": "Знайте заранее, какая ревизия чего стоит.",
     "A revision gives another result the second time, or by itself": "Ревизия даёт другой результат во второй раз или сама по себе",
     "The revision depends on what was there before; mend it.": "Ревизия зависит от того, что было раньше; исправьте её.",
+    "Tasks that the inventory adds failed": "Задачи, добавленные в инвентаре, не выполнились",
+    "See the task's own message in Ansible's output; it is not repeated in reports, because it may hold what is in the rows.": "Смотрите сообщение "
+    "самой задачи в выводе Ansible; в отчётах его нет, потому что в нём могут быть данные из строк.",
+    "A smoke test on the migrated copy failed": "Проверка приложения на обновлённой копии не прошла",
+    "The copy was not held against production": "Копию не сверяли с продакшеном",
+    "Rehearse from production itself before the deployment, or take a backup of today.": "Перед выкладкой прорепетируйте с самого продакшена или "
+    "возьмите сегодняшний бэкап.",
 }

@@ -148,4 +148,5 @@ TEXTS: Dict[str, str] = {
     "записи и не нужен ни одному запросу",
     "{columns} on {table} is indexed in the same way by {other}": "{columns} в {table} так же индексирует {other}",
     "{columns} on {table} is the beginning of {other} {others}": "{columns} в {table} — начало {other} {others}",
+    "an existing backup of {rows:number} rows, not held against production": "готовый бэкап, строк: {rows:number}; с продакшеном не сверялся",
 }
