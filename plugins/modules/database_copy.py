@@ -136,7 +136,7 @@ def main() -> None:
             "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
             "origin": {"type": "str", "choices": ["dump", "file", "basebackup"], "default": "dump"},
             "manifest": {"type": "dict", "default": {}},
-            "production": {"type": "dict", "default": {}, "no_log": True},
+            "production": arguments.POSTGRES,
             "source_database": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "database": {"type": "str", "required": True},
@@ -173,7 +173,8 @@ def main() -> None:
         if p["origin"] == "file":
             made = copying.from_file(order, p["archive"], p["source_database"])
         elif p["origin"] == "basebackup":
-            production = arguments.server(p["production"], p["id"]) if p["production"] else None
+            named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
+            production = arguments.server(p["production"], p["id"]) if named else None
             made = copying.from_basebackup(order, p["manifest"], p["archive"], production)
         elif p["place"] == "ephemeral":
             made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
