@@ -36,7 +36,7 @@ def private(demo: Demo, tmp_path: Path) -> Path:
 
 def artifact_data(private: Path) -> dict[str, Any]:
     """What AWX keeps as the job's artifacts."""
-    events = [json.loads(path.read_text()) for path in private.glob("artifacts/*/job_events/*.json")]
+    events = [json.loads(path.read_text()) for path in private.glob("artifacts/**/job_events/*.json")]
     (last,) = [event for event in events if event["event"] == "playbook_on_stats"]
     return dict(last["event_data"]["artifact_data"])
 
