@@ -81,7 +81,8 @@ def test_the_end_is_the_list_with_times_and_a_box(one: Terminal) -> None:
     assert end.count("✔ Look at both sides") == 1, "the moving list leaves one copy of itself"
     assert re.search(r"^╭─  GO with warnings   production/staffprobot_prod  rehearsal \S+ +─+╮$", end, re.MULTILINE)
     assert "│ ✔ existing data undamaged: 3,303 rows of 24 tables compared" in end
-    assert re.search(r"^Report: /\S+/report\.html$", end.replace("\n/", "/"), re.MULTILINE)
+    # A long path is broken by the terminal, wherever its edge is.
+    assert re.search(r"Report: /\S+/report\.html", end.replace("\n", ""))
     assert not one.screen.cursor.hidden
     assert "of 9 steps" not in end
 
@@ -143,7 +144,9 @@ def test_the_end_of_several(several: Terminal) -> None:
 
 def test_known_times_say_how_long_it_will_take(several: Terminal) -> None:
     """Only where each of the databases was rehearsed before; here two were not."""
-    assert not any("to go" in frame for frame in several.frames)
+    complete = [frame for frame in several.frames if all(f" on {host} " in frame for host in ("rehearsal", "failing", "elsewhere"))]
+    assert complete
+    assert not any("to go" in frame for frame in complete)
 
 
 # -- Ctrl-C --------------------------------------------------------------------------------------------------------------------
