@@ -62,7 +62,7 @@ def test_verdict_names_the_database_that_alembic_went_for(run: FenceRun, host: s
     assert finding["severity"] == "blocker" and finding["object"] == WRONG[host]
     assert f"went for database {WRONG[host]}" in finding["message"] and "stopped before its first statement" in finding["message"]
     assert finding["message"] in run.played.stdout
-    report = (run.played.report_dir / record["id"] / "report.md").read_text()
+    report = (run.played.report_dir / record["id"] / "report.txt").read_text()
     assert finding["message"] in report
 
 
