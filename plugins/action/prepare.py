@@ -241,12 +241,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             os.path.join(_COLLECTION, "playbooks", "cleanup.yml"),
         ]
         roots = [_COLLECTION.rsplit(f"{os.sep}ansible_collections{os.sep}", 1)[0], os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]
+        paths = {"ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, roots)), "ANSIBLE_FORCE_COLOR": "0"}
         order = {
             "pid": os.getppid(),
             "directory": directory.path,
             "temporary": constants.DEFAULT_LOCAL_TMP,
             "argv": argv,
-            "environment": {**os.environ, "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, roots)), "ANSIBLE_FORCE_COLOR": "0"},
+            "environment": {**watch.environment(os.environ), **paths},
         }
         watcher = subprocess.Popen(
             [sys.executable, watch.__file__],

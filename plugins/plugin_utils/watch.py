@@ -7,11 +7,12 @@ Ansible runs no `always` section when it is interrupted, and the tools that it s
 ansible-playbook to end. If the rehearsal has not reached its end by then, it runs the clean-up playbook with the same inventory.
 
 A script of its own (standard library only), because nothing of Ansible's process may be left when it is needed.
-Standard input: {"pid", "directory", "temporary", "argv", "environment"} as JSON.
+Standard input: {"pid", "directory", "temporary", "argv", "environment"} as JSON. It holds a lock on the directory while it lives.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -19,10 +20,51 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 _CLEAN_UP_S = 900
 _POLL_S = 0.5
+
+
+def environment(found: Mapping[str, str]) -> dict[str, str]:
+    """Of the controller's environment, what holds for the clean-up too: without what ansible-runner put there for its own run.
+
+    Runner's callback plugin writes into a directory that is gone when the run is. What it then raises ends the thread of Ansible
+    that takes results, and the play waits for ever (ansible-core 2.19: strategy.results_thread_main ends at any OSError).
+    """
+    kept = {name: value for name, value in found.items() if not name.startswith("RUNNER_")}
+    if kept.pop("AWX_ISOLATED_DATA_DIR", None) is None:
+        return dict(found)
+    before = kept.pop("ORIGINAL_STDOUT_CALLBACK", None)
+    for name in ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_CACHE_PLUGIN", "ANSIBLE_CACHE_PLUGIN_CONNECTION", "AD_HOC_COMMAND_ID"):
+        kept.pop(name, None)
+    return {**kept, **({"ANSIBLE_STDOUT_CALLBACK": before} if before else {})}
+
+
+def is_watched(directory: str) -> bool:
+    """Whether a watch is still at work on this directory."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without locks: nobody can know
+    finally:
+        os.close(descriptor)
+
+
+def hold(directory: str) -> None:
+    """Lock the directory until this process ends."""
+    try:
+        fcntl.flock(os.open(directory, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pass  # as above: clean-up matters more than being waited for
 
 
 def wait_for_end(pid: int) -> None:
@@ -73,6 +115,7 @@ def remove_temporary(path: str) -> None:
 def main() -> int:
     """Wait, look, clean up."""
     order = json.load(sys.stdin)
+    hold(order["directory"])
     try:
         terminal = os.open(f"/proc/{order['pid']}/fd/2", os.O_WRONLY | os.O_NOCTTY)
     except OSError:

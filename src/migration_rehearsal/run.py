@@ -17,7 +17,9 @@ from types import FrameType
 from typing import Any
 
 import ansible_runner
+from ansible import constants
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import watch
 
 from migration_rehearsal import exit_codes, terminal
 from migration_rehearsal.controller import collection_root, controller_path
@@ -108,6 +110,8 @@ def _environment(request: RunRequest) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, paths)),
         # Ansible only warns of an inventory that it cannot read, and goes on with the others.
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+        # Runner trusts any host key where nothing is said; what ansible.cfg or the environment say is to hold, as without runner.
+        "ANSIBLE_HOST_KEY_CHECKING": str(constants.config.get_config_value("HOST_KEY_CHECKING")),
     }
 
 
@@ -166,7 +170,7 @@ class _Watcher:
         self._view.interrupted()
         deadline = time.monotonic() + _CLEAN_UP_S
         while waiting and time.monotonic() < deadline:
-            waiting = [rehearsal for rehearsal in waiting if not _cleaned(rehearsal.directory)]
+            waiting = [rehearsal for rehearsal in waiting if not _cleaned(rehearsal.directory) or watch.is_watched(str(rehearsal.directory))]
             for rehearsal in self._steps.rehearsals.values():
                 self._steps.take_stages(rehearsal, _stages(rehearsal))
             time.sleep(0.2)

@@ -130,9 +130,14 @@ class Hosts:
         return finish(self.start(cwd, *options, production=production, dev=dev), cwd)
 
     def start(
-        self, cwd: Path, *options: str, production: Mapping[str, Any] | None = None, dev: Mapping[str, Any] | None = None
+        self,
+        cwd: Path,
+        *options: str,
+        production: Mapping[str, Any] | None = None,
+        dev: Mapping[str, Any] | None = None,
+        program: tuple[str, ...] = ("ansible-playbook", str(ROOT / "rehearse.yml")),
     ) -> subprocess.Popen[str]:
-        """ansible-playbook, running."""
+        """The playbook, or another program that takes the inventory by -i, running."""
         cwd.mkdir(parents=True, exist_ok=True)
         groups = {
             "prod": {"hosts": {"production": self.production_variables(**(production or {}))}},
@@ -140,7 +145,7 @@ class Hosts:
         }
         inventory = cwd / "hosts.yml"
         inventory.write_text(yaml.safe_dump({"all": {"children": groups}}, allow_unicode=True))
-        argv = [str(PROGRAMS / "ansible-playbook"), str(ROOT / "rehearse.yml"), "-i", str(inventory), *options]
+        argv = [str(PROGRAMS / program[0]), *program[1:], "-i", str(inventory), *options]
         with open(cwd / "stdout.txt", "w") as out, open(cwd / "stderr.txt", "w") as err:
             return subprocess.Popen(
                 argv, cwd=cwd, env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True, start_new_session=True

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hosts import BECOME_PASSWORD, Host, Hosts
-from playbook import Played, finish
+from playbook import ROOT, Played, finish
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
@@ -104,13 +104,14 @@ def test_becoming_the_servers_user_with_a_password(hosts: Hosts, tmp_path: Path)
     assert BECOME_PASSWORD not in told
 
 
-def test_another_host_key_is_not_trusted(hosts: Hosts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [("ansible-playbook", str(ROOT / "rehearse.yml")), ("rehearse", "run")], ids=["ansible-playbook", "rehearse run"])
+def test_another_host_key_is_not_trusted(hosts: Hosts, tmp_path: Path, program: tuple[str, ...]) -> None:
     known = tmp_path / "known_hosts"
     lines = (hosts.place / "known_hosts").read_text().splitlines()
     ports = [line.split()[0] for line in lines]
     # Each host's address with the other one's key.
     known.write_text("".join(f"{port} {line.split(' ', 1)[1]}\n" for port, line in zip(ports, reversed(lines), strict=True)))
-    done = hosts.play(tmp_path, production=hosts.connection(hosts.production, known))
+    done = finish(hosts.start(tmp_path, production=hosts.connection(hosts.production, known), program=program), tmp_path)
     assert done.rc != 0 and done.record is not None and done.record["verdict"] == "INCOMPLETE"
     assert any("production cannot be reached" in finding["message"] for finding in done.record["findings"]), done.record["findings"]
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.said or "Host key verification failed" in done.said
