@@ -97,3 +97,21 @@ def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path
     assert backup.read_bytes() == before
     assert demo.left(played.report_dir) == []
     assert os.listdir(data) == []
+
+
+@pytest.mark.parametrize("way", ["streamed", "pulled", "auto"])
+def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
+    more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}
+    if way == "pulled":
+        more["rehearsal_production_from_dev"] = demo.postgres("production")
+    with demo.another_database("production", "somebody_elses"):
+        dev = own_server(demo, data, **more)
+        inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev={"rehearsal": dev})
+        played = demo.play(inventory, tmp_path)
+    assert played.rc == 0, played.said
+    copy, manifest = evidence(played, "copy.json"), evidence(played, "manifest.json")
+    assert (copy["proved_by"], copy["differences"], copy["others_left"]) == ("checksums", [], [])
+    assert sum(manifest["rows"].values()) == copy["rows"] > 3000
+    assert bool(manifest["files"]) == (way != "pulled")
+    assert demo.left(played.report_dir) == []
+    assert os.listdir(data) == []
