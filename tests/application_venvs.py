@@ -51,7 +51,8 @@ def venv_python(version: str | None, *requirements: str) -> str:
 
 
 def _install(base: str, ready: Path, requirements: tuple[str, ...]) -> None:
-    making = ready.with_suffix(".making")
+    # It stays where it was made, for its programs begin with the path of its Python; the link says that it is complete.
+    making = ready.with_suffix(".venv")
     shutil.rmtree(making, ignore_errors=True)
     wanted = " ".join(requirements)
     try:
@@ -61,8 +62,9 @@ def _install(base: str, ready: Path, requirements: tuple[str, ...]) -> None:
         pip = subprocess.run([*argv, *requirements], capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
         if pip.returncode != 0:
             pytest.skip(f"cannot install {wanted}: {' '.join(pip.stderr.strip().splitlines()[-1:])}")
-        making.rename(ready)
+        ready.symlink_to(making.name)
     except subprocess.TimeoutExpired:
         pytest.skip(f"cannot install {wanted} within {INSTALL_TIMEOUT_S} s")
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        if not ready.exists():
+            shutil.rmtree(making, ignore_errors=True)

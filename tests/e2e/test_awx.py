@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from playbook import PROGRAMS, ROOT, Demo
+from playbook import PROGRAMS, ROOT, TIMEOUT_S, Demo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("other")]
 
@@ -55,6 +55,28 @@ def environment(demo: Demo) -> dict[str, str]:
     # Nothing but what is in the project: no configuration from elsewhere hides its own.
     kept.pop("ANSIBLE_CONFIG")
     return kept | {"PATH": f"{PROGRAMS}:{kept['PATH']}"}
+
+
+def test_transmit_worker_process(demo: Demo, private: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    stages = [
+        [RUNNER, "transmit", str(private), "--playbook", "rehearse.yml"],
+        [RUNNER, "worker", "--private-data-dir", str(tmp_path / "work")],
+        [RUNNER, "process", str(private)],
+    ]
+    data = b""
+    for argv in stages:
+        done = subprocess.run(argv, input=data, env=environment(demo), cwd=tmp_path, capture_output=True, check=False, timeout=TIMEOUT_S)
+        data = done.stdout
+        assert done.returncode == 0, f"{argv}: {done.stderr.decode()} {done.stdout.decode(errors='replace')[-3000:]}"
+    assert_rehearsed(demo, private, tmp_path / "store")
+
+
+def test_run_in_a_private_data_directory(demo: Demo, private: Path, tmp_path: Path) -> None:
+    argv = [RUNNER, "run", str(private), "--playbook", "rehearse.yml"]
+    done = subprocess.run(argv, env=environment(demo), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert_rehearsed(demo, private, tmp_path / "store")
 
 
 def test_awx_offers_the_root_playbook() -> None:

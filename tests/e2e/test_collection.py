@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playbook import PROGRAMS, ROOT
+from playbook import PROGRAMS, ROOT, Demo, finish
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from application_venvs import venv_python  # noqa: E402
@@ -21,7 +22,7 @@ VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 NAME = f"migrations-rehearsal-{VERSION}.tar.gz"
 GALAXY = str(PROGRAMS / "ansible-galaxy")
 # One environment for all of them: they share most of what they need.
-TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", "antsibull-changelog>=0.30", "antsibull-docs>=2.16", "yamllint>=1.35")
+TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", "antsibull-changelog>=0.30", "antsibull-docs>=2.16", "yamllint>=1.35", "reuse>=5")
 IN_ARTIFACT = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 
 
@@ -51,7 +52,9 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that holds the installed collection and nothing else."""
     empty = tmp_path_factory.mktemp("installed")
-    run(GALAXY, "collection", "install", "--offline", "--collections-path", empty / "collections", artifact, cwd=empty)
+    # By force: what the tests themselves are installed with is a copy too, and counts for one that is there already.
+    run(GALAXY, "collection", "install", "--offline", "--force", "--collections-path", empty / "collections", artifact, cwd=empty)
+    assert (empty / "collections/ansible_collections/migrations/rehearsal/MANIFEST.json").is_file()
     return empty
 
 
@@ -62,13 +65,75 @@ def test_the_artifact_holds_what_belongs_to_a_collection_and_nothing_else(artifa
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".partial"))]
     for folder in ("plugins", "roles", "playbooks", "meta"):
         mine = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-        assert mine == {name for name in names if name.startswith(f"{folder}/") and name in mine | set(names) and (ROOT / name).is_file()}
+        assert mine == {name for name in names if name.startswith(f"{folder}/") and (ROOT / name).is_file()}
+
+
+def test_galaxy_would_take_the_artifact(artifact: Path, tools: Path, tmp_path: Path) -> None:
+    # Style is examined by `make lint`, with the same linter.
+    (tmp_path / "importer.cfg").write_text("[galaxy-importer]\nRUN_ANSIBLE_LINT = False\n")
+    shutil.copy(artifact, tmp_path)
+    path = f"{tools}:{os.environ['PATH']}"
+    importer = (tools / "python", "-m", "galaxy_importer.main", tmp_path / NAME)
+    said = run(*importer, cwd=tmp_path, PATH=path, GALAXY_IMPORTER_CONFIG=str(tmp_path / "importer.cfg"))
+    assert "Importer processing completed successfully" in said
+    assert "ERROR" not in said
+    assert "No role readme found" not in said and "No changelog found" not in said
+
+
+def test_the_installed_collection_is_a_whole_one(demo: Demo, installed: Path, tmp_path: Path) -> None:
+    run(PROGRAMS / "ansible-playbook", "migrations.rehearsal.rehearse", "--syntax-check", "-i", ROOT / "inventory/prod", cwd=installed,
+        ANSIBLE_COLLECTIONS_PATH=str(installed / "collections"))  # fmt: skip
+    inventory = demo.inventory(tmp_path / "inventory")
+    argv = [str(PROGRAMS / "ansible-playbook"), "migrations.rehearsal.rehearse", "-vv", "-i", str(inventory)]
+    environment = demo.environment(ANSIBLE_COLLECTIONS_PATH=str(installed / "collections"))
+    with open(tmp_path / "stdout.txt", "w") as out, open(tmp_path / "stderr.txt", "w") as err:
+        process = subprocess.Popen(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True)
+    played = finish(process, tmp_path)
+    assert played.rc == 0, played.said
+    assert played.record is not None and played.record["verdict"] == "GO with warnings"
+    paths = {line.split()[2] for line in played.stdout.splitlines() if line.startswith("task path: ")}
+    assert paths and all(path.startswith(f"{installed}/") for path in paths)
+    assert demo.left(played.report_dir) == []
 
 
 def test_a_repository_can_be_installed_as_a_collection(tmp_path: Path) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
-    run(GALAXY, "collection", "install", "--no-deps", "--collections-path", tmp_path / "collections", f"git+file://{ROOT}", cwd=tmp_path,
+    run(GALAXY, "collection", "install", "--no-deps", "--force", "--collections-path", tmp_path / "collections", f"git+file://{ROOT}", cwd=tmp_path,
         GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*")  # fmt: skip
+    assert (tmp_path / "collections/ansible_collections/migrations/rehearsal/plugins/modules/backup.py").is_file()
     run(PROGRAMS / "ansible-playbook", "migrations.rehearsal.rehearse", "--syntax-check", "-i", ROOT / "inventory/prod", cwd=tmp_path,
         ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"))  # fmt: skip
+
+
+def test_the_execution_environment_can_be_made(artifact: Path, tools: Path, tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    shutil.copy(artifact, tmp_path / "dist")
+    shutil.copy(ROOT / "execution-environment.yml", tmp_path)
+    run(tools / "ansible-builder", "create", "--file", "execution-environment.yml", "--context", "context", cwd=tmp_path)
+    assert (tmp_path / "context/_build/collection" / NAME).is_file()
+    (wanted,) = yaml.safe_load((tmp_path / "context/_build/requirements.yml").read_text())["collections"]
+    assert wanted == {"name": f"/build/collection/{NAME}", "type": "file"}
+
+
+def test_the_collection_says_what_an_execution_environment_needs(installed: Path, tools: Path, tmp_path: Path) -> None:
+    said = run(tools / "ansible-builder", "introspect", installed / "collections", cwd=tmp_path)
+    assert "jmespath" in said and "openssh-client" in said
+
+
+def test_documentation_and_changelog_pass_their_linters(tools: Path, tmp_path: Path) -> None:
+    # Below ansible_collections, as the tools want it, and without the links.
+    place = tmp_path / "ansible_collections/migrations/rehearsal"
+    place.mkdir(parents=True)
+    for name in ("galaxy.yml", "README.md", "CHANGELOG.md", "LICENSE", "meta", "plugins", "roles", "playbooks", "changelogs", "docs"):
+        found = ROOT / name
+        shutil.copytree(found, place / name) if found.is_dir() else shutil.copy(found, place / name)
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    run(tools / "antsibull-changelog", "lint", cwd=place, **path)
+    said = run(tools / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", cwd=place, **path)
+    assert said.strip() == ""
+
+
+def test_every_yaml_file_passes_yamllint(tools: Path) -> None:
+    said = run(tools / "yamllint", "--strict", "--config-file", ROOT / ".yamllint", ROOT, cwd=ROOT)
+    assert said.strip() == ""
