@@ -95,6 +95,13 @@ options:
         default: postgres
 """
 
+    # The same options under another name.
+    PRODUCTION = (
+        DOCUMENTATION.replace("  postgres:\n", "  production:\n")
+        .replace("O(postgres.", "O(production.")
+        .replace("Where the PostgreSQL server is", "Where production's server is, seen from dev, to pull a physical copy from it instead of unpacking one,")
+    )
+
     EPHEMERAL = r"""
 options:
   ephemeral:

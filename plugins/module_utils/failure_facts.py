@@ -30,7 +30,7 @@ _KINDS = {
     "m": "materialized view",
     "f": "foreign table",
 }
-_QUOTED = re.compile(r'"((?:[^"]|"")+)"|«([^»]+)»|„([^“]+)“')
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"|«([^»]+)»|\u201e([^\u201c]+)\u201c')
 
 Relation = Dict[str, Any]
 

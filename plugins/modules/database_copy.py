@@ -17,6 +17,7 @@ description:
   - A database of that name without this rehearsal's marker is never touched.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
+  - migrations.rehearsal.postgres.production
   - migrations.rehearsal.postgres.ephemeral
   - migrations.rehearsal.rehearsal
 options:
@@ -39,10 +40,6 @@ options:
     default: dump
   manifest:
     description: The manifest that M(migrations.rehearsal.backup) made with a physical copy. Needed with O(origin=basebackup).
-    type: dict
-    default: {}
-  production:
-    description: How dev reaches production itself, to pull a physical copy instead of unpacking one. As O(postgres).
     type: dict
     default: {}
   source_database:
