@@ -99,7 +99,7 @@ options:
     PRODUCTION = (
         DOCUMENTATION.replace("  postgres:\n", "  production:\n")
         .replace("O(postgres.", "O(production.")
-        .replace("Where the PostgreSQL server is", "Where production's server is, seen from dev, to pull a physical copy from it instead of unpacking one,")
+        .replace("Where the PostgreSQL server is", "Where production's server is, seen from dev, to pull a physical copy from it,")
     )
 
     EPHEMERAL = r"""
