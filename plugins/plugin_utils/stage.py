@@ -41,6 +41,8 @@ class StageAction(ActionBase):  # type: ignore[misc]
             result = {"failed": True, "unreachable_host": True, "msg": f"{self.target_host(variables)} cannot be reached: {error.message}"}
         except (PipeError, OSError) as error:
             result = {"failed": True, "msg": f"{self.target_host(variables)}: {error}"}
+        if result.get("failed") and not result.get("msg"):
+            result["msg"] = f"{self.target_host(variables)}: {_unforeseen(result.get('exception'))}"
         # The arguments as they were given, secrets among them: nobody needs them in the result.
         result.pop("invocation", None)
         evidence = result.pop("evidence", None) or {}
@@ -85,9 +87,16 @@ class StageAction(ActionBase):  # type: ignore[misc]
             "seconds": round(seconds, 3),
         }
         if failed:
-            note["error"] = str(result.get("msg", "no message"))
+            note["error"] = str(result["msg"])
         if result.get("findings"):
             note["findings"] = result["findings"]
         if result.get("summary"):
             note["summary"] = result["summary"]
         directory.add_stage(note)
+
+
+def _unforeseen(exception: Any) -> str:
+    """What a module did not foresee, a full disk at any moment for one: the last line, since Ansible gives no message of its own for it."""
+    # ansible-core 2.19 hands over a summary, a traceback's text where a module returned one itself.
+    said = getattr(getattr(exception, "event", None), "msg", None) or str(exception or "")
+    return (said.strip().splitlines() or ["the module ended without a message; run again with -vvv"])[-1]

@@ -115,3 +115,7 @@ def test_check_changes_nothing(demo: Demo, tmp_path: Path) -> None:
     played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path / "run", "--check")
     assert played.rc == 0, played.stdout + played.stderr
     assert played.directories == [] and demo.left() == []
+    bad = demo.inventory(tmp_path / "bad", production={"rehearsal_database": "no_such"})
+    played = demo.play(bad, tmp_path / "bad-run", "--check")
+    assert played.rc != 0 and "no_such" in played.said
+    assert played.directories == [] and demo.left() == []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, fingerprint, outside_world, snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, dump_outlets, fingerprint, outside_world, snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import sha256
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
@@ -124,16 +124,19 @@ def test_every_value_of_the_copy_is_held_against_production(postgres_server: Any
 
 
 def test_what_production_writes_meanwhile_does_not_count(postgres_server: Any, production: str, tmp_path: Path, monkeypatch: Any) -> None:
-    start = backup._start_dump
+    start = dump_outlets.Directory.start
+    begun = []
 
-    def write_then_start(*arguments: Any) -> Any:
+    def write_then_start(outlet: Any, options: list[str]) -> None:
+        begun.append(outlet)
         run(postgres_server, production, "UPDATE shifts SET rate = -1 WHERE id > 40")
-        return start(*arguments)
+        start(outlet, options)
 
     run(postgres_server, production, 'DROP TRIGGER "Tell" ON shifts')
-    monkeypatch.setattr(backup, "_start_dump", write_then_start)
+    monkeypatch.setattr(dump_outlets.Directory, "start", write_then_start)
     name, _manifest, copy = rehearse(postgres_server, production, tmp_path, True)
     try:
+        assert begun
         assert (copy["proved_by"], copy["differences"]) == ("fingerprint", [])
     finally:
         postgres_server.drop_database(name)

@@ -48,7 +48,7 @@ def host_variables(tmp_path: Path, demo: Path, host: str) -> dict[str, object]:
     names = "rehearsal_postgres, rehearsal_work_dir, rehearsal_database | default(none), rehearsal_application | default(none)"
     names += ", rehearsal_expectations | default(none)"
     done = ansible(
-        tmp_path, demo, "ansible", host, "-m", "ansible.builtin.debug", "-e", "rehearsal_copy_database=the_copy",
+        tmp_path, demo, "ansible", host, "-m", "ansible.builtin.debug", "-e", "rehearsal_copy_address=postgres@/the_copy",
         "-a", "msg={{ [" + names + "] }}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +75,7 @@ def test_up_inventory_and_down(tmp_path: Path, directory: Path) -> None:
         "command": [sys.executable],
         "chdir": str(state.application),
         "config": "alembic.ini",
-        "environment": {"DATABASE_URL": f"postgresql+psycopg://postgres@/the_copy?host={socket}&port=5432"},
+        "environment": {"DATABASE_URL": "postgresql+psycopg://postgres@/the_copy"},
         "x": {},
     }
     assert dev["expectations"] == f"{state.application}/expectations.yml"
