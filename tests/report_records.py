@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent / "unit"))
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, schema_diff  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import carry  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file  # noqa: E402
 from evidence_builder import fingerprint, good, shifts, snapshot  # noqa: E402
-from snapshot_builder import column, foreign_key, table  # noqa: E402
+from snapshot_builder import column, foreign_key, index, table  # noqa: E402
 
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&|`[x](http://a.example) \x07\u202e]]>"
 _MODES = ("AccessExclusive", "Share", "ShareRowExclusive", "AccessExclusive")
@@ -30,6 +33,76 @@ def large(revisions: int = 200, tables: int = 500, lock_ms: float = 12.0) -> dic
 
 def no_go() -> dict[str, Any]:
     """A backfill that changes values, a foreign key that cannot hold, locks over the budget, an expectation that is not met."""
+    return judge(_no_go_evidence(), assertions.evaluate)
+
+
+def rich() -> dict[str, Any]:
+    """The NO-GO with all that can be measured on top: squawk, the models, drift, the stairway, and changes of every kind."""
+    evidence = _no_go_evidence()
+    before, after = (evidence.snapshots[moment] for moment in ("before", "after"))
+    after["types"]["mood"] = {"schema": "public", "name": "mood", "kind": "enum", "type": "mood", "values": ["sad", "glad"], "owner": "app",
+                              "comment": None, "grants": {}}  # fmt: skip
+    after["tables"]["t002"]["columns"]["note"]["nullable"] = False
+    after["tables"]["t003"]["comment"] = "of the third kind"
+    after["tables"]["t004"]["row_security"] = True
+    after["tables"]["t005"]["indexes"]["ix_note"] = index("t005", "note", valid=False)
+    after["tables"]["t006"]["grants"] = {"reader": ["SELECT"]}
+    del after["tables"]["t007"]["columns"]["note"]
+    fingerprints = evidence.fingerprints
+    del fingerprints["after"]["tables"]["t007"]["columns"]["note"]
+    fingerprints["after"]["tables"]["t008"]["rows"] = 990
+    fingerprints["back"]["tables"]["t001"]["rows"] = 1007
+    fingerprints["again"]["tables"]["shifts"]["columns"]["rate"]["hash"] = "98"
+    changes = [carry(change.to_json()) for change in schema_diff.diff(before, after)]
+    data = [carry(change.to_json()) for change in data_diff.compare(fingerprints["before"], fingerprints["after"])]
+    nothing: dict[str, Any] = {"seconds": 0.2, "error": None, "schema": [], "data": []}
+    steps = [
+        {"revision": "r000", "message": "Change of number r000", "up": nothing, "down": {**nothing, "schema": changes[:2]}, "again": nothing},
+        {"revision": "r001", "message": "Change of number r001", "up": nothing, "down": {**nothing, "data": data}, "again": nothing},
+        {"revision": "r002", "message": "Change of number r002", "up": nothing, "again": None,
+         "down": {**nothing, "seconds": None, "error": "Deadline: not finished within 5 s · revision r002"}},
+    ]  # fmt: skip
+    sql = "ALTER TABLE t000 ADD COLUMN added TIMESTAMP WITH TIME ZONE"
+    claim = {"revision": "r000", "sql": sql, "help": ""}
+    squawk = {
+        "status": "ran", "reason": "", "version": "2.70.0", "pg_version": "16.4", "statements": 12, "not_read": [{"revision": "r001", "sql": "DO"}],
+        "claims": [
+            {**claim, "rule": "adding-not-nullable-field", "message": "m"},
+            {**claim, "rule": "changing-column-type", "message": "m"},
+            {**claim, "rule": "require-statement-timeout", "message": "m"},
+            {**claim, "rule": "ban-drop-column", "message": "m"},
+        ],
+    }  # fmt: skip
+    differences = [
+        {"kind": "add_column", "where": "only in the models", "object": "t001.more", "table": "t001",
+         "text": "column t001.more (INTEGER) is only in the models"},
+        {"kind": "modify_nullable", "where": "different", "object": "t002.note", "table": "t002",
+         "text": "column t002.note is not null in the database, nullable in the models"},
+        {"kind": "remove_table", "where": "only in the database", "object": "t003", "table": "t003", "text": "table t003 is only in the database"},
+    ]  # fmt: skip
+    compared = {"reason": None, "differences": differences, "compare_type": True, "compare_server_default": False}
+    evidence.copy["stopped"] = [
+        {"kind": "trigger", "object": "shifts.tell", "reason": "runs tell(): uses NOTIFY", "error": None},
+        {"kind": "scheduled jobs", "object": "pgagent.pga_job", "reason": "3 would run by the clock", "error": "2 of them are enabled still",
+         "changed": ["pgagent.pga_job.jobenabled"]},
+    ]  # fmt: skip
+    evidence.copy["settings_not_replayed"] = ["work_mem of role app: permission denied"]
+    evidence.cleanup["dev"]["left"] = ["database rehearsal_x"]
+    evidence.cleanup["dev"]["problems"] = ["cannot remove /tmp/x (and 2 more)"]
+    evidence.stages[1]["summary"] = "25 tables, 3,603 rows, 0.2 MB"
+    return judge(
+        dataclasses.replace(
+            evidence,
+            squawk=squawk,
+            models={"databases": [compared]},
+            drift={"revisions": ["a1"], "ran": 7, "reason": None, "changes": changes},
+            stairway={"steps": steps, "end": None, "error": None},
+        ),
+        assertions.evaluate,
+    )
+
+
+def _no_go_evidence() -> Any:
     expectations = expectations_file.parse("revision: r011\nafter_upgrade: {tables: {nowhere: {}}}", "expectations.yml")
     evidence = _large_evidence(12, 9, 900.0, expectations=expectations)
     evidence.fingerprints["after"]["tables"]["shifts"]["columns"]["rate"]["hash"] = "99"
@@ -39,7 +112,7 @@ def no_go() -> dict[str, Any]:
     after["shifts"]["columns"]["user_id"] = column(nullable=False)
     evidence.checks["after"]["orphans"][0].update(rows=3, table="shifts", constraint="shifts_user_fkey")
     evidence.copy["differences"].append({"object": "shop", "what": "time zone", "production": "UTC", "copy": "Europe/Moscow"})
-    return judge(evidence, assertions.evaluate)
+    return evidence
 
 
 def hostile() -> dict[str, Any]:
@@ -73,7 +146,7 @@ def _large_evidence(revisions: int, tables: int, lock_ms: float, **more: Any) ->
         if moment in ("after", "again"):
             columns["added"] = {"by": "timestamptz", "type": "timestamp with time zone", "hash": "0", "non_null": 0}
         for name in names:
-            taken["tables"][name] = {"rows": 1000, "key": ["id"], "columns": columns, "proof": "full", "old_rows": 1000, "files": []}
+            taken["tables"][name] = {"rows": 1000, "key": ["id"], "columns": dict(columns), "proof": "full", "old_rows": 1000, "files": []}
     evidence = good(
         **more,
         snapshots={"before": before, "after": after, "back": copy.deepcopy(before), "again": copy.deepcopy(after)},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import write_bytes
@@ -180,7 +180,7 @@ def compare_values(production: Dict[str, Any], copy: Dict[str, Any], stopped: Se
     changes = [change for change in data_diff.compare(production, copy) if change.object not in meant and not change.object.startswith(schemas)]
     other_rows = {change.object for change in changes if change.kind in ("rows-added", "rows-lost")}
     return [
-        {"object": change.object, "what": "values", "production": "as dumped", "copy": change.text}
+        words.carry({"object": change.object, "what": "values", "production": "as dumped", "copy": change.text})
         for change in changes
         if not other_rows & {change.object, change.object.rpartition(".")[0]}
     ]

@@ -24,6 +24,7 @@ import dataclasses
 from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 Entry = Mapping[str, Any]
 
@@ -35,8 +36,8 @@ COUNTED = "counted"
 DROPPED = "dropped"
 MOVED = "moved"
 
-OTHER_KEYS = "the rows have other keys than before"
-ROWS_DIFFER = "rows were added or lost, and others may have changed"
+OTHER_KEYS = text("the rows have other keys than before")
+ROWS_DIFFER = text("rows were added or lost, and others may have changed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +125,6 @@ def answers(before: Mapping[str, Any], after: Mapping[str, Any], declared: Optio
     return result
 
 
-def _plural(number: int, word: str, words: str = "") -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {words or word + 's'}"
-
-
 class _Table:
     """One table that both fingerprints have."""
 
@@ -148,10 +145,11 @@ class _Table:
         """Why the hashes of two fingerprints of this table cannot be compared; "" if they can."""
         old, new = self.old, self.new
         if old["key"] != new["key"]:
-            return f"the primary key changed from {_key(old)} to {_key(new)}"
+            return text("the primary key changed from {old} to {new}", old=_key(old), new=_key(new))
         for name in old["key"] or ():
             if old["columns"][name]["by"] != new["columns"][name]["by"]:
-                return f"the key column {name} changed its type from {old['columns'][name]['type']} to {new['columns'][name]['type']}"
+                types = {"old": old["columns"][name]["type"], "new": new["columns"][name]["type"]}
+                return text("the key column {name} changed its type from {old} to {new}", name=name, **types)
         if old["rows"] != new["rows"]:
             return ROWS_DIFFER
         for name in old["key"] or ():
@@ -209,7 +207,9 @@ class _Table:
             lost, added = self.rows["lost"], self.rows["added"]
             if not (lost and added):
                 return (AS_DECLARED if label in self.declared else UNCHANGED), ""
-            return NOT_COMPARABLE, f"it has no primary key; {_plural(lost, 'row')} {_are(lost)} no longer there as before, and {added:,} others are"
+            return NOT_COMPARABLE, text(
+                "it has no primary key; {lost:count row is|rows are} no longer there as before, and {added:number} others are", lost=lost, added=added
+            )
         if label in self.declared:
             return self._declared_answer(old, new)
         if not self.obstacle and old["hash"] is not None and new["hash"] is not None and old["by"] == new["by"]:
@@ -225,13 +225,15 @@ class _Table:
             return NOT_COMPARABLE, self.obstacle
         if old["hash"] is None or new["hash"] is None:
             return (COUNTED, "") if old["non_null"] == new["non_null"] else (CHANGED, "")
-        return NOT_COMPARABLE, f"its type changed from {old['type']} to {new['type']}; declare what became of it, «old» if every value was kept"
+        return NOT_COMPARABLE, text(
+            "its type changed from {old} to {new}; declare what became of it, «old» if every value was kept", old=old["type"], new=new["type"]
+        )
 
     def _declared_answer(self, old: Entry, new: Entry) -> Tuple[str, str]:
         if self.obstacle:
             return NOT_COMPARABLE, self.obstacle
         if old.get("expected_hash") is None or new.get("canonical_hash") is None:
-            return NOT_COMPARABLE, "its declared value was not fingerprinted"
+            return NOT_COMPARABLE, text("its declared value was not fingerprinted")
         return (AS_DECLARED, "") if old["expected_hash"] == new["canonical_hash"] else (CHANGED, "")
 
     def twin(self, column: str) -> str:
@@ -248,7 +250,7 @@ class _Table:
 
 
 def _key(entry: Entry) -> str:
-    return f"({', '.join(entry['key'])})" if entry["key"] else "none"
+    return f"({', '.join(entry['key'])})" if entry["key"] else text("none")
 
 
 def _signature(entry: Entry) -> Tuple[Any, ...]:
@@ -284,9 +286,11 @@ def _compare_table(
         if name in moved.values():
             return
         if name in before["left_out"]:
-            yield DataChange("table-not-comparable", name, f"{name} was not fingerprinted before: {before['left_out'][name]}", rows_after=new["rows"])
+            why = text("{name} was not fingerprinted before: {reason:heard}", name=name, reason=before["left_out"][name])
+            yield DataChange("table-not-comparable", name, why, rows_after=new["rows"])
             return
-        yield DataChange("table-added", name, f"{name} is new, with {_plural(new['rows'], 'row')}", rows_after=new["rows"])
+        said = text("{name} is new, with {rows:count row|rows}", name=name, rows=new["rows"])
+        yield DataChange("table-added", name, said, rows_after=new["rows"])
     elif new is None:
         yield _gone_table(name, old, after, moved)
     else:
@@ -299,47 +303,60 @@ def _gone_table(name: str, old: Entry, after: Mapping[str, Any], moved: Mapping[
     rows = old["rows"]
     values = sum(column["non_null"] for column in old["columns"].values())
     if name in moved:
-        text = f"{name} is gone; each of its {_plural(rows, 'row')} is in {moved[name]}"
-        return DataChange("table-moved", name, text, rows_before=rows, values_before=values, other=moved[name])
+        said = text("{name} is gone; each of its {rows:count row|rows} is in {other}", name=name, rows=rows, other=moved[name])
+        return DataChange("table-moved", name, said, rows_before=rows, values_before=values, other=moved[name])
     if name in after["left_out"]:
-        text = f"{name} was not fingerprinted after: {after['left_out'][name]}"
-        return DataChange("table-not-comparable", name, text, rows_before=rows, values_before=values)
-    text = f"{name} is gone, with {_plural(rows, 'row')} ({_plural(values, 'non-null value')})"
-    return DataChange("table-dropped", name, text, rows_before=rows, values_before=values)
+        said = text("{name} was not fingerprinted after: {reason:heard}", name=name, reason=after["left_out"][name])
+        return DataChange("table-not-comparable", name, said, rows_before=rows, values_before=values)
+    said = text("{name} is gone, with {rows:count row|rows} ({values:count non-null value|non-null values})", name=name, rows=rows, values=values)
+    return DataChange("table-dropped", name, said, rows_before=rows, values_before=values)
 
 
 def _row_changes(table: _Table) -> Iterator[DataChange]:
     name, before, after = table.name, table.old["rows"], table.new["rows"]
     counts = {"rows_before": before, "rows_after": after, "rows_changed_at_most": table.at_most}
+    numbers: Dict[str, Any] = {"name": name, "before": before, "after": after}
     rows = table.rows
     lost_and_added = bool(rows and table.old["key"] and rows["added"] and rows["lost"])
     if rows and lost_and_added:
         counts["rows_changed_at_most"] = None
-        text = f"{name}: {_plural(rows['lost'], 'row')} {_are(rows['lost'])} gone and {rows['added']:,} {_are(rows['added'])} new, by their keys"
+        both = text("{name}: {lost:count row is|rows are} gone and {added:count is|are} new, by their keys", name=name, **_lost_and_added(rows))
         if before == after:
-            text = f"{text}: keys were changed, or rows lost and as many added{_keys_text(rows, 'lost')}"
-            yield DataChange("rows-changed", name, text, rows_changed=rows["lost"], keys=_keys(rows, "lost"), **counts)
+            said = text("{both}: keys were changed, or rows lost and as many added{keys}", both=both, keys=_keys_text(rows, "lost"))
+            yield DataChange("rows-changed", name, said, rows_changed=rows["lost"], keys=_keys(rows, "lost"), **counts)
         else:
             kind, shown = ("rows-added", "added") if after > before else ("rows-lost", "lost")
-            text = f"{text}{_keys_text(rows, shown)}: {before:,} rows, now {after:,}"
-            yield DataChange(kind, name, text, keys=_keys(rows, shown), **counts)
+            said = text("{both}{keys}: {before:number} rows, now {after:number}", both=both, keys=_keys_text(rows, shown), before=before, after=after)
+            yield DataChange(kind, name, said, keys=_keys(rows, shown), **counts)
     elif after > before:
-        proved = "; every earlier row is untouched" if table.only_added else ""
-        text = f"{name} has {_plural(after - before, 'row')} more{_keys_text(rows, 'added')}: {before:,}, now {after:,}{proved}"
-        yield DataChange("rows-added", name, text, keys=_keys(rows, "added"), **counts)
+        proved = text("; every earlier row is untouched") if table.only_added else ""
+        said = text(
+            "{name} has {more:count row|rows} more{keys}: {before:number}, now {after:number}{proved}",
+            more=after - before,
+            keys=_keys_text(rows, "added"),
+            proved=proved,
+            **numbers,
+        )
+        yield DataChange("rows-added", name, said, keys=_keys(rows, "added"), **counts)
     elif after < before:
-        proved = "; every row that is left is untouched" if table.only_lost else ""
-        text = f"{name} has {_plural(before - after, 'row')} less{_keys_text(rows, 'lost')}: {before:,}, now {after:,}{proved}"
-        yield DataChange("rows-lost", name, text, keys=_keys(rows, "lost"), **counts)
+        proved = text("; every row that is left is untouched") if table.only_lost else ""
+        said = text(
+            "{name} has {less:count row|rows} less{keys}: {before:number}, now {after:number}{proved}",
+            less=before - after,
+            keys=_keys_text(rows, "lost"),
+            proved=proved,
+            **numbers,
+        )
+        yield DataChange("rows-lost", name, said, keys=_keys(rows, "lost"), **counts)
     elif table.obstacle == OTHER_KEYS:
-        text = f"{name}: rows have other keys than before: keys were changed, or rows lost and as many added"
-        yield DataChange("rows-changed", name, text, **counts)
+        said = text("{name}: rows have other keys than before: keys were changed, or rows lost and as many added", name=name)
+        yield DataChange("rows-changed", name, said, **counts)
     if table.old["key"] is None and before == after and not table.only_added:
         yield from _moved_values(table, counts)
 
 
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _lost_and_added(rows: Entry) -> Dict[str, int]:
+    return {"lost": rows["lost"], "added": rows["added"]}
 
 
 def _keys(rows: Optional[Entry], what: str) -> Optional[List[List[Optional[str]]]]:
@@ -371,13 +388,13 @@ def _moved_values(table: _Table, counts: Mapping[str, Any]) -> Iterator[DataChan
     if old is None or new is None or len(old["columns"]) < 2:
         return
     if old["columns"] != new["columns"]:
-        text = f"{table.name} has no primary key and lost a column: whether values moved from row to row could not be measured"
-        yield DataChange("rows-not-comparable", table.name, text, **counts)
+        said = text("{name} has no primary key and lost a column: whether values moved from row to row could not be measured", name=table.name)
+        yield DataChange("rows-not-comparable", table.name, said, **counts)
     elif table.values_moved():
         changed = table.rows["lost"] if table.rows else None
-        many = f" ({_plural(changed, 'row')})" if changed else ""
-        text = f"{table.name}: every column holds the values that it held, but in other rows{many}"
-        yield DataChange("rows-changed", table.name, text, rows_changed=changed, **counts)
+        many = text(" ({rows:count row|rows})", rows=changed) if changed else ""
+        said = text("{name}: every column holds the values that it held, but in other rows{many}", name=table.name, many=many)
+        yield DataChange("rows-changed", table.name, said, rows_changed=changed, **counts)
 
 
 def _column_changes(table: _Table) -> Iterator[DataChange]:
@@ -390,15 +407,18 @@ def _column_changes(table: _Table) -> Iterator[DataChange]:
         if new is not None:
             numbers["values_after"] = new["non_null"]
         if answer == DROPPED:
-            yield DataChange("column-dropped", label, f"{label} is gone, with {_plural(old['non_null'], 'non-null value')}", **numbers)
+            said = text("{name} is gone, with {values:count non-null value|non-null values}", name=label, values=old["non_null"])
+            yield DataChange("column-dropped", label, said, **numbers)
         elif answer == MOVED:
             twins.add(why)
             other = column_name(table.name, why)
-            yield DataChange("column-moved", label, f"{label} is gone; {other} has the same value in every row", other=other, **numbers)
+            said = text("{name} is gone; {other} has the same value in every row", name=label, other=other)
+            yield DataChange("column-moved", label, said, other=other, **numbers)
         elif answer == AS_DECLARED:
             rows = table.old["rows"] if table.rows is None else table.rows["kept"]
-            text = f"{label}: each of {_plural(rows, 'row')} has the declared value ({table.declared[label]})"
-            yield DataChange("column-as-declared", label, text, **numbers)
+            values = {"name": label, "rows": rows, "declared": table.declared[label]}
+            said = text("{name}: each of {rows:count row|rows} has the declared value ({declared})", **values)
+            yield DataChange("column-as-declared", label, said, **numbers)
         elif answer == CHANGED:
             changed = table.changed_rows(column)
             yield DataChange(
@@ -411,29 +431,34 @@ def _column_changes(table: _Table) -> Iterator[DataChange]:
                 **numbers,
             )
         elif answer == NOT_COMPARABLE:
-            yield DataChange("column-not-comparable", label, f"{label}: could not be compared: {why}", **numbers)
+            yield DataChange("column-not-comparable", label, text("{name}: could not be compared: {why}", name=label, why=why), **numbers)
         elif new is not None and old["type"] != new["type"]:
-            how = "counted only" if answer == COUNTED else f"every value compared as {new['by']} and the same"
-            yield DataChange("column-type-changed", label, f"{label}: type changed from {old['type']} to {new['type']}, {how}", **numbers)
+            how = text("counted only") if answer == COUNTED else text("every value compared as {form} and the same", form=new["by"])
+            types = {"name": label, "old": old["type"], "new": new["type"], "how": how}
+            yield DataChange("column-type-changed", label, text("{name}: type changed from {old} to {new}, {how}", **types), **numbers)
     for column, new in table.new["columns"].items():
         if column not in table.old["columns"] and column not in twins:
             label = column_name(table.name, column)
-            text = f"{label} is new, with {_plural(new['non_null'], 'non-null value')} in {_plural(table.new['rows'], 'row')}"
-            yield DataChange("column-added", label, text, rows_after=table.new["rows"], values_after=new["non_null"])
+            counted = {"name": label, "values": new["non_null"], "rows": table.new["rows"]}
+            said = text("{name} is new, with {values:count non-null value|non-null values} in {rows:count row|rows}", **counted)
+            yield DataChange("column-added", label, said, rows_after=table.new["rows"], values_after=new["non_null"])
 
 
-def _changed_text(table: _Table, column: str, label: str, numbers: Mapping[str, Any]) -> str:
-    text = f"{label} changed"
+def _changed_text(table: _Table, column: str, label: str, numbers: Mapping[str, Any]) -> Text:
+    parts = [text("{name} changed", name=label)]
     if label in table.declared:
-        text = f"{label} is not what was declared ({table.declared[label]})"
+        parts = [text("{name} is not what was declared ({declared})", name=label, declared=table.declared[label])]
     changed = table.changed_rows(column)
     if changed is not None and table.rows is not None and table.old["key"] is None:
-        text += f": {_plural(changed, 'of its values is', 'of its values are')} no longer there (without a primary key rows cannot be followed)"
+        parts.append(
+            text(": {count:count of its values is|of its values are} no longer there (without a primary key rows cannot be followed)", count=changed)
+        )
     elif changed is not None:
-        text += f", in {_plural(changed, 'row')}{_keys_text(table.rows, f'column {column}', changed)}"
+        parts.append(text(", in {rows:count row|rows}{keys}", rows=changed, keys=_keys_text(table.rows, f"column {column}", changed)))
     # A column that was dropped and made again lost its values without a row being written.
     elif table.at_most is not None and table.at_most >= max(1, abs(numbers["values_before"] - numbers["values_after"])):
-        text += f", in {_plural(table.at_most, 'row')} at most"
+        parts.append(text(", in {rows:count row|rows} at most", rows=table.at_most))
     if numbers["values_before"] != numbers["values_after"]:
-        text += f"; non-null values: {numbers['values_before']:,}, now {numbers['values_after']:,}"
-    return text
+        before, after = numbers["values_before"], numbers["values_after"]
+        parts.append(text("; non-null values: {before:number}, now {after:number}", before=before, after=after))
+    return text("{parts:joined}", parts=parts)

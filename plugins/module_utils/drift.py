@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, copy_database, database_facts, files, schema_diff
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, copy_database, database_facts, files, schema_diff, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import FROM_EMPTY, Marker, application_name, side_database_name
@@ -80,4 +80,4 @@ def _build(marker: Marker, work: WorkDirectory, project: Application, revisions:
 
 
 def _differences(said: Dict[str, Any], has: Dict[str, Any]) -> List[Dict[str, Any]]:
-    return [change.to_json() for change in schema_diff.diff(said, has, owners=False) if change.object_kind in _KINDS]
+    return [words.carry(change.to_json()) for change in schema_diff.diff(said, has, owners=False) if change.object_kind in _KINDS]

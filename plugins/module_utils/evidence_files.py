@@ -53,6 +53,13 @@ class Evidence:
         return [stage for stage in self.stages if stage["status"] != "ok"]
 
 
+def version_tables(evidence: Evidence) -> List[str]:
+    """Alembic's own tables: they change with every revision, and are nobody's data."""
+    known = set((evidence.manifest or {}).get("revisions") or {})
+    known |= {table for table in (evidence.application or {}).get("version_tables") or []}
+    return sorted(known or {"alembic_version"})
+
+
 def load(directory: str) -> Evidence:
     """All evidence below a directory. Raises OSError where the directory or its context.json is missing, ValueError for a damaged file."""
 

@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms import Scalar, canonical_type, default_matches, default_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, term, text
 
 # How many there are (beside the primary key, for indexes), or the names that must be among them; None: nothing is expected.
 CountOrNames = Union[None, int, Tuple[str, ...]]
@@ -26,7 +27,11 @@ Tables = Mapping[str, Mapping[str, Any]]
 Look = Callable[[Tables], Tuple[bool, str]]
 
 PRODUCTION = "production"
-NOT_MEASURED = "not measured"
+NOT_MEASURED = text("not measured")
+
+PRESENT, ABSENT = text("present"), text("absent")
+# True all the same, but a misspelt name is true as well: the reader must be able to see it.
+NEVER_THERE = text("absent, and it was not there earlier either")
 
 # Stage -> the moment that it ends with, and the moment that it starts from.
 _MOMENTS = {"upgrade": ("after", "before"), "downgrade": ("back", "after")}
@@ -163,8 +168,8 @@ def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[
     if expectations.revision:
         wanted = ", ".join(expectations.revision)
         reached = heads_after is not None and set(heads_after) == set(expectations.revision)
-        measured = NOT_MEASURED if heads_after is None else ", ".join(heads_after) or "no revision"
-        checks.append(Check(f"revision {wanted} is reached", "upgrade", "", reached, measured, wanted))
+        measured = NOT_MEASURED if heads_after is None else ", ".join(heads_after) or text("no revision")
+        checks.append(Check(text("revision {wanted} is reached", wanted=wanted), "upgrade", "", reached, measured, wanted))
     for stage, structure in (("upgrade", expectations.after_upgrade), ("downgrade", expectations.after_downgrade)):
         now, earlier = (_tables(snapshots, moment) for moment in _MOMENTS[stage])
         for item, object_, expected, look in _looks(structure, earlier):
@@ -172,7 +177,8 @@ def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[
     after, before = (_tables(snapshots, moment) for moment in _MOMENTS["upgrade"])
     for name, change in expectations.changes.items():
         if change.kind == "dropped":
-            checks.append(_check(f"{name} is dropped", "upgrade", name, "absent", after, functools.partial(_look_dropped, name, before)))
+            look = functools.partial(_look_dropped, name, before)
+            checks.append(_check(text("{name} is dropped", name=name), "upgrade", name, ABSENT, after, look))
     return checks
 
 
@@ -200,9 +206,10 @@ def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -
             else:
                 ok = all(entry["rows"] == entry["matching"] for entry in found)
                 worst = min(found, key=lambda entry: int(entry["matching"] - entry["rows"]))
-                measured = f"{worst['matching']} of {worst['rows']} rows"
+                measured = text("{matching} of {rows} rows", matching=worst["matching"], rows=worst["rows"])
             name = column_name(table, column)
-            results.append(Check(f"every existing row holds {name} = {shown}", "upgrade", name, ok, measured, f"{shown} in every row"))
+            item, wanted = text("every existing row holds {name} = {value}", name=name, value=shown), text("{value} in every row", value=shown)
+            results.append(Check(item, "upgrade", name, ok, measured, wanted))
     return results
 
 
@@ -218,30 +225,39 @@ def _check(item: str, stage: str, object_: str, expected: str, tables: Optional[
 def _looks(structure: Structure, earlier: Optional[Tables]) -> Iterable[Tuple[str, str, str, Look]]:
     """(item, object, expected, look) of each expectation about one moment."""
     for table, expectation in structure.tables.items():
-        yield f"table {table} exists", table, "present", functools.partial(_look_table, table)
+        yield text("table {table} exists", table=table), table, PRESENT, functools.partial(_look_table, table)
         for column, wanted in expectation.columns.items():
             name, form = column_name(table, column), _wanted_form(wanted)
-            item = f"column {name} is {form}" if form else f"column {name} exists"
-            yield item, name, form or "present", functools.partial(_look_column, table, column, wanted)
+            item = text("column {name} is {form}", name=name, form=form) if form else text("column {name} exists", name=name)
+            yield item, name, form or PRESENT, functools.partial(_look_column, table, column, wanted)
         for kind, wanted_keys in (("indexes", expectation.indexes), ("foreign_keys", expectation.foreign_keys)):
             if isinstance(wanted_keys, int):
-                what = _plural(kind, wanted_keys) + (" beside the primary key" if kind == "indexes" else "")
-                yield f"table {table} has {what}", table, str(wanted_keys), functools.partial(_look_count, table, kind, wanted_keys)
+                item = (
+                    text("table {table} has {count:count index|indexes} beside the primary key", table=table, count=wanted_keys)
+                    if kind == "indexes"
+                    else text("table {table} has {count:count foreign key|foreign keys}", table=table, count=wanted_keys)
+                )
+                yield item, table, str(wanted_keys), functools.partial(_look_count, table, kind, wanted_keys)
             for name in wanted_keys if isinstance(wanted_keys, tuple) else ():
-                yield f"{_SINGULAR[kind]} {name} on {table} exists", table, "present", functools.partial(_look_name, table, kind, name)
+                item = text("{noun} {name} on {table} exists", noun=term(_SINGULAR[kind]), name=name, table=table)
+                yield item, table, PRESENT, functools.partial(_look_name, table, kind, name)
     absent = structure.absent
     for table in absent.tables:
-        yield f"table {table} is absent", table, "absent", functools.partial(_look_absent, table, "tables", table, earlier)
+        yield text("table {table} is absent", table=table), table, ABSENT, functools.partial(_look_absent, table, "tables", table, earlier)
     for kind, lists in (("columns", absent.columns), ("indexes", absent.indexes), ("foreign_keys", absent.foreign_keys)):
         for table, names in lists.items():
             for name in names:
                 object_ = column_name(table, name) if kind == "columns" else table
-                item = f"column {object_} is absent" if kind == "columns" else f"{_SINGULAR[kind]} {name} on {table} is absent"
-                yield item, object_, "absent", functools.partial(_look_absent, table, kind, name, earlier)
+                item = (
+                    text("column {name} is absent", name=object_)
+                    if kind == "columns"
+                    else text("{noun} {name} on {table} is absent", noun=term(_SINGULAR[kind]), name=name, table=table)
+                )
+                yield item, object_, ABSENT, functools.partial(_look_absent, table, kind, name, earlier)
 
 
 def _look_table(table: str, tables: Tables) -> Tuple[bool, str]:
-    return (True, "present") if table in tables else (False, _none("table", table, tables))
+    return (True, PRESENT) if table in tables else (False, _none("table", table, tables))
 
 
 def _look_column(table: str, column: str, wanted: ColumnExpectation, tables: Tables) -> Tuple[bool, str]:
@@ -251,7 +267,8 @@ def _look_column(table: str, column: str, wanted: ColumnExpectation, tables: Tab
     if column not in columns:
         return False, _none("column", column, columns)
     found = columns[column]
-    ok, forms = True, []
+    ok = True
+    forms: List[str] = []
     if wanted.type is not None:
         ok = ok and canonical_type(wanted.type) == canonical_type(found["type"])
         forms.append(found["type"])
@@ -260,8 +277,8 @@ def _look_column(table: str, column: str, wanted: ColumnExpectation, tables: Tab
         forms.append(_nullable(found["nullable"]))
     if wanted.default_given:
         ok = ok and default_matches(wanted.default, found["default"])
-        forms.append("no default" if found["default"] is None else f"default {found['default']}")
-    return ok, ", ".join(forms) or "present"
+        forms.append(text("no default") if found["default"] is None else f"default {found['default']}")
+    return ok, text("{forms:list}", forms=forms) if forms else PRESENT
 
 
 def _look_count(table: str, kind: str, wanted: int, tables: Tables) -> Tuple[bool, str]:
@@ -271,7 +288,9 @@ def _look_count(table: str, kind: str, wanted: int, tables: Tables) -> Tuple[boo
     counted = [name for name, entry in found.items() if kind != "indexes" or (_is_usable(entry) and not entry.get("primary"))]
     invalid = [name for name, entry in found.items() if kind == "indexes" and not _is_usable(entry)]
     measured = str(len(counted)) + (": " + ", ".join(sorted(counted)) if counted else "")
-    return len(counted) == wanted, measured + (f"; not valid: {', '.join(sorted(invalid))}" if invalid else "")
+    if invalid:
+        measured = text("{measured}; not valid: {invalid:list}", measured=measured, invalid=sorted(invalid))
+    return len(counted) == wanted, measured
 
 
 def _look_name(table: str, kind: str, name: str, tables: Tables) -> Tuple[bool, str]:
@@ -280,14 +299,13 @@ def _look_name(table: str, kind: str, name: str, tables: Tables) -> Tuple[bool, 
     found = _members(tables[table], kind)
     if name not in found:
         return False, _none(_SINGULAR[kind], name, found)
-    return (True, "present") if kind != "indexes" or _is_usable(found[name]) else (False, "present, but not valid")
+    return (True, PRESENT) if kind != "indexes" or _is_usable(found[name]) else (False, text("present, but not valid"))
 
 
 def _look_absent(table: str, kind: str, name: str, earlier: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
     if _is_there(table, kind, name, tables):
-        return False, "present"
-    # True all the same, but a misspelt name is true as well: the reader must be able to see it.
-    return True, "absent" if earlier is None or _is_there(table, kind, name, earlier) else "absent, and it was not there earlier either"
+        return False, PRESENT
+    return True, ABSENT if earlier is None or _is_there(table, kind, name, earlier) else NEVER_THERE
 
 
 def _look_dropped(name: str, before: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
@@ -295,8 +313,8 @@ def _look_dropped(name: str, before: Optional[Tables], tables: Tables) -> Tuple[
         return name in where or any(column_name(table, column) == name for table, entry in where.items() for column in entry["columns"])
 
     if is_there(tables):
-        return False, "present"
-    return True, "absent" if before is None or is_there(before) else "absent, and it was not there earlier either"
+        return False, PRESENT
+    return True, ABSENT if before is None or is_there(before) else NEVER_THERE
 
 
 def _is_there(table: str, kind: str, name: str, tables: Tables) -> bool:
@@ -316,26 +334,23 @@ def _is_usable(index: Mapping[str, Any]) -> bool:
     return index.get("valid") is not False
 
 
-def _none(what: str, name: str, names: Iterable[str]) -> str:
+def _none(what: str, name: str, names: Iterable[str]) -> Text:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.75)
-    return f"no {what} {name}" + (f" (there is {near[0]})" if near else "")
+    said = text("no {noun} {name}", noun=term(what), name=name)
+    return text("{said} (there is {near})", said=said, near=near[0]) if near else said
 
 
 def _wanted_form(wanted: ColumnExpectation) -> str:
-    forms = [] if wanted.type is None else [canonical_type(wanted.type)]
+    forms: List[str] = [] if wanted.type is None else [canonical_type(wanted.type)]
     if wanted.nullable is not None:
         forms.append(_nullable(wanted.nullable))
     if wanted.default_given:
-        forms.append("no default" if wanted.default is None else f"default {default_text(wanted.default)}")
-    return ", ".join(forms)
+        forms.append(text("no default") if wanted.default is None else f"default {default_text(wanted.default)}")
+    return text("{forms:list}", forms=forms) if forms else ""
 
 
 def _nullable(nullable: bool) -> str:
-    return "nullable" if nullable else "not null"
-
-
-def _plural(kind: str, number: int) -> str:
-    return f"{number} {_SINGULAR[kind] if number == 1 else kind.replace('_', ' ')}"
+    return text("nullable") if nullable else "not null"
 
 
 def expression_problem(expression: str) -> Optional[str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import shlex
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import report_chart, report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, report_chart, report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import Html, join, tag
-from ansible_collections.migrations.rehearsal.plugins.module_utils.html_tables import Cell, Column, Row, short_list, table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_tables import Cell, Column, Row, short_list, sql, table
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
@@ -32,8 +32,11 @@ def parts(record: Record, say: Speaker) -> Iterator[Part]:
         ("data", say("Existing data"), _data),
         ("schema", say("Schema"), _schema),
         ("statements", say("Statements"), _statements),
-        ("squawk", say("What squawk says of the executed SQL"), _squawk),
+        ("squawk", say("What squawk says of the executed SQL"), html_compared.squawk),
         ("expectations", say("Expectations"), _expectations),
+        ("models", say("The models against the migrated copy"), html_compared.models),
+        ("drift", say("Production against its own revision"), html_compared.drift),
+        ("stairway", say("One revision at a time"), html_compared.stairway),
         ("confidence", say("Production and copy"), _confidence),
         ("stages", say("Stages and clean-up"), _stages),
     ]
@@ -268,7 +271,7 @@ def _statements(record: Record, say: Speaker) -> Html:
     ]  # fmt: skip
     rows: List[Row] = [
         (
-            _sql(entry["sql"]), Cell(say.number(entry["calls"]), entry["calls"]),
+            sql(entry["sql"]), Cell(say.number(entry["calls"]), entry["calls"]),
             *(_ms(entry[key], say) for key in ("total_ms", "max_ms", "mean_ms")),
             Cell(say.number(entry["rows"]), entry["rows"]), report_chart.histogram(entry, folded["bounds_ms"], say),
             short_list(entry["revisions"], say),
@@ -278,38 +281,6 @@ def _statements(record: Record, say: Speaker) -> Html:
     said = say("Statements of the upgrade that differ only in their values are one; values are masked.")
     left = tag("p", say("{count:count more statement|more statements} in the evidence", count=folded["left_out"])) if folded["left_out"] else None
     return join(tag("p", said), table(say("Statements"), columns, rows, say), left)
-
-
-def _sql(sql: str) -> Html:
-    if len(sql) <= 160:
-        return tag("code", sql, class_="sql")
-    return tag("details", tag("summary", tag("code", sql[:140] + "…", class_="sql")), tag("code", sql, class_="sql"))
-
-
-def squawk_claims(record: Record) -> List[Mapping[str, Any]]:
-    """The linter's claims, those that were confirmed and matter first."""
-    order = {"confirmed": 0, "not measured": 1, "refuted": 2}
-    return sorted(record["squawk"]["claims"], key=lambda claim: (not claim["matters"], order[claim["answer"]]))
-
-
-def squawk_note(record: Record, say: Speaker) -> str:
-    """What the linter looked at, or why it did not."""
-    squawk = record["squawk"]
-    if squawk["status"] != "ran":
-        return say("It did not look: {reason}.", reason=squawk["reason"])
-    values = {key: squawk[key] for key in ("version", "statements", "not_read")}
-    if squawk["not_read"]:
-        return say("squawk {version} looked at {statements:count statement|statements}; it could not read {not_read} of them.", **values)
-    return say("squawk {version} looked at {statements:count statement|statements}.", **values)
-
-
-def _squawk(record: Record, say: Speaker) -> Html:
-    columns = [Column(""), Column(say("claim")), Column(say("revision")), Column(say("statement"), wide=True), Column(say("measured"), wide=True)]
-    rows: List[Row] = [
-        (say.word(claim["answer"]), tag("code", claim["rule"]), tag("code", claim["revision"]), _sql(claim["sql"]), say.of(claim, "measured"))
-        for claim in squawk_claims(record)
-    ]
-    return join(tag("p", squawk_note(record, say)), table(say("What squawk says of the executed SQL"), columns, rows, say))
 
 
 def _expectations(record: Record, say: Speaker) -> Html:
@@ -375,7 +346,7 @@ def _stages(record: Record, say: Speaker) -> Html:
 
 def stage_note(stage: Mapping[str, Any], say: Speaker) -> str:
     """What a stage said of itself: its summary, or its error."""
-    return say.of(stage, "summary") if stage["summary"] else stage["error"] or ""
+    return say.of(stage, "summary") if stage["summary"] else say.heard(stage["error"] or "")
 
 
 def clean_up_lines(cleanup: Mapping[str, Any], say: Speaker) -> List[str]:
@@ -386,8 +357,12 @@ def clean_up_lines(cleanup: Mapping[str, Any], say: Speaker) -> List[str]:
         if found is None:
             lines.append(say("{side}: nothing was made there, or clean-up is not proven (see the findings)", **values))
             continue
-        removed = say("{things:list}", things=found["removed"]) if found["removed"] else say("nothing")
-        left = say("still there: {things:list}", things=found["left"]) if found["left"] else say("a look afterwards found nothing")
+        removed = say("{things:list}", things=[say.heard(thing) for thing in found["removed"]]) if found["removed"] else say("nothing")
+        left = (
+            say("still there: {things:list}", things=[say.heard(thing) for thing in found["left"]])
+            if found["left"]
+            else say("a look afterwards found nothing")
+        )
         said = say("{side}: removed {removed}; {left}", removed=removed, left=left, **values)
         lines.append(said + (say("; the copy is kept until it expires") if found["copy"] == "kept" else ""))
     return lines

@@ -68,6 +68,13 @@ def _cell(cell: Union[Cell, Child], column: Column) -> Html:
     return tag("td", cell, class_=name)
 
 
+def sql(statement: str) -> Html:
+    """A statement in a cell; a long one folds."""
+    if len(statement) <= 160:
+        return tag("code", statement, class_="sql")
+    return tag("details", tag("summary", tag("code", statement[:140] + "…", class_="sql")), tag("code", statement, class_="sql"))
+
+
 def short_list(items: Sequence[str], say: Speaker, most: int = _LONG_LIST) -> Html:
     """A list in a cell; a long one folds."""
     shown: List[Html] = [tag("div", tag("code", item)) for item in items]

@@ -20,11 +20,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     schema_diff,
     structure_checks,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence, version_tables
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import said, term, text
 
 # Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
 Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
@@ -123,11 +123,11 @@ def _stages(bench: _Bench, evidence: Evidence) -> None:
             continue
         interrupted = interrupted or stage["name"] == "interrupted"
         for found in stage.get("findings") or []:
-            bench.say(found["code"], stage["name"], found.get("object", ""), found["message"])
+            bench.say(found["code"], stage["name"], found.get("object", ""), text("{message:heard}", message=found["message"]))
         # A stage whose clean-up evidence is there is judged by that; see _clean_up.
         if stage["status"] != "ok" and not stage.get("findings") and stage["name"] != "cleanup":
-            values = {"stage": stage["name"], "host": stage["host"], "error": stage.get("error", "no message")}
-            bench.say("stage-failed", stage["name"], stage["host"], text("{stage} on {host}: {error}", **values))
+            values = {"stage": term(stage["name"]), "host": stage["host"], "error": stage.get("error", "no message")}
+            bench.say("stage-failed", stage["name"], stage["host"], text("{stage} on {host}: {error:heard}", **values))
 
 
 def _copy(bench: _Bench, evidence: Evidence) -> None:
@@ -135,17 +135,21 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
     if copy is None:
         return
     for difference in copy["differences"]:
-        values = {key: str(difference[key]) for key in ("object", "what", "copy", "production")}
+        values: Dict[str, Any] = {"what": term(difference["what"]), **{key: str(difference[key]) for key in ("object", "production")}}
+        values["copy"] = said({**difference, "copy": str(difference["copy"])}, "copy")
         message = text("{object}: {what} is {copy} on the copy, {production} on production", **values)
         bench.say("copy-differs", "restore", difference["object"], message)
     if copy.get("proved_by") == "nothing":
-        untold = f"; the backup does not tell production's {', '.join(copy['not_told'])}" if copy.get("not_told") else ""
+        message = text("the copy was made from an existing backup")
+        if copy.get("not_told"):
+            untold = [term(what) for what in copy["not_told"]]
+            message = text("{message}; the backup does not tell production's {untold:list}", message=message, untold=untold)
         origin = evidence.context.get("origin") or {}
-        bench.say("copy-not-proved", "restore", origin.get("backup_file", ""), f"the copy was made from an existing backup{untold}")
+        bench.say("copy-not-proved", "restore", origin.get("backup_file", ""), message)
     for failure in copy["settings_not_replayed"]:
-        bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure}", failure=failure))
+        bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure:heard}", failure=failure))
     for found in copy.get("stopped") or []:
-        what = text("{kind} {object} ({reason})", **{key: found[key] for key in ("kind", "object", "reason")})
+        what = text("{kind} {object} ({reason:heard})", kind=term(found["kind"]), object=found["object"], reason=found["reason"])
         if found["kind"] == "extension":
             message = text(
                 "{what} stays out of the copy, with all that is in its schema {schema}: a migration that uses it fails here for that reason alone",
@@ -159,7 +163,7 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
                 message = text("{message}; left out of the proof against production: {changed:list}", message=message, changed=found["changed"])
             bench.say("outside-world", "restore", found["object"], message, INFO)
         else:
-            message = text("could not be disabled on the copy: {what}: {error}", what=what, error=found["error"])
+            message = text("could not be disabled on the copy: {what}: {error:heard}", what=what, error=found["error"])
             bench.say("outside-world", "restore", found["object"], message, WARNING)
 
 
@@ -171,11 +175,11 @@ def _timelines(bench: _Bench, evidence: Evidence) -> None:
         if run == "upgrade":
             alike = SEVERITIES.index(bench.severity("lock-blocks-reads")) <= SEVERITIES.index(bench.severity("lock-blocks-writes"))
             known = judge_timeline.sizes(events, rows)
-            said = list(judge_timeline.of_upgrade(events, known, bench.policy.budgets, own, alike))
-            said += [] if "after" in evidence.snapshots else list(judge_timeline.left_by_failure(events))
+            told = list(judge_timeline.of_upgrade(events, known, bench.policy.budgets, own, alike))
+            told += [] if "after" in evidence.snapshots else list(judge_timeline.left_by_failure(events))
         else:
-            said = list(judge_timeline.of_way_back(events, bench.policy.budgets))
-        for code, thing, message, severity in said:
+            told = list(judge_timeline.of_way_back(events, bench.policy.budgets))
+        for code, thing, message, severity in told:
             bench.say(code, run, thing, message, severity)
     for code, thing, message, severity in judge_timeline.fence(evidence.migrations):
         bench.say(code, "upgrade", thing, message, severity)
@@ -187,7 +191,7 @@ def _squawk(bench: _Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
     if squawk is None:
         return []
     if squawk["status"] == "failed":
-        bench.say("squawk-failed", "upgrade", "", text("squawk did not look at the upgrade's SQL: {reason}", reason=squawk["reason"]))
+        bench.say("squawk-failed", "upgrade", "", text("squawk did not look at the upgrade's SQL: {reason:heard}", reason=squawk["reason"]))
     rows = _rows_before(evidence)
     before = evidence.snapshots.get("before", {}).get("tables", rows)
     found = judge_squawk.answers(squawk, events, judge_timeline.sizes(events, rows), bench.policy.budgets, before)
@@ -244,13 +248,6 @@ def _heads_after(evidence: Evidence, run: str) -> Optional[List[str]]:
 
 def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
     return [event for event in evidence.migrations.get(run, []) if event["event"] == "revision_end"]
-
-
-def version_tables(evidence: Evidence) -> List[str]:
-    """Alembic's own tables: they change with every revision, and are nobody's data."""
-    known = set((evidence.manifest or {}).get("revisions") or {})
-    known |= {table for table in (evidence.application or {}).get("version_tables") or []}
-    return sorted(known or {"alembic_version"})
 
 
 def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
@@ -354,12 +351,17 @@ def _clean_up(bench: _Bench, evidence: Evidence) -> None:
     for side in evidence.context.get("sides", SIDES) if started else ():
         found = evidence.cleanup.get(side)
         if found is None:
-            bench.say("left-behind", "cleanup", side, text("clean-up on {side} is not proven: {error}", side=side, error=_clean_up_error(evidence)))
+            bench.say(
+                "left-behind",
+                "cleanup",
+                side,
+                text("clean-up on {side} is not proven: {error:heard}", side=term(side), error=_clean_up_error(evidence)),
+            )
             continue
         for thing in found["left"]:
-            bench.say("left-behind", "cleanup", thing, text("still there on {side} after clean-up: {thing}", side=side, thing=thing))
+            bench.say("left-behind", "cleanup", thing, text("still there on {side} after clean-up: {thing:heard}", side=term(side), thing=thing))
         for problem in found["problems"]:
-            bench.say("left-behind", "cleanup", side, text("{side}: {problem}", side=side, problem=problem))
+            bench.say("left-behind", "cleanup", side, text("{side}: {problem:heard}", side=term(side), problem=problem))
 
 
 def _clean_up_error(evidence: Evidence) -> str:
@@ -373,17 +375,19 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
         bench.say("not-measured", "evidence", name, text("{name} is missing from the evidence, and with it what it said", name=name))
     if evidence.failed_stages():
         return
-    wanted = {
-        "the stages": evidence.stages or None,
-        "the manifest": evidence.manifest,
-        "the copy": evidence.copy,
-        "the application's heads": (evidence.application or {}).get("heads"),
-        **{f"snapshot «{moment}»": evidence.snapshots.get(moment) for moment in MOMENTS},
-        **{f"fingerprint «{moment}»": evidence.fingerprints.get(moment) for moment in MOMENTS},
-        **{f"the end of migration «{run}»": _heads_after(evidence, run) for run in RUNS},
-        "the checks after the upgrade": evidence.checks.get("after"),
-        **{f"the evidence of «{name}», which was asked for,": getattr(evidence, name) for name in evidence.context.get("asked") or ()},
+    wanted: Dict[str, Any] = {
+        text("the stages"): evidence.stages or None,
+        text("the manifest"): evidence.manifest,
+        text("the copy"): evidence.copy,
+        text("the application's heads"): (evidence.application or {}).get("heads"),
+        **{text("snapshot «{moment}»", moment=moment): evidence.snapshots.get(moment) for moment in MOMENTS},
+        **{text("fingerprint «{moment}»", moment=moment): evidence.fingerprints.get(moment) for moment in MOMENTS},
+        **{text("the end of migration «{run}»", run=run): _heads_after(evidence, run) for run in RUNS},
+        text("the checks after the upgrade"): evidence.checks.get("after"),
+        **{
+            text("the evidence of «{name}», which was asked for,", name=name): getattr(evidence, name) for name in evidence.context.get("asked") or ()
+        },
     }
     for what, found in wanted.items():
         if found is None:
-            bench.say("not-measured", "evidence", what, text("{name} is missing from the evidence", name=what))
+            bench.say("not-measured", "evidence", str(what), text("{name} is missing from the evidence", name=what))

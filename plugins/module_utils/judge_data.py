@@ -34,7 +34,7 @@ def changes_between(
 
 
 def _not_counted(change: DataChange, why: str) -> str:
-    return text("{change}; in how many rows exactly could not be measured: {why}", change=change.text, why=why)
+    return text("{change}; in how many rows exactly could not be measured: {why:heard}", change=change.text, why=why)
 
 
 def _uncounted(change: DataChange) -> bool:

@@ -19,7 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timelin
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Event, Hold
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import duration
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 CONFIRMED, REFUTED, UNKNOWN = "confirmed", "refuted", "not measured"
 
@@ -71,12 +71,14 @@ class _Case:
         return float(self.event["t1"]) - float(self.event["t0"])
 
     @property
-    def waiting(self) -> str:
+    def waiting(self) -> Text:
         """`reads and writes of shifts (120 rows) waited for 2 ms`, or that nothing did."""
         if self.hold is None:
-            return f"nothing that reads or writes {self.table} had to wait"
-        what = f"{READS} and {WRITES}" if READS in timeline.blocks(self.hold.mode) else WRITES
-        return f"{what} of {self.table} ({self.known.text(self.table)}) had to wait for {duration(self.hold.ms)}"
+            return text("nothing that reads or writes {table} had to wait", table=self.table)
+        values = {"table": self.table, "size": self.known.text(self.table), "ms": self.hold.ms}
+        if READS in timeline.blocks(self.hold.mode):
+            return text("reads and writes of {table} ({size}) had to wait for {ms:duration}", **values)
+        return text("writes of {table} ({size}) had to wait for {ms:duration}", **values)
 
     @property
     def over_budget(self) -> bool:
@@ -96,17 +98,22 @@ def _read(case: _Case) -> Found:
     """The claim is that all rows are read while traffic waits; rows that an index gave in their order are not counted, the time is."""
     rows = sum(scan["rows"] for scan in case.event.get("scans") or () if scan["relation"] == case.table)
     if case.hold is None or not (rows or _rewritten(case) or case.over_budget):
-        return REFUTED, f"no row of {case.table} was read for it; {case.waiting}", False
-    read = f"{rows:,} rows of {case.table} were read in {duration(case.ms)}" if rows else f"the statement took {duration(case.ms)}"
-    return CONFIRMED, f"{read}; {case.waiting}", case.large or case.over_budget
+        return REFUTED, text("no row of {table} was read for it; {waiting}", table=case.table, waiting=case.waiting), False
+    read = (
+        text("{rows:number} rows of {table} were read in {ms:duration}", rows=rows, table=case.table, ms=case.ms)
+        if rows
+        else text("the statement took {ms:duration}", ms=case.ms)
+    )
+    return CONFIRMED, text("{parts:semicolons}", parts=[read, case.waiting]), case.large or case.over_budget
 
 
 def _written(case: _Case) -> Found:
     """The claim is that the table is written anew."""
     reasons = _rewritten(case)
     if not reasons:
-        return REFUTED, f"{case.table} kept its file: nothing was written anew; {case.waiting}", False
-    return CONFIRMED, f"{', '.join(reasons)} was written anew in {duration(case.ms)}; {case.waiting}", case.large or case.over_budget
+        return REFUTED, text("{table} kept its file: nothing was written anew; {waiting}", table=case.table, waiting=case.waiting), False
+    said = text("{relations:list} was written anew in {ms:duration}; {waiting}", relations=reasons, ms=case.ms, waiting=case.waiting)
+    return CONFIRMED, said, case.large or case.over_budget
 
 
 def _rewritten(case: _Case) -> List[str]:
@@ -119,20 +126,24 @@ def _lock_timeout(case: _Case) -> Found:
     if case.hold is None:
         return REFUTED, case.waiting, False
     if "lock_timeout" not in case.event:
-        return UNKNOWN, "the setting was not read for this statement", False
-    return (CONFIRMED, "lock_timeout was 0", case.large) if value == "0" else (REFUTED, f"lock_timeout was {value}", False)
+        return UNKNOWN, _NOT_READ, False
+    return (CONFIRMED if value == "0" else REFUTED), text("{setting} was {value}", setting="lock_timeout", value=value), value == "0" and case.large
 
 
 def _statement_timeout(case: _Case) -> Found:
     value = str(case.event.get("statement_timeout"))
     if "statement_timeout" not in case.event:
-        return UNKNOWN, "the setting was not read for this statement", False
+        return UNKNOWN, _NOT_READ, False
     # A migration that is long on purpose would be ended by it, so that is for people to decide.
-    return (CONFIRMED, "statement_timeout was 0", False) if value == "0" else (REFUTED, f"statement_timeout was {value}", False)
+    return (CONFIRMED if value == "0" else REFUTED), text("{setting} was {value}", setting="statement_timeout", value=value), False
 
 
 def _outside_transaction(case: _Case) -> Found:
-    return REFUTED, "it ran outside a transaction", False
+    return REFUTED, _OUTSIDE, False
+
+
+_NOT_READ = text("the setting was not read for this statement")
+_OUTSIDE = text("it ran outside a transaction")
 
 
 _RULES: Dict[str, Callable[[_Case], Found]] = {
@@ -152,7 +163,7 @@ _RULES: Dict[str, Callable[[_Case], Found]] = {
     "ban-concurrent-index-creation-in-transaction": _outside_transaction,
 }
 # What the clients make of it shows in no rehearsal.
-_CLIENTS = "what clients make of it is not seen by a rehearsal"
+_CLIENTS = text("what clients make of it is not seen by a rehearsal")
 
 
 def answers(squawk: Mapping[str, Any], events: Sequence[Event], known: Sizes, budgets: Budgets, before: Collection[str]) -> List[Answer]:
@@ -166,7 +177,7 @@ def answers(squawk: Mapping[str, Any], events: Sequence[Event], known: Sizes, bu
             continue
         rule = _RULES.get(claim["rule"])
         if rule is None:
-            said = [(UNKNOWN, _CLIENTS, False, "")]
+            said: List[Tuple[str, str, bool, str]] = [(UNKNOWN, _CLIENTS, False, "")]
         else:
             said = [
                 one
@@ -174,7 +185,7 @@ def answers(squawk: Mapping[str, Any], events: Sequence[Event], known: Sizes, bu
                 if event["event"] == "statement" and (event.get("revision"), event.get("sql")) == (claim["revision"], claim["sql"])
                 for one in _of_event(rule, event, held, known, budgets, before, renamed, unmeasured_from)
             ]
-        answer, measured, matters, table = max(said, key=_weight, default=(UNKNOWN, "the statement is not in the timeline", False, ""))
+        answer, measured, matters, table = max(said, key=_weight, default=(UNKNOWN, text("the statement is not in the timeline"), False, ""))
         matters = matters and answer == CONFIRMED
         found.append(Answer(claim["rule"], claim["revision"], claim["sql"], claim["message"], answer, measured, table, matters))
     return found
@@ -197,10 +208,10 @@ def _of_event(
 ) -> Iterator[Tuple[str, str, bool, str]]:
     if rule is _outside_transaction:
         outside = bool(event.get("autocommit"))
-        yield (REFUTED, "it ran outside a transaction", False, "") if outside else (UNKNOWN, "whether it ran in one was not seen", False, "")
+        yield (REFUTED, _OUTSIDE, False, "") if outside else (UNKNOWN, text("whether it ran in one was not seen"), False, "")
         return
     if event["t"] >= unmeasured_from or not ("wal" in event or event.get("sampled")):
-        yield UNKNOWN, "this statement was not measured by itself", False, ""
+        yield UNKNOWN, text("this statement was not measured by itself"), False, ""
         return
     named = _target(event["sql"], before)
     tables: Dict[str, None] = {} if named is None else {named: None}
@@ -208,10 +219,10 @@ def _of_event(
     tables.update({lock["table"]: None for lock in event.get("locks") or () if WRITES in timeline.blocks(lock["mode"])})
     tables.update(dict.fromkeys(scan["relation"] for scan in event.get("scans") or ()))
     if not tables and _written_name(event["sql"]) in renamed:
-        yield UNKNOWN, "its table was renamed within the upgrade", False, ""
+        yield UNKNOWN, text("its table was renamed within the upgrade"), False, ""
         return
     if not tables:
-        yield REFUTED, "no table that was there before the upgrade had to wait for it", False, ""
+        yield REFUTED, text("no table that was there before the upgrade had to wait for it"), False, ""
     for table in tables:
         relations = frozenset({table, *(hold.relation for hold in held if hold.table == table)})
         answer, measured, matters = rule(_Case(event, table, holding(held, event, table), known, budgets, relations))
@@ -258,14 +269,24 @@ def findings(found: Sequence[Answer]) -> Iterator[Said]:
             told.setdefault((answer.rule, answer.object), []).append(answer)
     for (rule, table), group in told.items():
         first = group[0]
-        more = f" (and {len(group) - 1} more like it)" if len(group) > 1 else ""
-        yield "squawk-confirmed", table, f"{rule}: {first.measured}: revision {first.revision}, «{shorten(first.sql)}»{more}", None
+        values = {"rule": rule, "measured": first.measured, "revision": first.revision, "sql": shorten(first.sql)}
+        message = text("{rule}: {measured}: revision {revision}, «{sql}»", **values)
+        if len(group) > 1:
+            message = text("{message} (and {more} more like it)", message=message, more=len(group) - 1)
+        yield "squawk-confirmed", table, message, None
 
 
 def record_of(squawk: Optional[Mapping[str, Any]], found: Sequence[Answer]) -> Dict[str, Any]:
     """For the record: whether it ran, and every claim with its answer."""
     if squawk is None:
-        return {"status": UNKNOWN, "reason": "the evidence holds no answer of squawk", "version": None, "statements": 0, "not_read": 0, "claims": []}
+        return {
+            "status": UNKNOWN,
+            "reason": text("the evidence holds no answer of squawk"),
+            "version": None,
+            "statements": 0,
+            "not_read": 0,
+            "claims": [],
+        }
     return {
         **{key: squawk[key] for key in ("status", "reason", "version", "statements")},
         "not_read": len(squawk["not_read"]),

@@ -19,7 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     timeline,
     words,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence, version_tables
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
@@ -83,7 +83,7 @@ def build(
         "data_compared": _data_compared(evidence),
         "models": evidence.models,
         "drift": evidence.drift,
-        "stairway": judge_stairway.summary(evidence.stairway),
+        "stairway": judge_stairway.summary(evidence.stairway, version_tables(evidence)),
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
     }
     carried: Dict[str, Any] = words.carry(record)

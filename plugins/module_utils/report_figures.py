@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker, said, term
 
 Record = Mapping[str, Any]
 
@@ -176,15 +176,16 @@ def weaknesses(record: Record, say: Speaker) -> List[str]:
     found: List[str] = []
     copy = record["copy"]
     for difference in copy.get("differences") or []:
-        values = {key: str(difference[key]) for key in ("object", "what", "production", "copy")}
+        values: Dict[str, Any] = {"what": term(difference["what"]), "object": difference["object"], "production": str(difference["production"])}
+        values["copy"] = said({**difference, "copy": str(difference["copy"])}, "copy")
         found.append(say("{object}: {what} is {copy} on the copy, {production} on production", **values))
     if copy.get("missing_roles"):
         found.append(say("roles that dev lacks, so the copy has no owners and grants: {roles:list}", roles=copy["missing_roles"]))
     for failure in copy.get("settings_not_replayed") or []:
-        found.append(say("a setting of production could not be given to the copy: {failure}", failure=failure))
+        found.append(say("a setting of production could not be given to the copy: {failure:heard}", failure=failure))
     for thing in copy.get("stopped") or []:
-        values = {key: thing[key] for key in ("kind", "object", "reason")}
-        found.append(say("disabled on the copy before anything was migrated: {kind} {object} ({reason})", **values))
+        values = {"kind": term(thing["kind"]), "object": thing["object"], "reason": thing["reason"]}
+        found.append(say("disabled on the copy before anything was migrated: {kind} {object} ({reason:heard})", **values))
     proof = (record["data_proof"].get("after") or {}).get("asked")
     if proof == "counts":
         found.append(say("existing data: rows were counted, values were not compared"))

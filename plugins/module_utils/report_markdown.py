@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import html_parts, report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, html_parts, report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import shorten
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
@@ -147,14 +147,14 @@ def _waits(record: Record, say: Speaker) -> List[str]:
 
 
 def _squawk(record: Record, say: Speaker) -> List[str]:
-    claims = html_parts.squawk_claims(record)
+    claims = html_compared.squawk_claims(record)
     rows = [
         [say.word(claim["answer"]), _text(claim["rule"]), _code(claim["revision"]), _text(shorten(claim["sql"])), _text(say.of(claim, "measured"))]
         for claim in claims[:_MOST_CHANGES]
     ]
     lines = _grid(["", say("claim"), say("revision"), say("statement"), say("measured")], rows) + [""] if rows else []
     more = [say("and {more} more", more=len(claims) - _MOST_CHANGES), ""] if len(claims) > _MOST_CHANGES else []
-    return [*lines, *more, _text(html_parts.squawk_note(record, say))]
+    return [*lines, *more, _text(html_compared.squawk_note(record, say))]
 
 
 def _expectations(record: Record, say: Speaker) -> List[str]:

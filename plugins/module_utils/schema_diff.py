@@ -23,6 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_words 
     relation_words,
     value_words,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import term, text
 
 Snapshot = Mapping[str, Any]
 
@@ -176,51 +177,53 @@ def _part(kind: str, relation: str, schema: str, part_kind: str, name: str, reco
 
 def _added(found: _Found) -> Change:
     words = _words(found)
-    text = f"{_title(found)} added: {words}" if words else f"{_title(found)} added"
-    return Change("added", found.object, found.object_kind, None, found.record, text, found.table)
+    said = text("{title} added: {words}", title=_title(found), words=words) if words else text("{title} added", title=_title(found))
+    return Change("added", found.object, found.object_kind, None, found.record, said, found.table)
 
 
 def _removed(found: _Found) -> Change:
-    return Change("removed", found.object, found.object_kind, found.record, None, f"{_title(found)} removed", found.table)
+    return Change("removed", found.object, found.object_kind, found.record, None, text("{title} removed", title=_title(found)), found.table)
 
 
 def _changed(old: _Found, new: _Found, ignored: FrozenSet[str]) -> Optional[Change]:
     if not isinstance(new.record, dict):
         if old.record == new.record:
             return None
-        said = value_words(old.record, new.record)
-        return Change("changed", new.object, new.object_kind, old.record, new.record, f"{_title(new)} changed: {said}", new.table)
+        said = text("{title} changed: {words}", title=_title(new), words=value_words(old.record, new.record))
+        return Change("changed", new.object, new.object_kind, old.record, new.record, said, new.table)
     apart = _APART_OF_RELATIONS if new.object_kind in ("table", "view") else _APART
-    said = "; ".join(difference_words(old.record, new.record, ignored | apart))
-    if not said:
+    differences = difference_words(old.record, new.record, ignored | apart)
+    if not differences:
         return None
+    said = text("{title} changed: {words:semicolons}", title=_title(new), words=differences)
     before, after = ({field: value for field, value in found.record.items() if field not in apart} for found in (old, new))
-    return Change("changed", new.object, new.object_kind, before, after, f"{_title(new)} changed: {said}", new.table)
+    return Change("changed", new.object, new.object_kind, before, after, said, new.table)
 
 
 def _title(found: _Found) -> str:
     """What the object is called in a sentence."""
     kind, name = found.object_kind, found.object
     if kind in ("constraint", "statistics", "trigger", "rule", "policy"):
-        noun = {"constraint": "", "statistics": "statistics"}.get(kind, kind) or found.record["kind"]
+        noun = found.record["kind"] if kind == "constraint" else kind
         assert found.table is not None
-        return f"{noun} {name[len(found.table) + 1 :]} on {found.table}"
+        return text("{noun} {name} on {table}", noun=term(noun), name=name[len(found.table) + 1 :], table=found.table)
     if kind == "index":
-        return f"index {name} on {found.table}"
+        return text("{noun} {name} on {table}", noun=term("index"), name=name, table=found.table)
     if kind in ("table", "view", "function"):
-        return f"{found.record['kind']} {name}"
+        return text("{noun} {name}", noun=term(found.record["kind"]), name=name)
     if kind == "type":
         noun = found.record["kind"]
-        return f"{noun} {name}" if noun in ("enum", "domain") else f"{noun} type {name}"
+        return text("{noun} {name}", noun=term(noun if noun in ("enum", "domain") else f"{noun} type"), name=name)
     if kind == "other":
         return name
     if kind == "grant":
-        return f"grant on {name} to {found.role}"
+        return text("grant on {name} to {role}", name=name, role=found.role)
     if kind == "default privileges":
-        return f"default privileges for {name} to {found.role}"
+        return text("default privileges for {name} to {role}", name=name, role=found.role)
     if kind == "setting":
-        return f"setting {found.role} of {'the database' if name == '*' else f'role {name}'}"
-    return f"{kind} {name}"
+        whose = text("the database") if name == "*" else text("role {role}", role=name)
+        return text("setting {setting} of {whose}", setting=found.role, whose=whose)
+    return text("{noun} {name}", noun=term(kind), name=name)
 
 
 def _words(found: _Found) -> str:

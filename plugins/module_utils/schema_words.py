@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, List, Mapping
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, term, text
 
 Record = Mapping[str, Any]
 
@@ -42,11 +44,11 @@ def column_words(column: Record) -> str:
 
 def index_words(index: Record) -> str:
     """`unique btree (email) WHERE …`: the definition from its method on."""
-    text = index["definition"]
+    definition = index["definition"]
     # The name comes before, and may contain anything; the method's name follows the first USING after it in all but absurd names.
-    tail = text.partition(" USING ")[2] or text
+    tail = definition.partition(" USING ")[2] or definition
     words = f"{'unique ' if index['unique'] else ''}{tail}"
-    return words if index["valid"] else f"{words} (invalid)"
+    return words if index["valid"] else text("{words} (invalid)", words=words)
 
 
 def relation_words(relation: Record) -> str:
@@ -54,21 +56,30 @@ def relation_words(relation: Record) -> str:
     counts: Dict[str, int] = {"column": len(relation["columns"]), "primary key": 0, "foreign key": 0}
     for constraint in relation["constraints"].values():
         counts[constraint["kind"]] = counts.get(constraint["kind"], 0) + 1
-    for part, word in (("indexes", "index"), ("triggers", "trigger"), ("rules", "rule"), ("policies", "policy"), ("statistics", "statistics object")):
-        counts[word] = sum(1 for record in relation[part].values() if not record.get("constraint"))
-    text = ", ".join(_count(number, word) for word, number in counts.items() if number)
+    for part in ("indexes", "triggers", "rules", "policies", "statistics"):
+        counts[part] = sum(1 for record in relation[part].values() if not record.get("constraint"))
+    said = text("{parts:list}", parts=[_COUNTED[what](number) for what, number in counts.items() if number])
     if relation.get("partition_key"):
-        text += f", partitioned by {relation['partition_key']}"
+        said = text("{said}, partitioned by {key}", said=said, key=relation["partition_key"])
     if relation.get("partition_of"):
-        text += f", partition of {relation['partition_of']} {relation['partition_bound']}"
-    return text
+        said = text("{said}, partition of {table} {bound}", said=said, table=relation["partition_of"], bound=relation["partition_bound"])
+    return said
 
 
-def _count(number: int, word: str) -> str:
-    if number == 1:
-        return f"1 {word}"
-    plural = {"index": "indexes", "policy": "policies", "foreign key": "foreign keys"}.get(word, f"{word}s")
-    return f"{number} {plural}"
+_COUNTED: Mapping[str, Callable[[int], Text]] = {
+    "column": lambda count: text("{count:count column|columns}", count=count),
+    "primary key": lambda count: text("{count:count primary key|primary keys}", count=count),
+    "foreign key": lambda count: text("{count:count foreign key|foreign keys}", count=count),
+    "unique": lambda count: text("{count:count unique constraint|unique constraints}", count=count),
+    "check": lambda count: text("{count:count check|checks}", count=count),
+    "exclusion": lambda count: text("{count:count exclusion constraint|exclusion constraints}", count=count),
+    "not null": lambda count: text("{count:count NOT NULL constraint|NOT NULL constraints}", count=count),
+    "indexes": lambda count: text("{count:count index|indexes}", count=count),
+    "triggers": lambda count: text("{count:count trigger|triggers}", count=count),
+    "rules": lambda count: text("{count:count rule|rules}", count=count),
+    "policies": lambda count: text("{count:count policy|policies}", count=count),
+    "statistics": lambda count: text("{count:count statistics object|statistics objects}", count=count),
+}
 
 
 def definition_words(record: Record) -> str:
@@ -83,22 +94,22 @@ def definition_words(record: Record) -> str:
 def quote(value: Any) -> str:
     """A value as part of a sentence, or nothing when it is too long for one."""
     if isinstance(value, bool):
-        text = "yes" if value else "no"
-    elif isinstance(value, (list, tuple)):
-        text = ", ".join(" ".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item) for item in value)
+        return text("yes") if value else text("no")
+    if isinstance(value, (list, tuple)):
+        said = ", ".join(" ".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item) for item in value)
     elif isinstance(value, dict):
-        text = ", ".join(value)
+        said = ", ".join(value)
     else:
-        text = str(value).strip()
-    return "" if len(text) > _LONGEST_QUOTE or "\n" in text else text
+        said = str(value).strip()
+    return "" if len(said) > _LONGEST_QUOTE or "\n" in said else said
 
 
 def value_words(old: Any, new: Any) -> str:
     """The difference of two values that are not records."""
     if isinstance(old, list) and isinstance(new, list):
-        return _list_words("", old, new)
+        return _list_words(old, new)
     was, became = quote(old), quote(new)
-    return f"{was} became {became}" if was and became else "other value"
+    return text("{was} became {became}", was=was, became=became) if was and became else text("other value")
 
 
 def difference_words(before: Record, after: Record, ignored: FrozenSet[str]) -> List[str]:
@@ -120,60 +131,63 @@ def _same_but_validated(before: str, after: str) -> bool:
     return _without(before, marks) == _without(after, marks)
 
 
-def _without(text: str, endings: Any) -> str:
+def _without(definition: str, endings: Any) -> str:
     for ending in endings:
-        if text.endswith(ending):
-            text = text[: -len(ending)]
-    return text
+        if definition.endswith(ending):
+            definition = definition[: -len(ending)]
+    return definition
 
 
 def _field_words(field: str, before: Record, after: Record) -> str:
     old, new = before.get(field), after.get(field)
-    name = field.replace("_", " ")
+    name = term(field.replace("_", " "))
     if field == "nullable":
-        return "now nullable" if new else "now not null"
+        return text("now nullable") if new else text("now not null")
     if field == "enabled" and new == "disabled":
-        return "now disabled"
+        return text("now disabled")
     if field == "enabled" and old == "disabled":
-        return "now enabled" + ("" if new == "origin" else f" ({new})")
+        return text("now enabled") if new == "origin" else text("now enabled ({how})", how=new)
     if field == "generated":
-        return f"{_generated(before)} became {_generated(after)}"
+        return text("{was} became {became}", was=_generated(before), became=_generated(after))
     if isinstance(old, bool) and isinstance(new, bool):
-        name = _ON.get(field, name)
-        return f"now {name}" if new else f"no longer {name}" if field not in _ON else f"{name} off"
+        if field in _ON:
+            return text("now {name}", name=term(_ON[field])) if new else text("{name} off", name=term(_ON[field]))
+        return text("now {name}", name=name) if new else text("no longer {name}", name=name)
     if isinstance(old, list) and isinstance(new, list):
-        return _list_words(name, old, new)
+        return text("{name}: {said}", name=name, said=_list_words(old, new))
     if isinstance(old, dict) and isinstance(new, dict):
-        return _dict_words(name, old, new)
+        return text("{name}: {said}", name=name, said=_dict_words(old, new))
     if old is None or new is None:
         said = quote(new if old is None else old)
-        return f"{name} {said} {'added' if old is None else 'removed'}".replace("  ", " ")
+        # A value that is too long for a sentence is left out of it.
+        shown = text("{name} {value}", name=name, value=said) if said else name
+        return text("{what} added", what=shown) if old is None else text("{what} removed", what=shown)
     was, became = quote(old), quote(new)
-    return f"{name} {was} became {became}" if was and became else f"{name} changed"
+    return text("{name} {was} became {became}", name=name, was=was, became=became) if was and became else text("{name} changed", name=name)
 
 
 def _generated(column: Record) -> str:
     if column.get("generated"):
         return f"generated always as {column['default']} {column['generated']}"
-    return "not generated" if column.get("default") is None else f"default {column['default']}"
+    return text("not generated") if column.get("default") is None else f"default {column['default']}"
 
 
-def _list_words(name: str, old: List[Any], new: List[Any]) -> str:
+def _list_words(old: List[Any], new: List[Any]) -> str:
     removed, added = [item for item in old if item not in new], [item for item in new if item not in old]
-    said = [f"{quote(items)} {verb}" for items, verb in ((removed, "removed"), (added, "added")) if items]
-    text = "; ".join(said) if said else f"reordered to {quote(new)}"
-    return f"{name}: {text}" if name else text
+    said: List[str] = [text("{what} removed", what=quote(removed))] if removed else []
+    said += [text("{what} added", what=quote(added))] if added else []
+    return text("{parts:semicolons}", parts=said) if said else text("reordered to {value}", value=quote(new))
 
 
-def _dict_words(name: str, old: Dict[str, Any], new: Dict[str, Any]) -> str:
-    said = []
+def _dict_words(old: Dict[str, Any], new: Dict[str, Any]) -> str:
+    said: List[str] = []
     for key in sorted({*old, *new}):
         if key not in new:
-            said.append(f"{key} removed")
+            said.append(text("{what} removed", what=key))
         elif key not in old:
-            said.append(f"{key} added")
+            said.append(text("{what} added", what=key))
         elif old[key] != new[key]:
             was, became = quote(old[key]), quote(new[key])
             simple = not isinstance(old[key], dict) and was and became
-            said.append(f"{key} {was} became {became}" if simple else f"{key} changed")
-    return f"{name}: {'; '.join(said)}"
+            said.append(text("{name} {was} became {became}", name=key, was=was, became=became) if simple else text("{name} changed", name=key))
+    return text("{parts:semicolons}", parts=said)

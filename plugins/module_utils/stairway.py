@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     fingerprint,
     schema_diff,
     snapshot,
+    words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application, Outcome
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -77,7 +78,7 @@ class Stairway:
             _compare(entry[AGAIN], up, before)
             heads = reached
         whole = files.read_json(self._work.file("evidence", "snapshot-after.json"))
-        result["end"] = [change.to_json() for change in schema_diff.diff(whole, before[0])]
+        result["end"] = [words.carry(change.to_json()) for change in schema_diff.diff(whole, before[0])]
         return result
 
     def _plan(self) -> Tuple[List[str], List[Mapping[str, Any]]]:
@@ -130,5 +131,5 @@ class Stairway:
 
 
 def _compare(entry: Dict[str, Any], wanted: Sequence[Dict[str, Any]], found: Sequence[Dict[str, Any]]) -> None:
-    entry["schema"] = [change.to_json() for change in schema_diff.diff(wanted[0], found[0])]
-    entry["data"] = [change.to_json() for change in data_diff.compare(wanted[1], found[1])]
+    entry["schema"] = [words.carry(change.to_json()) for change in schema_diff.diff(wanted[0], found[0])]
+    entry["data"] = [words.carry(change.to_json()) for change in data_diff.compare(wanted[1], found[1])]

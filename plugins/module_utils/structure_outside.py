@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 CODE = "outside-world"
 
@@ -33,36 +34,37 @@ def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
                     yield finding(
                         CODE, column_name(name, trigger),
                         touched.part("trigger", name, column_name(name, trigger)) or touched.object("function", record["function"]),
-                        f"trigger on {name} is enabled and runs {record['function']}: {reason}",
+                        text("trigger on {table} is enabled and runs {function}: {reason}", table=name, function=record["function"], reason=reason),
                         f"ALTER TABLE {name} DISABLE TRIGGER {trigger} on the copy before it is migrated",
                     )  # fmt: skip
     for name, record in snapshot["event_triggers"].items():
         if record["enabled"] in ("origin", "always"):
             reason = reaching.get(record["function"])
+            runs = text("event trigger on {event} is enabled and runs {function}", event=record["event"], function=record["function"])
             yield finding(
                 CODE, name, touched.object("event trigger", name),
-                f"event trigger on {record['event']} is enabled and runs {record['function']}{': ' + reason if reason else ''}",
+                text("{runs}: {reason}", runs=runs, reason=reason) if reason else runs,
                 f"ALTER EVENT TRIGGER {name} DISABLE on the copy, unless the migrations need it",
             )  # fmt: skip
     for name, record in snapshot["subscriptions"].items():
         if record["enabled"]:
             yield finding(
                 CODE, name, touched.object("subscription", name),
-                "subscription is enabled: it takes rows, and a replication slot, from its publisher",
+                text("subscription is enabled: it takes rows, and a replication slot, from its publisher"),
                 f"ALTER SUBSCRIPTION {name} DISABLE, then SET (slot_name = NONE), on the copy",
             )  # fmt: skip
     for name, record in snapshot["foreign_servers"].items():
-        mapped = ", ".join(record["user_mappings"]) or "nobody"
+        mapped = ", ".join(record["user_mappings"]) or text("nobody")
         yield finding(
             CODE, name, touched.object("foreign server", name),
-            f"foreign server ({record['wrapper']}) is there; user mappings: {mapped}",
+            text("foreign server ({wrapper}) is there; user mappings: {mapped}", wrapper=record["wrapper"], mapped=mapped),
             "drop its user mappings on the copy, or keep the copy's server from reaching it",
         )  # fmt: skip
     for name in _SCHEDULERS:
         if name in snapshot["extensions"]:
             yield finding(
                 CODE, name, touched.object("extension", name),
-                f"extension {name} is installed: it may run scheduled jobs",
+                text("extension {name} is installed: it may run scheduled jobs", name=name),
                 "keep its background worker from starting on the server of the copy",
             )  # fmt: skip
 
@@ -82,11 +84,11 @@ def senders(functions: Mapping[str, Mapping[str, Any]]) -> Dict[str, str]:
         new = {name: sorted(called & named.keys()) for name, called in calls.items() if name not in found and called & named.keys()}
         if not new:
             return found
-        found.update((name, f"calls {named[called[0]]}") for name, called in new.items())
+        found.update((name, text("calls {function}", function=named[called[0]])) for name, called in new.items())
 
 
 def _reason(record: Mapping[str, Any], body: str) -> Optional[str]:
     if not record["trusted"] and record["language"] != "internal" and record["kind"] != "aggregate":
-        return f"language {record['language']} may do anything"
+        return text("language {language} may do anything", language=record["language"])
     match = _SENDS.search(body)
-    return f"uses {next(word for word in match.groups() if word)}" if match else None
+    return text("uses {word}", word=next(word for word in match.groups() if word)) if match else None

@@ -12,14 +12,17 @@ A placeholder is `{name}` or `{name:form}`; see `_FORMS` for the forms.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import words_ru
+from ansible_collections.migrations.rehearsal.plugins.module_utils import words_heard, words_ru
 
 LANGUAGES: Tuple[str, ...] = ("en", "ru")
 ENGLISH = "en"
 CATALOGS: Mapping[str, Mapping[str, str]] = {"ru": words_ru.CATALOG}
+# What other processes say, by language: see `words_heard`.
+HEARD: Mapping[str, Mapping[str, str]] = {"ru": words_ru.HEARD}
 # Under this key an entry of the record keeps the templates and values of its texts, by field.
 SAID = "said"
 
@@ -38,6 +41,9 @@ class Text(str):
         """{"template", "values"}, with the texts among the values in the same form."""
         return {"template": self.template, "values": {name: _plain(value) for name, value in self.values.items()}}
 
+    def __deepcopy__(self, memo: Any) -> Text:
+        return self  # nothing in it is ever changed
+
 
 Said = Union[str, Mapping[str, Any]]
 
@@ -47,6 +53,21 @@ def text(template: str, **values: Any) -> Text:
     made = Text(_render(template, values, ENGLISH))
     made.template, made.values = template, values
     return made
+
+
+def term(word: str) -> Text:
+    """A word of a fixed set that is said within other texts (a kind of object, a field): a catalog has it as it stands."""
+    made = Text(word)
+    made.template, made.values = word, {}
+    return made
+
+
+def said(entry: Mapping[str, Any], field: str) -> Said:
+    """A field of a carried entry, to be said within another text in whatever language that is told."""
+    if isinstance(entry[field], Text):
+        return entry[field]  # type: ignore[no-any-return]
+    found: Said = (entry.get(SAID) or {}).get(field, entry[field])
+    return found
 
 
 def carry(entry: Any) -> Any:
@@ -61,11 +82,23 @@ def carry(entry: Any) -> Any:
 
 
 def translated(entry: Mapping[str, Any], field: str, language: str) -> str:
-    """A field of the record in a language; as it stands where the record has no template for it."""
-    said = (entry.get(SAID) or {}).get(field)
-    if said is None or language == ENGLISH:
+    """A field of the record in a language; where the record has no template for it, as far as it is recognised."""
+    found = (entry.get(SAID) or {}).get(field)
+    if language == ENGLISH:
         return str(entry[field])
-    return render(said, language)
+    return heard(str(entry[field]), language) if found is None else render(found, language)
+
+
+def heard(plain: str, language: str) -> str:
+    """What another process said in English, in a language, as far as it is recognised."""
+    if language == ENGLISH:
+        return plain
+    return CATALOGS[language].get(plain) or _ears()[language].hear(plain)
+
+
+@functools.lru_cache(maxsize=None)
+def _ears() -> Mapping[str, words_heard.Ear]:
+    return {language: words_heard.Ear(catalog, lambda figure, language=language: _localised(figure, language)) for language, catalog in HEARD.items()}  # type: ignore[misc]
 
 
 def render(said: Said, language: str) -> str:
@@ -203,6 +236,8 @@ _FORMS: Dict[str, Callable[[Any, str, str], str]] = {
     "semicolons": _joined("; "),
     "lines": _joined("\n"),
     "joined": _joined(""),
+    # what another process said in English
+    "heard": lambda value, argument, language: heard(_as_it_is(value, argument, language), language),
 }
 
 
@@ -224,6 +259,10 @@ class Speaker:
     def word(self, english: str) -> str:
         """A word of a fixed set (a severity, a verdict, a stage), which the catalog has as it stands."""
         return in_language(english, self.language)
+
+    def heard(self, plain: str) -> str:
+        """What another process said in English."""
+        return heard(plain, self.language)
 
     def number(self, value: float) -> str:
         return number(value, self.language)

@@ -7,6 +7,24 @@ from __future__ import annotations
 
 from typing import Dict
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import words_ru_findings, words_ru_messages, words_ru_reports
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    words_ru_application,
+    words_ru_changes,
+    words_ru_findings,
+    words_ru_hosts,
+    words_ru_meanings,
+    words_ru_messages,
+    words_ru_reports,
+)
 
-CATALOG: Dict[str, str] = {**words_ru_reports.FIXED, **words_ru_reports.TEXTS, **words_ru_messages.TEXTS, **words_ru_findings.TEXTS}
+CATALOG: Dict[str, str] = {
+    **words_ru_reports.FIXED,
+    **words_ru_reports.TEXTS,
+    **words_ru_messages.TEXTS,
+    **words_ru_changes.FIXED,
+    **words_ru_changes.TEXTS,
+    **words_ru_findings.TEXTS,
+    **words_ru_meanings.TEXTS,
+}
+# What other processes say in English: see `words_heard.py`.
+HEARD: Dict[str, str] = {**words_ru_hosts.TEXTS, **words_ru_application.TEXTS}

@@ -48,6 +48,32 @@ TEXTS: Dict[str, str] = {
     "It did not look: {reason}.": "Проверки не было: {reason}.",
     "squawk {version} looked at {statements:count statement|statements}; it could not read {not_read} of them.": "squawk {version} проверил "
     "{statements:count команду|команды|команд}; не смог прочитать: {not_read}.",
+    "answer": "ответ",
+    "It claims nothing.": "Он ничего не утверждает.",
+    "harmless here": "здесь безвредно",
+    "Whether production is what its revision says could not be measured: {reason:heard}": "Таков ли продакшен, как говорит его ревизия, измерить не "
+    "удалось: {reason:heard}",
+    "{ran:count revision was|revisions were} run from nothing up to {revisions}, production's own, and the two schemas compared.": "С нуля до "
+    "{revisions}, ревизии самого продакшена, выполнено ревизий: {ran:number}; две схемы сравнены.",
+    "Production is exactly what its revision says.": "Продакшен в точности таков, как говорит его ревизия.",
+    "what production has": "что на продакшене",
+    "the upgrade touches it": "обновление это затрагивает",
+    "Production against its own revision": "Продакшен и его собственная ревизия",
+    "The models were not compared: {reason:heard}": "Модели не сравнивались: {reason:heard}",
+    "The models are what the migrations make.": "Модели совпадают с тем, что делают миграции.",
+    "where": "где",
+    "The models against the migrated copy": "Модели и обновлённая копия",
+    "up": "вверх",
+    "down": "вниз",
+    "up again": "снова вверх",
+    "what is not as it was": "что стало не так, как было",
+    "{count:count revision was|revisions were} taken up, down and up again, each by itself, and schema and data compared after each "
+    "step.": "Ревизий, пройденных вверх, вниз и снова вверх по одной: {count:number}; после каждого шага сравнены схема и данные.",
+    "The first step, back to production's revision, failed: {error:heard}": "Первый шаг, назад к ревизии продакшена, не удался: {error:heard}",
+    "It ended before the last revision: what comes after was not tried.": "Закончилось до последней ревизии: дальше не пробовали.",
+    "One at a time the revisions end in another schema than all at once:": "По одной ревизии приводят к другой схеме, чем все сразу:",
+    "One revision at a time": "По одной ревизии",
+    "not tried": "не пробовали",
     "What makes the verdict less certain": "Что снижает уверенность в вердикте",
     "Nothing is known that makes the verdict less certain.": "Ничего, что снижало бы уверенность в вердикте, не известно.",
     "stood at": "был на ревизии",
@@ -176,7 +202,8 @@ TEXTS: Dict[str, str] = {
     "settings of its own (names)": "собственные настройки (имена)",
     "roles that dev lacks, so the copy has no owners and grants: {roles:list}": "ролей, которых нет на dev, поэтому у копии нет владельцев и "
     "прав: {roles:list}",
-    "disabled on the copy before anything was migrated: {kind} {object} ({reason})": "отключено на копии до миграций: {kind} {object} ({reason})",
+    "disabled on the copy before anything was migrated: {kind} {object} ({reason:heard})": "отключено на копии до миграций: {kind} {object} "
+    "({reason:heard})",
     "existing data: rows were counted, values were not compared": "существующие данные: строки посчитаны, значения не сравнивались",
     "the copy was held against production by its row counts, not by every value (rehearsal_prove_backup)": "копия сверена с продакшеном по "
     "числу строк, а не по каждому значению (rehearsal_prove_backup)",

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge as judging
 from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, schema_diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms import Scalar, constant, default_matches
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence, version_tables
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Change
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 
@@ -52,7 +51,7 @@ def expectations_text(evidence: Evidence) -> str:
     """The file. Raises InputError where the upgrade was not measured to its end."""
     if not {"before", "after"} <= evidence.snapshots.keys() or not {"before", "after"} <= evidence.fingerprints.keys():
         raise InputError("this rehearsal did not come as far as the proof after the upgrade: there is nothing to expect yet")
-    own = judging.version_tables(evidence)
+    own = version_tables(evidence)
     before, after = (
         {name: table for name, table in evidence.snapshots[moment]["tables"].items() if name not in own} for moment in ("before", "after")
     )

@@ -40,7 +40,7 @@ def test_alembics_own_table_is_no_drift() -> None:
 
 def test_much_drift_is_shortened() -> None:
     (found,) = of_drift(drift(*(change(f"t{number}") for number in range(11))), [], ())
-    assert found[2].endswith("t7 added and 3 more, in drift.json")
+    assert found[2].endswith("t7 added and 3 more")
 
 
 def test_what_could_not_be_measured_is_said() -> None:
@@ -143,7 +143,7 @@ def test_what_was_asked_for_and_is_missing_is_not_measured() -> None:
     assert missing == [f"the evidence of «{name}», which was asked for," for name in ("models", "drift", "stairway")]
     whole = dataclasses.replace(evidence, models={"databases": [compared()]}, drift=drift(), stairway=stairway(step(down=ran(), again=ran()), end=[]))
     record = judge(whole)
-    assert record["verdict"] == "GO" and record["stairway"] == {"revisions": 1, "complete": True} and record["drift"]["reason"] is None
+    assert record["verdict"] == "GO" and record["stairway"]["revisions"] == 1 and record["stairway"]["complete"] and record["drift"]["reason"] is None
 
 
 def test_the_record_takes_all_three_into_the_verdict() -> None:

@@ -1,0 +1,320 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Russian of what the stages on the hosts say: preflight, backup, transfer, the copy, clean-up. See `words_heard.py`."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+TEXTS: Dict[str, str] = {
+    # What a stage did.
+    "{tables} tables, {rows} rows, {mb} MB": "таблиц: {tables}, строк: {rows}, {mb} МБ",
+    "{tables} tables, {rows} rows, {outcome}": "таблиц: {tables}, строк: {rows}, {outcome}",
+    "{count} tables in the catalog": "таблиц в каталоге: {count}",
+    "{rows} rows of {tables} tables fingerprinted": "сняты отпечатки строк: {rows}, таблиц: {tables}",
+    "{count} foreign keys checked for orphans": "внешних ключей проверено на строки без родителя: {count}",
+    "rows of {tables} followed": "строки сверены по одной: {tables}",
+    "changed rows not counted": "изменённые строки не посчитаны",
+    "equal to the manifest": "совпадает с манифестом",
+    "not held against production": "с продакшеном не сверялась",
+    "{count} differences": "различий: {count}",
+    "no difference": "различий нет",
+    "not compared: {reason}": "не сравнивалось: {reason}",
+    "not measured: {reason}": "не измерено: {reason}",
+    "{ran} revisions from nothing, {count} differences": "ревизий с пустой базы: {ran}, различий: {count}",
+    "{count} revisions, each up, down and up again": "ревизий: {count}, каждая вверх, вниз и снова вверх",
+    "{count} revisions, each up, down and up again: not to the end": "ревизий: {count}, каждая вверх, вниз и снова вверх: не до конца",
+    "physical copy of the server, {mb} MB": "физическая копия сервера, {mb} МБ",
+    "production described; dev takes the physical copy itself": "продакшен описан; физическую копию dev снимает сам",
+    "{mb} MB fetched": "получено {mb} МБ",
+    "{mb} MB fetched, resumed {times} times": "получено {mb} МБ, продолжений: {times}",
+    "{mb} MB sent": "отправлено {mb} МБ",
+    "{mb} MB sent, resumed {times} times": "отправлено {mb} МБ, продолжений: {times}",
+    "{mb} MB sent to {host}": "отправлено {mb} МБ на {host}",
+    "{sent}; resumed after {mb} MB": "{sent}; продолжено после {mb} МБ",
+    "longest transaction {seconds} s, {sessions} other sessions active, replication {lag} s behind": "самая долгая транзакция {seconds} с, других "
+    "активных сеансов: {sessions}, отставание репликации {lag} с",
+    "the tasks of {file} went well": "задачи из {file} выполнены",
+    "nothing was there": "там ничего не было",
+    "database {name}": "база {name}",
+    "{sessions} sessions of «{session}»": "сеансов «{session}»: {sessions}",
+    "server with database {name}": "сервер с базой {name}",
+    "server of the copy in {path}": "сервер копии в {path}",
+    "could not look: {error}": "посмотреть не удалось: {error}",
+    "no message": "без сообщения",
+    # Hosts and connections.
+    "{host} cannot be reached: {error}": "{host} недоступен: {error}",
+    "{host} cannot be reached from production: {error}; rehearsal_transfer controller needs no such way": "{host} недоступен с продакшена: {error}; "
+    "rehearsal_transfer controller такого пути не требует",
+    "could not become {user}: {error}": "не удалось стать {user}: {error}",
+    "not a byte was moved for {seconds} s": "за {seconds} с не передано ни байта",
+    "the command did not end within {seconds} s after its last byte": "команда не завершилась за {seconds} с после последнего байта",
+    "the connection broke": "соединение оборвалось",
+    "ended with exit code {code}": "завершилась с кодом {code}",
+    "ended with exit code {code}: {said}": "завершилась с кодом {code}: {said}",
+    "was killed by signal {number}": "убита сигналом {number}",
+    "«{command}» ended with exit code {code}": "«{command}» завершилась с кодом {code}",
+    "«{command}» ended with exit code {code}: {said}": "«{command}» завершилась с кодом {code}: {said}",
+    "«{command}» was killed by signal {number}": "«{command}» убита сигналом {number}",
+    "«{command}» was killed by signal {number}: {said}": "«{command}» убита сигналом {number}: {said}",
+    "«{command}» was stopped: not done within {seconds} s": "«{command}» остановлена: не закончила за {seconds} с",
+    "«{command}» did not answer within {seconds} s": "«{command}» не ответила за {seconds} с",
+    "«{command}» could not be run: {error}": "«{command}» не запускается: {error}",
+    "{server}: no answer within {seconds} s": "{server}: нет ответа за {seconds} с",
+    "psql ended without a word": "psql завершился без единого слова",
+    "no answer within {seconds} s": "нет ответа за {seconds} с",
+    "cannot start ssh: {error}": "ssh не запускается: {error}",
+    "{file} should have {wanted} bytes, and {arrived} arrived": "{file}: должно быть {wanted} байт, пришло {arrived}",
+    "it ended after {sent} of {all} bytes": "оборвалось после {sent} из {all} байт",
+    "{there} of {all} bytes are there": "на месте {there} из {all} байт",
+    "files of {user} cannot be carried over connection {connection}: use the ssh connection, or log in as that user": "файлы {user} нельзя передать "
+    "через соединение {connection}: используйте соединение ssh или входите этим пользователем",
+    "a backup cannot be streamed over connection {connection}: choose rehearsal_transfer controller": "бэкап нельзя передать потоком через "
+    "соединение "
+    "{connection}: задайте rehearsal_transfer: controller",
+    "the end of the backup did not arrive": "конец бэкапа не дошёл",
+    "ansible-playbook ended before the rehearsal did": "ansible-playbook закончился раньше репетиции",
+    "ansible-playbook ended before the rehearsal did; clean-up was run after it": "ansible-playbook закончился раньше репетиции; уборка выполнена "
+    "после него",
+    "task «{task}» of rehearsal_{moment}_tasks ({file}) failed on {host}": "задача «{task}» из rehearsal_{moment}_tasks ({file}) не выполнилась на "
+    "{host}",
+    # Preflight.
+    "production: {problem}": "продакшен: {problem}",
+    "dev: {problem}": "dev: {problem}",
+    "{side}: no physical copy: {reason}": "{side}: физической копии не будет: {reason}",
+    "production: role {role} has no rights to dump {objects} of {database}: grant it SELECT (role pg_read_all_data has all that is "
+    "needed)": "продакшен: у роли {role} нет прав на выгрузку {objects} ({database}): дайте ей SELECT (у роли pg_read_all_data есть всё нужное)",
+    "{named} and {more} more": "{named} и ещё {more}",
+    "production: replication is {lag} s behind, and {allowed} s are allowed (rehearsal_production_max_replication_lag): rehearse at a quieter "
+    "time": "продакшен: репликация отстаёт на {lag} с, допустимо {allowed} с (rehearsal_production_max_replication_lag): репетируйте в более "
+    "спокойное время",
+    "dev: role {role} may not create databases on {server}: ALTER ROLE … CREATEDB": "dev: роли {role} нельзя создавать базы на {server}: ALTER "
+    "ROLE … "
+    "CREATEDB",
+    "dev: PostgreSQL {dev} is older than production's {production}: a dump cannot be restored into an older server; give dev production's major "
+    "version": "dev: PostgreSQL {dev} старше, чем на продакшене ({production}): дамп нельзя восстановить в более старый сервер; поставьте на dev "
+    "основную версию продакшена",
+    "production runs PostgreSQL {production}, dev {dev}": "на продакшене PostgreSQL {production}, на dev {dev}",
+    "dev lacks {count} of the roles that own or may use production's objects: the copy has no owners and grants": "на dev нет ролей, которым "
+    "принадлежат или доступны объекты продакшена ({count}): у копии нет владельцев и прав",
+    "dev: the copy would be {name}, which is production's own database on the same server: it was not touched; choose another name": "dev: "
+    "копией стала "
+    "бы {name} — сама база продакшена на том же сервере: её не тронули; выберите другое имя",
+    "dev: production has {name}, whose jobs must not come with the copy; a pg_restore behind rehearsal_postgres.prefix cannot leave it out: "
+    "rehearse on "
+    "a server that dev reaches with tools of its own": "dev: на продакшене есть {name}, чьи задания не должны попасть в копию; pg_restore за "
+    "rehearsal_postgres.prefix не может их пропустить: репетируйте на сервере, доступном dev собственными программами",
+    "dev: extension {name}, which production has in version {version}, is not installed on dev's server": "dev: расширение {name}, которое на "
+    "продакшене имеет версию {version}, не установлено на сервере dev",
+    "dev: extension {name}, which production has in version {version}, is not installed beside {path}": "dev: расширение {name}, которое на "
+    "продакшене "
+    "имеет версию {version}, не установлено рядом с {path}",
+    "extension {name} is {production} on production; a restore on dev makes {dev}": "расширение {name}: {production} на продакшене; "
+    "восстановление на "
+    "dev создаёт {dev}",
+    "{side}: {tool} is version {version}, older than the server's {server}: it would refuse; install the newer client and name its directory in "
+    "rehearsal_postgres.bin_dir": "{side}: {tool} версии {version} старше сервера ({server}): он откажется; установите более новый клиент и "
+    "укажите его каталог в rehearsal_postgres.bin_dir",
+    "{side}: {path} does not exist and cannot be made": "{side}: {path} не существует, и создать его нельзя",
+    "{side}: {what} needs about {needed} MiB below {path}, and {free} MiB are free": "{side}: {what}: нужно около {needed} МиБ в {path}, свободно "
+    "{free} МиБ",
+    "the dump": "дамп",
+    "the dump in the container": "дамп в контейнере",
+    "the backup with its unpacked dump": "бэкап с распакованным дампом",
+    "the copy in a server of its own": "копия на собственном сервере",
+    "dev: system user {user} cannot reach {path}: name another rehearsal_ephemeral.bin_dir or owner": "dev: системному пользователю {user} "
+    "недоступен "
+    "{path}: задайте другой rehearsal_ephemeral.bin_dir или owner",
+    "production sorts by collation {name}, which dev's server does not list: the copy can be made if its system has it": "продакшен сортирует по "
+    "{name}, "
+    "которого нет в списке сервера dev: копию можно создать, если он есть в системе",
+    "collation {name} is of version {production} on production and {dev} on dev: text may sort otherwise": "порядок сортировки {name}: версия "
+    "{production} на продакшене и {dev} на dev: текст может сортироваться иначе",
+    "production's server is in time zone {production}, dev's in {dev}, and the database does not set its own": "сервер продакшена в часовом поясе "
+    "{production}, dev — в {dev}, а база своего не задаёт",
+    "a server of its own for the copy needs the server programs of PostgreSQL {version}, production's major version, and they are not on this "
+    "host{found}: install postgresql-{package}, or name their directory in rehearsal_ephemeral.bin_dir": "собственному серверу копии нужны серверные "
+    "программы PostgreSQL {version} (основной версии продакшена), а на этом хосте их нет{found}: установите postgresql-{package} или укажите их "
+    "каталог в rehearsal_ephemeral.bin_dir",
+    "a server of its own for the copy needs the server programs of PostgreSQL, and there are none on this host: install postgresql, or name their "
+    "directory in rehearsal_ephemeral.bin_dir": "собственному серверу копии нужны серверные программы PostgreSQL, а на этом хосте их нет: установите "
+    "postgresql или укажите их каталог в rehearsal_ephemeral.bin_dir",
+    "{directory}/postgres does not answer": "{directory}/postgres не отвечает",
+    # The backup.
+    "{error}: a table is held by another session, or one waits to alter it, and was not free within {seconds} s; rehearse again at another time, or "
+    "allow more with rehearsal_production_lock_timeout ({advice})": "{error}: таблицу держит другой сеанс, или кто-то ждёт, чтобы её изменить, и "
+    "она не "
+    "освободилась за {seconds} с; повторите в другое время или разрешите больше через rehearsal_production_lock_timeout ({advice})",
+    "{error}: the backup was ended: {reason}; rehearse again at a quieter time": "{error}: резервное копирование прервано: {reason}; повторите в "
+    "более "
+    "спокойное время",
+    "replication was {lag} s behind, {allowed} s are allowed (rehearsal_production_max_replication_lag)": "репликация отстала на {lag} с, допустимо "
+    "{allowed} с (rehearsal_production_max_replication_lag)",
+    "{sessions} other sessions were active, {allowed} are allowed (rehearsal_production_max_active_sessions)": "других активных сеансов: {sessions}, "
+    "допустимо {allowed} (rehearsal_production_max_active_sessions)",
+    "production's load cannot be watched: {error}": "за нагрузкой продакшена нельзя следить: {error}",
+    "the backup cannot be read: {error}": "бэкап не читается: {error}",
+    "cannot unpack the backup into {path}: {error}": "бэкап нельзя распаковать в {path}: {error}",
+    "the manifest is missing from the backup": "в бэкапе нет манифеста",
+    "the manifest changed on its way from production": "манифест изменился по пути с продакшена",
+    "the backup has files that its manifest does not know: {files}": "в бэкапе есть файлы, которых нет в манифесте: {files}",
+    "unexpected entry «{name}» in the backup": "неожиданная запись «{name}» в бэкапе",
+    "{file} is missing from the backup": "в бэкапе нет {file}",
+    "{file} is not what was taken on production: the checksums differ": "{file} — не то, что снято на продакшене: контрольные суммы различаются",
+    "{file} is a tar archive without a {name} of pg_dump's": "{file} — архив tar без {name} от pg_dump",
+    "{file} is a directory without {name}: it is no backup in pg_dump's directory format": "{file} — каталог без {name}: это не бэкап в формате "
+    "каталога pg_dump",
+    "{file} is one file of a backup in pg_dump's {format} format: name the whole of it": "{file} — один файл бэкапа pg_dump в формате {format}: "
+    "укажите бэкап целиком",
+    "{file} is a dump of a whole cluster (pg_dumpall): a rehearsal needs one database, dumped with pg_dump": "{file} — дамп всего кластера "
+    "(pg_dumpall): для репетиции нужна одна база, выгруженная pg_dump",
+    "{file} is neither SQL nor an archive of pg_dump's": "{file} — не SQL и не архив pg_dump",
+    "there is no backup file {file}": "файла бэкапа {file} нет",
+    "the backup file {file} cannot be read: {error}": "файл бэкапа {file} не читается: {error}",
+    "{file} is not the table of contents of a directory that pg_dump made": "{file} — не оглавление каталога, созданного pg_dump",
+    "{file} is compressed with {program}, and this host has no program of that name: install {package}": "{file} сжат {program}, а на этом хосте "
+    "такой "
+    "программы нет: установите {package}",
+    "{file} is damaged: {program} ended with exit code {code}": "{file} повреждён: {program} завершилась с кодом {code}",
+    "{file} holds a {name} that pg_dump did not make": "в {file} есть {name}, созданный не pg_dump",
+    "cannot make {file} ready to be carried: {error}": "{file} нельзя подготовить к передаче: {error}",
+    "pg_restore cannot read {file} (exit code {code}): it is damaged, or was made by a newer pg_dump than the pg_restore in {path}": "pg_restore не "
+    "читает {file} (код {code}): файл повреждён или сделан pg_dump новее, чем pg_restore в {path}",
+    "{file} is cut short: {why}": "{file} обрывается: {why}",
+    "it ends within the rows of a table": "он кончается посреди строк таблицы",
+    "its last line is missing": "нет последней строки",
+    "{file}, line {line}: a command of psql («{command}»), which could lead to another database: make the dump with pg_dump without --create and "
+    "--clean, or in the custom format": "{file}, строка {line}: команда psql («{command}»), которая может увести в другую базу: сделайте дамп "
+    "pg_dump "
+    "без --create и --clean или в формате custom",
+    "{file}, line {line}: it creates, drops or alters a database: make the dump with pg_dump without --create and --clean, or in the custom "
+    "format": "{file}, строка {line}: создаёт, удаляет или меняет базу: сделайте дамп pg_dump без --create и --clean или в формате custom",
+    "the dump could not be brought out of «{prefix}»: {error}": "дамп не удалось вынести из «{prefix}»: {error}",
+    "the dump could not be brought to where «{prefix}» runs: {error}": "дамп не удалось перенести туда, где работает «{prefix}»: {error}",
+    "the dump could not be handed on, {error}: what was not written to any file has to be dumped again": "дамп не удалось передать дальше, "
+    "{error}: то, "
+    "что не записано в файл, придётся выгружать снова",
+    "the dump could not be handed on: {error}": "дамп не удалось передать дальше: {error}",
+    "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
+    "the backup could not be written there: {error}": "бэкап там не удалось записать: {error}",
+    # Physical copies.
+    "its PostgreSQL is older than 13, whose base backups have no checksums to prove them by": "его PostgreSQL старше 13: у таких физических "
+    "копий нет "
+    "контрольных сумм, чтобы их доказать",
+    "wal_level is minimal there, and a base backup needs replica": "там wal_level: minimal, а физической копии нужен replica",
+    "all of its {count} WAL senders are taken (max_wal_senders)": "все его отправители WAL заняты ({count}, max_wal_senders)",
+    "it has {count} tablespaces of its own, which do not fit into one stream": "у него есть свои табличные пространства ({count}), которые не "
+    "помещаются "
+    "в один поток",
+    "it lets no replication connection of the role in: add a line «replication» to its pg_hba.conf": "он не принимает соединения репликации этой "
+    "роли: "
+    "добавьте строку «replication» в его pg_hba.conf",
+    "a replication connection could not be tried": "соединение репликации не удалось проверить",
+    "production sorts text with the C library {production}, dev with {dev}: the copy's text indexes would be out of order": "продакшен сортирует "
+    "текст "
+    "библиотекой C {production}, dev — {dev}: текстовые индексы копии оказались бы не по порядку",
+    "the base backup is not what was taken on production: the checksums differ": "физическая копия — не то, что снято на продакшене: контрольные "
+    "суммы "
+    "различаются",
+    "unexpected entry «{name}» in the base backup": "неожиданная запись «{name}» в физической копии",
+    "unexpected link «{name}» in the base backup": "неожиданная ссылка «{name}» в физической копии",
+    "the base backup cannot be read: {error}": "физическая копия не читается: {error}",
+    "cannot unpack the base backup into {path}: {error}": "физическую копию нельзя распаковать в {path}: {error}",
+    "the physical copy's own list of checksums is damaged": "собственный список контрольных сумм физической копии повреждён",
+    "the physical copy has no list of checksums that can be read: {error}": "у физической копии нет читаемого списка контрольных сумм: {error}",
+    "the physical copy lacks {file}, which production's server sent": "в физической копии нет {file}, который прислал сервер продакшена",
+    "{file} of the physical copy is not what production's server sent: the checksums differ": "{file} физической копии — не то, что прислал сервер "
+    "продакшена: контрольные суммы различаются",
+    # The copy and its server.
+    "database {name} is there already and does not carry a rehearsal's marker: it was not touched; choose another name": "база {name} уже есть и "
+    "не несёт "
+    "метки репетиции: её не тронули; выберите другое имя",
+    "database {name} is the copy of rehearsal {id}: it was not touched; sweep it or choose another name": "база {name} — копия репетиции {id}: её не "
+    "тронули; удалите её через sweep или выберите другое имя",
+    "{refused} ({server})": "{refused} ({server})",
+    "database {name} is still there after it was dropped": "база {name} всё ещё есть после удаления",
+    "{server} is not the copy of rehearsal {id}": "{server} — не копия репетиции {id}",
+    "{what}: production has {production}, the copy's server {copy}": "{what}: на продакшене {production}, на сервере копии {copy}",
+    "PostgreSQL does not run as root, and dev has no {user}: name a system user in rehearsal_ephemeral.owner, or connect as another user than "
+    "root": "PostgreSQL не работает от root, а на dev нет {user}: укажите системного пользователя в rehearsal_ephemeral.owner или подключайтесь не "
+    "от root",
+    "such user as {name}": "пользователя {name}",
+    "user postgres or nobody": "пользователя postgres или nobody",
+    "no temporary directory with a path that is short enough for a socket: set TMPDIR to one": "нет временного каталога с путём, достаточно "
+    "коротким для "
+    "сокета: задайте его в TMPDIR",
+    "system user {user}, as which the copy's own server runs, cannot reach {path}: name another rehearsal_ephemeral.bin_dir": "системному "
+    "пользователю "
+    "{user}, от которого работает сервер копии, недоступен {path}: задайте другой rehearsal_ephemeral.bin_dir",
+    "system user {user} cannot reach {path}: name another rehearsal_ephemeral.directory": "системному пользователю {user} недоступен {path}: задайте "
+    "другой rehearsal_ephemeral.directory",
+    "initdb ended with exit code {code} for the copy's own server in {path}: {said}": "initdb завершилась с кодом {code} для сервера копии в {path}: "
+    "{said}",
+    "the copy's own server did not start in {path}: {said}": "сервер копии не запустился в {path}: {said}",
+    "the copy's own server in {path} (process {process}) did not stop (pg_ctl ended with exit code {code}): {said}": "сервер копии в {path} (процесс "
+    "{process}) не остановился (pg_ctl завершилась с кодом {code}): {said}",
+    "the restored copy in {path} could not be flushed to disk: {error}": "восстановленную копию в {path} не удалось сбросить на диск: {error}",
+    "{setting}: {library} was left out: it acts on its own": "{setting}: {library} не подключена: она действует сама",
+    "{setting}: {library} is not installed on dev": "{setting}: {library} не установлена на dev",
+    "{setting}: the server did not start with it ({said})": "{setting}: с ней сервер не запустился ({said})",
+    "{setting}: production has {production} MiB, dev can give {dev} MiB": "{setting}: на продакшене {production} МиБ, dev может дать {dev} МиБ",
+    "membership of {role} in {group}: {error}": "членство {role} в {group}: {error}",
+    "setting of role {role}: {error}": "настройка роли {role}: {error}",
+    "{setting} of role {role}: {error}": "{setting} роли {role}: {error}",
+    "there is no backup in {path} to take the old rows from": "в {path} нет бэкапа, из которого взять прежние строки",
+    "a declared change cannot be measured: {error}": "объявленное изменение нельзя измерить: {error}",
+    "the copy was changed by added tasks after it had been restored, so the backup does not hold its old rows": "копию изменили добавленные задачи "
+    "после восстановления, поэтому прежних строк в бэкапе нет",
+    "{thing}: the declared expression is empty, or its parentheses or quotes are not closed": "{thing}: объявленное выражение пусто, или в нём не "
+    "закрыты скобки или кавычки",
+    "{thing}: the declared expression has {what}": "{thing}: в объявленном выражении есть {what}",
+    "{thing}: the declared expression gives {values} values for {rows} rows": "{thing}: объявленное выражение даёт {values} значений на {rows} строк",
+    "{thing}: the declared expression is refused: {error}": "{thing}: объявленное выражение отвергнуто: {error}",
+    "{thing}: declared as changed, but there is no such column": "{thing}: объявлен изменённым, но такого столбца нет",
+    "{thing}: declared as changed, but there is no such column among the tables asked for": "{thing}: объявлен изменённым, но среди запрошенных "
+    "таблиц "
+    "такого столбца нет",
+    "{thing}: a change of a primary key column cannot be proved, rows are bound to it": "{thing}: изменение столбца первичного ключа нельзя "
+    "доказать: "
+    "к нему привязаны строки",
+    "{thing}: a list or a dictionary cannot be a value of type {type}": "{thing}: список или словарь не может быть значением типа {type}",
+    "there is no table {name}": "таблицы {name} нет",
+    "existing rows of {table}: {error}": "существующие строки {table}: {error}",
+    "large objects are not in any table": "большие объекты не лежат ни в одной таблице",
+    "foreign table: its rows are on another server": "внешняя таблица: её строки на другом сервере",
+    "materialized view: made from other tables": "материализованное представление: строится из других таблиц",
+    "partitioned table with a foreign partition: its local partitions are read each by itself": "секционированная таблица с внешней секцией: её "
+    "местные "
+    "секции читаются каждая сама по себе",
+    "{jobs} would run by the clock": "по расписанию запустилось бы: {jobs}",
+    "{left} of them are enabled still": "из них всё ещё включено: {left}",
+    "its launcher would run production's jobs": "его планировщик выполнял бы задания продакшена",
+    "takes rows from its publisher": "берёт строки у своего издателя",
+    "runs {function}: {reason}": "выполняет {function}: {reason}",
+    "language {language} may do anything": "язык {language} может что угодно",
+    "uses {word}": "использует {word}",
+    "calls {function}": "вызывает {function}",
+    "as dumped": "как в дампе",
+    "extension version": "версия расширения",
+    "values": "значения",
+    "not told by the backup": "в бэкапе не сказано",
+    "settings": "настройки",
+    "collate": "порядок сортировки",
+    "ctype": "типы символов",
+    "locale_provider": "поставщик локали",
+    "locale": "локаль",
+    "time_zone": "часовой пояс",
+    "scheduled jobs": "задания по расписанию",
+    "settings of the database": "настройки базы",
+    # The work directory.
+    "cannot make the work directory {path}: {error}": "рабочий каталог {path} нельзя создать: {error}",
+    "cannot make the directory {path}: {error}": "каталог {path} нельзя создать: {error}",
+    "{path} is there already and is not a rehearsal's: nothing was touched": "{path} уже есть и не принадлежит репетиции: ничего не тронуто",
+    "{path} belongs to rehearsal {id}: nothing was touched": "{path} принадлежит репетиции {id}: ничего не тронуто",
+    "{path} does not carry a rehearsal's marker: left alone": "{path} не несёт метки репетиции: оставлен как есть",
+    "{path} does not carry a rehearsal's marker": "{path} не несёт метки репетиции",
+    "{path} is not a rehearsal's": "{path} не принадлежит репетиции",
+    "cannot remove {paths} (and {more} more)": "нельзя удалить {paths} (и ещё {more})",
+    "cannot remove {paths}": "нельзя удалить {paths}",
+}
