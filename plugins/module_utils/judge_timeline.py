@@ -62,9 +62,9 @@ def sizes(events: Sequence[Event], rows: Mapping[str, int]) -> Sizes:
 
 def of_upgrade(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Collection[str], alike: bool) -> Iterator[Said]:
     """Everything that the upgrade's timeline says. `own`: Alembic's tables. `alike`: blocked writes weigh no more than blocked reads."""
-    entries = timeline.blocked(events)
-    over = list(_over_budget(entries, budgets, alike))
     held = timeline.holds(events)
+    entries = timeline.blocked(events, held)
+    over = list(_over_budget(entries, budgets, alike))
     for entry, what in over:
         yield _CODES[entry.what], entry.table, _lock_message(events, entry, what, budgets, held), None
     if over:
@@ -190,7 +190,9 @@ def _one_transaction(events: Sequence[Event], entries: Sequence[Blocked], budget
         return
     allowed = {READS: budgets.blocked_reads_ms, WRITES: budgets.blocked_writes_ms}
     gains = [
-        mode for mode in timeline.compare_modes(events) if mode.measured_ms > allowed[mode.what] and mode.other_ms < mode.measured_ms * _WORTH_TELLING
+        mode
+        for mode in timeline.compare_modes(events, entries)
+        if mode.measured_ms > allowed[mode.what] and mode.other_ms < mode.measured_ms * _WORTH_TELLING
     ]
     if not gains:
         return

@@ -9,6 +9,7 @@ statement that took it, so every figure is an upper bound that is too high by at
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -185,19 +186,16 @@ def _overlap(span: Span, window: Window) -> float:
 
 def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> List[Blocked]:
     """For each table and each of reads and writes: when it is blocked. Sequences and views are not traffic's tables."""
-    all_holds = holds(events) if found is None else found
     revisions = spans(events)
-    grouped: Dict[Tuple[str, str], List[Hold]] = {}
-    for hold in all_holds:
-        if hold.kind in ("r", "p", "m", "i", "I", "f"):
-            for what in (READS, WRITES):
-                if what in blocks(hold.mode):
-                    grouped.setdefault((hold.table, what), []).append(hold)
+    ends = [span.end for span in revisions]
     result = []
-    for (table, what), group in sorted(grouped.items()):
+    for (table, what), group in sorted(_by_traffic(holds(events) if found is None else found).items()):
         windows = union((hold.start, hold.end) for hold in group)
         shares = {}
-        for span in revisions:
+        # Spans follow one another: those that end before the first window begins, or begin after the last ends, have no part in it.
+        for span in revisions[bisect.bisect_left(ends, windows[0][0]) :]:
+            if span.start > windows[-1][1]:
+                break
             share = round(sum(_overlap(span, window) for window in windows), 3)
             if share:
                 shares[span.revision] = share
@@ -207,9 +205,19 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
     return result
 
 
-def _blocked_during(span: Span, entries: Sequence[Blocked]) -> float:
+def _by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
+    """(table, reads or writes) → the locks that keep it waiting."""
+    grouped: Dict[Tuple[str, str], List[Hold]] = {}
+    for hold in found:
+        if hold.kind in ("r", "p", "m", "i", "I", "f"):
+            for what in (READS, WRITES):
+                if what in blocks(hold.mode):
+                    grouped.setdefault((hold.table, what), []).append(hold)
+    return grouped
+
+
+def _blocked_during(span: Span, windows: Sequence[Window]) -> float:
     """Time of a revision in which some table has its traffic waiting, whoever took the lock; several tables at a time count once."""
-    windows = [window for entry in entries for window in entry.windows]
     return total_ms(union((max(span.start, start), min(span.end, end)) for start, end in windows if min(span.end, end) > max(span.start, start)))
 
 
@@ -227,10 +235,11 @@ def transaction_mode(events: Sequence[Event]) -> str:
 def holds_in_other_mode(events: Sequence[Event]) -> List[Hold]:
     """The locks as they would be held with the other setting of `transaction_per_migration`."""
     measured = holds(events)
-    revisions = spans(events)
     if transaction_mode(events) == ONE_TRANSACTION:
-        return [_until_own_end(hold, revisions, events) for hold in measured]
-    return [_until_last_end(hold, events) for hold in measured]
+        ends = _own_ends(events)
+        return [_until_own_end(hold, ends) for hold in measured]
+    ends_of_one = _EndsOfOne(events)
+    return [ends_of_one.held(hold) for hold in measured]
 
 
 def _commits_ms(events: Sequence[Event]) -> float:
@@ -239,26 +248,52 @@ def _commits_ms(events: Sequence[Event]) -> float:
     return times[len(times) // 2] if times else 0.0
 
 
-def _until_own_end(hold: Hold, revisions: Sequence[Span], events: Sequence[Event]) -> Hold:
-    span = next((span for span in revisions if span.revision == hold.revision and span.start <= hold.start <= span.end), None)
-    if span is None:
-        return hold
-    own = [
-        float(event["t1"]) for event in events if event["event"] == "statement" and event.get("revision") == span.revision and event["t1"] <= span.end
-    ]
-    end = max(own, default=hold.end) + _commits_ms(events)
-    return dataclasses.replace(hold, end=min(hold.end, end))
+def _own_ends(events: Sequence[Event]) -> Dict[str, List[Tuple[Span, Optional[float]]]]:
+    """Revision → its spans, each with the end of its last statement and of the commit that would follow it; None without statements."""
+    commit = _commits_ms(events)
+    statements: Dict[str, List[float]] = {}
+    for event in events:
+        if event["event"] == "statement" and event.get("revision"):
+            statements.setdefault(event["revision"], []).append(float(event["t1"]))
+    found: Dict[str, List[Tuple[Span, Optional[float]]]] = {}
+    for span in spans(events):
+        own = [end for end in statements.get(span.revision, ()) if end <= span.end]
+        found.setdefault(span.revision, []).append((span, max(own) + commit if own else None))
+    return found
 
 
-def _until_last_end(hold: Hold, events: Sequence[Event]) -> Hold:
-    """One transaction ends at the next statement outside it (`autocommit_block` commits first), or with the last one."""
-    if any(event["event"] == "statement" and event.get("autocommit") and event["t0"] == hold.start for event in events):
+def _until_own_end(hold: Hold, ends: Mapping[str, Sequence[Tuple[Span, Optional[float]]]]) -> Hold:
+    found = next(((span, end) for span, end in ends.get(hold.revision or "", ()) if span.start <= hold.start <= span.end), None)
+    if found is None or found[1] is None:
         return hold
-    commits = [float(event["t1"]) for event in events if event["event"] == "commit"]
-    outside = [float(event["t0"]) for event in events if event["event"] == "statement" and event.get("autocommit") and event["t0"] >= hold.end]
-    cuts = [max((commit for commit in commits if commit <= start), default=start) for start in outside]
-    last = max((float(event["t1"]) for event in events if event["event"] in ("commit", "rollback") and event.get("revision")), default=hold.end)
-    return dataclasses.replace(hold, end=max(hold.end, min(cuts, default=last)))
+    return dataclasses.replace(hold, end=min(hold.end, found[1]))
+
+
+class _EndsOfOne:
+    """Where locks would end in one transaction: at the next statement outside it (`autocommit_block` commits first), or with the last one."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        autocommitted = [float(event["t0"]) for event in events if event["event"] == "statement" and event.get("autocommit")]
+        self._autocommitted = frozenset(autocommitted)
+        commits = sorted(float(event["t1"]) for event in events if event["event"] == "commit")
+        self._outside = sorted(autocommitted)
+        # A later statement outside it has a later commit before it, so the first of them is the cut.
+        self._cuts = [self._commit_before(commits, start) for start in self._outside]
+        ended = (float(event["t1"]) for event in events if event["event"] in ("commit", "rollback") and event.get("revision"))
+        self._last: Optional[float] = max(ended, default=None)
+
+    @staticmethod
+    def _commit_before(commits: Sequence[float], start: float) -> float:
+        number = bisect.bisect_right(commits, start)
+        return commits[number - 1] if number else start
+
+    def held(self, hold: Hold) -> Hold:
+        if hold.start in self._autocommitted:
+            return hold
+        following = bisect.bisect_left(self._outside, hold.end)
+        if following < len(self._cuts):
+            return dataclasses.replace(hold, end=max(hold.end, self._cuts[following]))
+        return hold if self._last is None else dataclasses.replace(hold, end=max(hold.end, self._last))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,7 +308,8 @@ class OtherMode:
 
 def compare_modes(events: Sequence[Event], measured: Optional[Sequence[Blocked]] = None) -> List[OtherMode]:
     """What the other transaction mode would change, for each table and kind of traffic: the longest single window."""
-    other = {(entry.table, entry.what): entry.longest_ms for entry in blocked(events, holds_in_other_mode(events))}
+    grouped = _by_traffic(holds_in_other_mode(events))
+    other = {key: longest_ms(union((hold.start, hold.end) for hold in group)) for key, group in grouped.items()}
     found = blocked(events) if measured is None else measured
     return [OtherMode(entry.table, entry.what, entry.longest_ms, other.get((entry.table, entry.what), 0.0)) for entry in found]
 
@@ -298,10 +334,14 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
     """Everything above as plain data, for the record."""
     entries = blocked(events)
     other = {(entry.table, entry.what): entry for entry in compare_modes(events, entries)}
-    statements = [event for event in events if event["event"] == "statement"]
+    statements: Dict[Optional[str], List[Event]] = {}
+    for event in events:
+        if event["event"] == "statement":
+            statements.setdefault(event.get("revision"), []).append(event)
+    waiting = {what: union(window for entry in entries if entry.what == what for window in entry.windows) for what in (READS, WRITES)}
     revisions = []
     for span in spans(events):
-        own = [event for event in statements if event.get("revision") == span.revision and span.start <= event["t0"] <= span.end]
+        own = [event for event in statements.get(span.revision, ()) if span.start <= event["t0"] <= span.end]
         revisions.append(
             {
                 "revision": span.revision,
@@ -313,7 +353,7 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
                 "wal_bytes": sum(event.get("wal") or 0 for event in own),
                 "rewrites": [rewrite for event in own for rewrite in event.get("rewrites", ())],
                 "scans": [scan for event in own for scan in event.get("scans", ())],
-                "blocked": {what: _blocked_during(span, [entry for entry in entries if entry.what == what]) for what in (READS, WRITES)},
+                "blocked": {what: _blocked_during(span, windows) for what, windows in waiting.items()},
             }
         )
     return {

@@ -27,6 +27,8 @@ HEARD: Mapping[str, Mapping[str, str]] = {"ru": words_ru.HEARD}
 SAID = "said"
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
+# Most of a record, and nothing to look into.
+_PLAIN = frozenset([str, int, float, bool, type(None)])
 _NARROW_SPACE = "\u202f"
 _NO_BREAK = "\u00a0"
 
@@ -72,6 +74,8 @@ def said(entry: Mapping[str, Any], field: str) -> Said:
 
 def carry(entry: Any) -> Any:
     """Plain data of the same content in which each mapping that holds a `Text` also has the key `said`: field → {"template", "values"}."""
+    if type(entry) in _PLAIN:
+        return entry
     if isinstance(entry, Mapping):
         said = {name: value.to_json() for name, value in entry.items() if isinstance(value, Text)}
         plain: Dict[str, Any] = {name: str(value) if name in said else carry(value) for name, value in entry.items()}

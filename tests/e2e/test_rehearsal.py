@@ -159,7 +159,8 @@ def test_models_drift_and_stairway_are_measured(run: MainRun) -> None:
     assert (run.record["drift"]["reason"], run.record["drift"]["revisions"]) == (None, ["1f6d83b2c5a9"])
     assert run.record["drift"]["ran"] > 0
     revisions = [row["revision"] for row in run.record["revisions"] if row["run"] == "upgrade"]
-    assert run.record["stairway"] == {"revisions": len(revisions), "complete": True}
+    assert (run.record["stairway"]["revisions"], run.record["stairway"]["complete"], run.record["stairway"]["end"]) == (len(revisions), True, [])
+    assert [step["revision"] for step in run.record["stairway"]["steps"]] == revisions
     unmeasured = [finding["code"] for finding in run.record["findings"] if finding["code"] in ("models-not-compared", "drift-not-measured")]
     assert unmeasured == [] and findings(run.record, "stairway-failed") == []
 
