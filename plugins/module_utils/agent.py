@@ -9,6 +9,7 @@ SQLAlchemy 1.4 or later, Alembic 1.8 or later). It never edits `env.py`: Alembic
 
 from __future__ import annotations
 
+import inspect
 import os
 import platform
 import sys
@@ -249,7 +250,13 @@ class _Run:
         steps = self._steps(heads)
         direction = "downgrade" if self.operation == "downgrade" else "upgrade"
         plan = [
-            {"revision": step.revision.revision, "direction": direction, "message": step.revision.doc, "file": self._file_of(step.revision)}
+            {
+                "revision": step.revision.revision,
+                "direction": direction,
+                "message": step.revision.doc,
+                "file": self._file_of(step.revision),
+                "line": _line_of(step.revision, direction),
+            }
             for step in steps
         ]
         self.channel.emit("plan", steps=plan, target=self.target)
@@ -312,6 +319,7 @@ class _Run:
         def run(*args: Any, **kwargs: Any) -> None:
             self.watcher.revision = revision.revision
             self.watcher.revision_over = False
+            self.watcher.file = getattr(getattr(revision, "module", None), "__file__", None)
             self.channel.emit("revision_begin", revision=revision.revision, direction=direction, message=revision.doc)
             began = self.channel.now()
             migration(*args, **kwargs)
@@ -320,6 +328,15 @@ class _Run:
             self.channel.emit("revision_end", revision=revision.revision, direction=direction, message=revision.doc, ms=ms)
 
         return run
+
+
+def _line_of(revision: Any, function: str) -> Optional[int]:
+    """Where upgrade() or downgrade() begins in the revision's own file; None where it comes from elsewhere."""
+    module = getattr(revision, "module", None)
+    code = getattr(inspect.unwrap(getattr(module, function, None)), "__code__", None)  # type: ignore[arg-type]
+    if code is None or code.co_filename != getattr(module, "__file__", None):
+        return None
+    return int(code.co_firstlineno)
 
 
 def _relative_env(script: Any) -> str:

@@ -8,6 +8,7 @@ Runs inside the application's Python: standard library and the application's SQL
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -31,12 +32,17 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_raw imp
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 
 MOST_SQL = 20_000
+# Frames between a statement and the line that asked for it: SQLAlchemy's, Alembic's and the project's own helpers.
+_MOST_FRAMES = 200
 
 
 class _Statement:
-    """A statement on its way. `revision`: the one whose own it is; None for Alembic's bookkeeping."""
+    """A statement on its way. `revision`: the one whose own it is; None for Alembic's bookkeeping. `line`: of its file, where it was asked for."""
 
-    def __init__(self, t0: float, word: str, number: Optional[int], sampling: Optional[Observer], revision: Optional[str]) -> None:
+    def __init__(
+        self, t0: float, word: str, number: Optional[int], sampling: Optional[Observer], revision: Optional[str], line: Optional[int]
+    ) -> None:
+        self.line = line
         self.t0 = t0
         self.revision = revision
         self.word = word
@@ -51,6 +57,8 @@ class Watcher:
         self._channel = channel
         self._fence: Optional[Fence] = None
         self.revision: Optional[str] = None
+        # The file that its code came from, as its frames name it.
+        self.file: Optional[str] = None
         # The revision's own code has ended; what follows is Alembic's bookkeeping.
         self.revision_over = False
         self.failed_sql: Optional[str] = None
@@ -139,6 +147,19 @@ class Watcher:
             # What SQLAlchemy wraps a connection in while it gets to know a server; nothing of the application runs there.
             return None
 
+    def _line(self) -> Optional[int]:
+        """Where the revision's own file asks for the statement that is on its way; None where no frame of it is in sight."""
+        if self.file is None or self.revision_over:
+            return None
+        frame = sys._getframe(1)
+        for _number in range(_MOST_FRAMES):
+            if frame.f_code.co_filename == self.file:
+                return frame.f_lineno
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return None
+
     def _before(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
         word = first_word(sql)
         proxy = connection.connection
@@ -161,11 +182,11 @@ class Watcher:
             self._overhead_ms += self._channel.now() - began
         # From here to the statement's end, what the driver is given comes from SQLAlchemy.
         self._local.busy = True
-        self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling, revision)
+        self._running[id(cursor)] = _Statement(self._channel.now(), word, number, sampling, revision, self._line())
 
     def _after(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
         t1 = self._channel.now()
-        running = self._running.pop(id(cursor), None) or _Statement(t1, first_word(sql), None, None, None)
+        running = self._running.pop(id(cursor), None) or _Statement(t1, first_word(sql), None, None, None, None)
         proxy = connection.connection
         rows = cursor.rowcount
         autocommit = _autocommit(proxy)
@@ -179,6 +200,8 @@ class Watcher:
             "autocommit": autocommit,
             "locks": [],
         }
+        if running.line is not None:
+            event["line"] = running.line
         if len(sql) > MOST_SQL:
             event["truncated"] = True
         probe = self._probes.get(running.number) if running.number is not None else None
@@ -218,6 +241,9 @@ class Watcher:
             "locks": [],
             "raw": True,
         }
+        line = self._line()
+        if line is not None:
+            event["line"] = line
         if len(sql) > MOST_SQL:
             event["truncated"] = True
         probe = self._probes.get(number) if number is not None else None
@@ -268,6 +294,8 @@ class Watcher:
             "locks": [],
             "failed": True,
         }
+        if running.line is not None:
+            event["line"] = running.line
         if len(sql) > MOST_SQL:
             event["truncated"] = True
         if running.sampling is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import Finding
@@ -20,6 +20,8 @@ _WORD = re.compile(r"[^\W]\w*")
 # Stages whose findings say what the revisions themselves do; the run that did it.
 _RUNS = {"upgrade": "upgrade", "structure": "upgrade", "data": "upgrade", "downgrade": "downgrade", "back": "downgrade", "again": "again"}
 _MEASURED = {"table-rewrite": "rewrites", "scan-under-lock": "scans", "index-not-concurrent": "scans"}
+# Which of a revision's two functions is to blame for what the stairway says.
+_STAIRWAY = {"stairway-leaves-trace": "downgrade", "stairway-loses-data": "downgrade", "stairway-differs": "upgrade"}
 _LOCKS = ("lock-blocks-reads", "lock-blocks-writes")
 
 
@@ -29,6 +31,8 @@ class Places:
     def __init__(self, evidence: Evidence, touched: Set[str]) -> None:
         self.files = files_of(evidence)
         self._touched = touched
+        self._lines = lines_of(evidence)
+        self._stairway = evidence.stairway
         self._statements: Dict[str, List[Event]] = {
             run: [event for event in events if event["event"] == "statement" and event.get("revision")] for run, events in evidence.migrations.items()
         }
@@ -37,19 +41,34 @@ class Places:
 
     def located(self, finding: Finding) -> Finding:
         """The finding with `revision`, `file` and `line`, as far as they are known."""
+        if finding.stage == "stairway":
+            return self._of_revision(finding, _STAIRWAY.get(finding.code) or self._failed_way(finding.object))
         run = _RUNS.get(finding.stage)
         if run is None:
             return finding
+        direction = "downgrade" if run == "downgrade" else "upgrade"
         for error in self._errors.get(run, []):
             if finding.object and error.get("revision") == finding.object:
                 file = error.get("file") or self.files.get(finding.object)
                 return dataclasses.replace(finding, revision=finding.object, file=file, line=error.get("line") if error.get("file") else None)
         if finding.object in self.files:
-            return dataclasses.replace(finding, revision=finding.object, file=self.files[finding.object])
+            return self._of_revision(finding, direction)
         event = next(self._causes(finding, run), None)
         if event is None:
             return finding
-        return dataclasses.replace(finding, revision=event["revision"], file=self.files.get(event["revision"]), line=event.get("line"))
+        line = event.get("line") or self._lines.get((event["revision"], direction))
+        return dataclasses.replace(finding, revision=event["revision"], file=self.files.get(event["revision"]), line=line)
+
+    def _of_revision(self, finding: Finding, direction: str) -> Finding:
+        """A finding about a whole revision leads to its upgrade() or downgrade()."""
+        if finding.object not in self.files:
+            return finding
+        line = self._lines.get((finding.object, direction))
+        return dataclasses.replace(finding, revision=finding.object, file=self.files[finding.object], line=line)
+
+    def _failed_way(self, revision: str) -> str:
+        steps = [step for step in (self._stairway or {}).get("steps") or () if step["revision"] == revision]
+        return "downgrade" if any(step["down"] and step["down"]["error"] for step in steps) else "upgrade"
 
     def _causes(self, finding: Finding, run: str) -> Iterator[Event]:
         statements = self._statements.get(run, [])
@@ -87,6 +106,12 @@ def files_of(evidence: Evidence) -> Dict[str, str]:
                 if entry.get("file"):
                     found[entry["revision"]] = entry["file"]
     return found
+
+
+def lines_of(evidence: Evidence) -> Dict[Tuple[str, str], int]:
+    """(revision, direction) → where that function begins in the revision's file."""
+    plans = [event for events in evidence.migrations.values() for event in events if event["event"] == "plan"]
+    return {(step["revision"], step["direction"]): step["line"] for plan in plans for step in plan["steps"] if step.get("line")}
 
 
 def touched_objects(changes: Sequence[Mapping[str, Any]]) -> Set[str]:

@@ -252,6 +252,11 @@ def test_a_raw_cursor_is_seen_and_its_locks_are_its_own(place: Place) -> None:
         (False, "ALTER", {"u"}),
     ]
     assert [lock for event in events(outcome, "untracked") for lock in event["locks"] if lock["mode"] != "RowExclusive"] == []
+    source = (place.directory / "migrations" / "versions" / "a1.py").read_text().splitlines()
+    for event, asked in zip(own, ("raw.execute", "raw.copy", "op.add_column"), strict=True):
+        assert asked in source[event["line"] - 1]
+    # Alembic's own bookkeeping is in no line of the revision.
+    assert not [event for event in events(outcome, "statement") if "alembic_version" in event["sql"] and "line" in event]
 
 
 def test_ddl_in_a_function_called_by_select_is_found_at_the_latest_at_commit(place: Place) -> None:
@@ -328,6 +333,9 @@ def test_every_driver_on_every_version(place: Place, versions: tuple[str, str, s
     alters = [event for event in events(outcome, "statement") if event["sql"].startswith("ALTER")]
     assert ("t", "AccessExclusive") in [(lock["relation"], lock["mode"]) for lock in alters[0]["locks"]]
     assert alters[0]["lock_timeout"] == "0"
+    source = (place.directory / "migrations" / "versions" / "last.py").read_text().splitlines()
+    assert ["'s'" in source[alters[0]["line"] - 1], "'id'" in source[alters[1]["line"] - 1]] == [True, True]
+    assert source[events(outcome, "plan")[0]["steps"][-1]["line"] - 1] == "def upgrade():"
     assert [rewrite["reason"] for rewrite in alters[1]["rewrites"]] == ["type"]
 
     outcome = place.run("downgrade", "base")

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_drift import blind_spots, of_drift, of_models
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_stairway import of_stairway
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from evidence_builder import fingerprint, good
 
 
@@ -180,3 +181,32 @@ def test_rows_that_could_not_be_followed_are_said() -> None:
     record = judge(good(fingerprints=prints, rows={"after": {"tables": {}, "error": "no backup"}}))
     (finding,) = [finding for finding in record["findings"] if finding["code"] == "data-changed"]
     assert finding["message"] == "shifts.rate changed; in how many rows exactly could not be measured: no backup; declared: nothing"
+
+
+def test_what_the_stairway_says_leads_to_the_function_that_did_it() -> None:
+    evidence = good()
+    plans = {
+        way: {"event": "plan", "t": 0.5, "target": "head",
+              "steps": [{"revision": "b2", "direction": way, "message": "m", "file": "versions/b2.py", "line": line}]}
+        for way, line in (("upgrade", 11), ("downgrade", 21))
+    }  # fmt: skip
+    migrations = {run: [plans["downgrade" if run == "downgrade" else "upgrade"], *events] for run, events in evidence.migrations.items()}
+    walked = stairway(
+        step(down={**ran(), "schema": [change("shifts.x", "shifts")]}, again={**ran(), "schema": [change("shifts.y", "shifts")]}), end=[]
+    )
+    found = judge(dataclasses.replace(evidence, migrations=migrations, stairway=walked))["findings"]
+    told = {finding["code"]: (finding["revision"], finding["file"], finding["line"]) for finding in found if finding["stage"] == "stairway"}
+    assert told == {"stairway-leaves-trace": ("b2", "versions/b2.py", 21), "stairway-differs": ("b2", "versions/b2.py", 11)}
+    failed = stairway(step(down={**ran(), "error": "x"}, again=None))
+    found = judge(dataclasses.replace(evidence, migrations=migrations, stairway=failed))["findings"]
+    assert [finding["line"] for finding in found if finding["code"] == "stairway-failed"] == [21]
+
+
+def test_a_finding_about_a_statement_has_its_line_and_else_that_of_the_function() -> None:
+    evidence = good(policy=Policy(budgets=dataclasses.replace(Policy().budgets, blocked_reads_ms=0)))
+    plan = {"event": "plan", "t": 0.5, "target": "head",
+            "steps": [{"revision": "b2", "direction": "upgrade", "message": "m", "file": "versions/b2.py", "line": 11}]}  # fmt: skip
+    for known, line in (({}, 11), ({"line": 14}, 14)):
+        events = [plan, *({**event, **known} if event["event"] == "statement" else event for event in evidence.migrations["upgrade"])]
+        found = judge(dataclasses.replace(evidence, migrations={**evidence.migrations, "upgrade": events}))["findings"]
+        assert [finding["line"] for finding in found if finding["code"] == "lock-blocks-reads" and finding["stage"] == "upgrade"] == [line]
