@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 help:
 	@echo 'make demo   rehearse the sample application on two PostgreSQL servers made for it, and remove them'
 	@echo 'make test   run all tests (PYTEST_ARGS="-k name" chooses)'
-	@echo 'make lint   check style, types and playbooks'
+	@echo 'make lint   check style, types, licenses, changelog and playbooks'
 	@echo 'make clean  remove .venv and caches'
 
 demo: $(VENV)/.installed-demo
@@ -36,6 +36,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src $(MODULE_UTILS)
+	$(BIN)/yamllint --strict .
+	$(BIN)/reuse lint --quiet || $(BIN)/reuse lint
+	$(BIN)/antsibull-changelog lint
 	$(BIN)/ansible-lint --offline
 
 clean:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The demonstration: a production server full of data, and a dev server beside it, on this machine.
 
 Everything lies in one directory: a cluster each in `production/` and `dev/`, the work directories of rehearsals, and

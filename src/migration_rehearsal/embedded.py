@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Private PostgreSQL clusters, started from binaries that are already on this machine.
 
 A cluster lives in one directory that its owner names, listens on a unix socket only, and is gone without a trace when it is

@@ -22,7 +22,7 @@ VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 NAME = f"migrations-rehearsal-{VERSION}.tar.gz"
 GALAXY = str(PROGRAMS / "ansible-galaxy")
 # One environment for all of them: they share most of what they need.
-TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", "antsibull-changelog>=0.30", "antsibull-docs>=2.16", "yamllint>=1.35", "reuse>=5")
+TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", "antsibull-docs>=2.16")
 IN_ARTIFACT = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 
 
@@ -121,19 +121,13 @@ def test_the_collection_says_what_an_execution_environment_needs(installed: Path
     assert "jmespath" in said and "openssh-client" in said
 
 
-def test_documentation_and_changelog_pass_their_linters(tools: Path, tmp_path: Path) -> None:
-    # Below ansible_collections, as the tools want it, and without the links.
+def test_documentation_passes_its_linter(tools: Path, tmp_path: Path) -> None:
+    # Below ansible_collections, as the tool wants it, and without the links.
     place = tmp_path / "ansible_collections/migrations/rehearsal"
     place.mkdir(parents=True)
     for name in ("galaxy.yml", "README.md", "CHANGELOG.md", "LICENSE", "meta", "plugins", "roles", "playbooks", "changelogs", "docs"):
         found = ROOT / name
         shutil.copytree(found, place / name) if found.is_dir() else shutil.copy(found, place / name)
     path = {"PATH": f"{tools}:{os.environ['PATH']}"}
-    run(tools / "antsibull-changelog", "lint", cwd=place, **path)
     said = run(tools / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", cwd=place, **path)
-    assert said.strip() == ""
-
-
-def test_every_yaml_file_passes_yamllint(tools: Path) -> None:
-    said = run(tools / "yamllint", "--strict", "--config-file", ROOT / ".yamllint", ROOT, cwd=ROOT)
     assert said.strip() == ""
