@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import copy_values, expectations_file, policy_file, watch
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import copy_values, expectations_file, policy_file, report_store, watch
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -75,6 +75,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hooks = self._hooks(values)
         # Here, where nothing was touched yet: at the end of a rehearsal it is too late to learn that its report cannot be written.
         values.reports(dev)
+        store, how = values.value(dev, "rehearsal_report_store") or "", values.value(dev, "rehearsal_report_store_s3") or {}
+        values.problems.extend(f"{dev}: {problem}" for problem in report_store.problems(str(store), how))
         if values.problems:
             return {
                 "failed": True,
@@ -129,7 +131,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         where = {name: postgres.get(name) or "" for name in ("host", "port", "user")}
         self._copy = {"address": copying.address(database, postgres), "postgres": where}
         # Those of an earlier rehearsal in the same play would be of another copy.
-        names = {**names, "rehearsal_copy_postgres": where, "rehearsal_copy_address": self._copy["address"]}
+        names = {**names, "rehearsal_copy_database": database, "rehearsal_copy_postgres": where, "rehearsal_copy_address": self._copy["address"]}
         self._templar.available_variables = names
 
         def read(host: str, name: str) -> Any:

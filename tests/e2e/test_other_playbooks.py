@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from object_storage import BUCKET, Storage, storage
 from playbook import ROOT, Demo, Played, findings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("other")]
@@ -40,7 +42,18 @@ def task_file(path: Path, *tasks: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def masked(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage | str]:
+    """Storage for reports, or why there is none here: the tests of everything else need none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found: Storage | str = stack.enter_context(storage(tmp_path_factory.mktemp("bucket")))
+        except pytest.skip.Exception as skipped:
+            found = str(skipped)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def masked(demo: Demo, bucket: Storage | str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """Three dev hosts: one masks and tries the application, the second's masking fails, the third's smoke test does."""
     place = tmp_path_factory.mktemp("hooks")
     mask = psql(demo, "UPDATE users SET first_name = 'masked'")
@@ -51,11 +64,17 @@ def masked(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pla
         rehearsal_after_upgrade_tasks=task_file(place / "smoke.yml", psql(demo, "SELECT id FROM contracts LIMIT 1")),
     )
     bad_mask = demo.dev_variables(rehearsal_after_restore_tasks=task_file(place / "bad_mask.yml", psql(demo, "UPDATE no_such_table SET a = 1")))
-    bad_smoke = demo.dev_variables(rehearsal_after_upgrade_tasks=task_file(place / "bad_smoke.yml", psql(demo, "SELECT no_such_column FROM users")))
+    stored: dict[str, Any] = {}
+    if isinstance(bucket, Storage):
+        keys = {"endpoint_url": bucket.address, "region": "us-east-1", "access_key": "rehearsal", "secret_key": "of-the-test"}
+        stored = {"rehearsal_report_store": f"s3://{BUCKET}/shop/nightly", "rehearsal_report_store_s3": keys}
+    bad_smoke = demo.dev_variables(
+        **stored, rehearsal_after_upgrade_tasks=task_file(place / "bad_smoke.yml", psql(demo, "SELECT no_such_column FROM users"))
+    )
     inventory = demo.write_inventory(
         place / "inventory", prod={"production": demo.production_variables()}, dev={"good": good, "mask": bad_mask, "smoke": bad_smoke}
     )
-    yield demo.play(inventory, place, environment=STATS)
+    yield demo.play(inventory, place, environment=STATS | (bucket.environment if isinstance(bucket, Storage) else {}))
 
 
 def test_masking_is_not_taken_for_damage(masked: Played) -> None:
@@ -107,6 +126,29 @@ def test_reports_are_stored_on_dev(masked: Played) -> None:
     names = {path.name for path in written.iterdir() if path.is_file()} - {"state.json"}
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: (written / name).read_bytes() for name in names}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def test_reports_are_stored_in_a_bucket(masked: Played, bucket: Storage | str) -> None:
+    if isinstance(bucket, str):
+        pytest.skip(bucket)
+    record = masked.record_of("smoke")
+    written = masked.report_dir / record["id"]
+    names = {path.name for path in written.iterdir() if path.is_file()} - {"state.json"}
+    assert bucket.objects() == {f"shop/nightly/{record['id']}/{name}": (written / name).read_bytes() for name in names}
+    assert "could not be copied" not in masked.said and "of-the-test" not in masked.said
+
+
+def test_a_store_that_cannot_be_used_from_here_is_told_before_anything_is_touched(demo: Demo, tmp_path: Path) -> None:
+    dev = {
+        "good": demo.dev_variables(rehearsal_report_store=f"s3://{BUCKET}/shop"),
+        "wrong": demo.dev_variables(rehearsal_report_store_s3={"endpoint": "x"}),
+    }
+    inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev=dev)
+    played = demo.play(inventory, tmp_path)
+    assert played.rc != 0
+    assert "good: a store s3:// needs the collection amazon.aws: ansible-galaxy collection install amazon.aws" in played.said
+    assert "wrong: rehearsal_report_store_s3 must be a mapping: endpoint_url, region" in played.said
+    assert not played.report_dir.exists()
 
 
 def test_added_tasks_leave_nothing(demo: Demo, masked: Played) -> None:
@@ -181,3 +223,46 @@ def test_the_backup_role_alone_makes_a_backup(demo: Demo, tmp_path: Path) -> Non
     finally:
         shutil.rmtree(demo.state.production.work_dir, ignore_errors=True)
     assert demo.left() == []
+
+
+ALONE = ("backup", "preflight", "prepare", "sweep")
+
+
+def test_a_role_that_cannot_be_used_alone_says_what_it_needs(demo: Demo, tmp_path: Path) -> None:
+    roles = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name not in ALONE)
+    tried = [
+        {
+            "name": f"Try {role}",
+            "block": [{"name": "Use it", "ansible.builtin.include_role": {"name": f"migrations.rehearsal.{role}"}}],
+            "rescue": [{"name": "Say", "ansible.builtin.debug": {"msg": f"{role} says: {{{{ ansible_failed_result.msg }}}}"}}],
+        }
+        for role in roles
+    ]
+    looked = {"name": "Look", "ansible.builtin.include_role": {"name": "migrations.rehearsal.preflight"}}
+    # Refused by the module, which so proves that the defaults of the group reach it.
+    defaults = {
+        "name": "Use defaults of modules",
+        "module_defaults": {"group/migrations.rehearsal.rehearsal": {"id": "not-an-id", "side": "dev", "place": "none"}},
+        "migrations.rehearsal.sweep": {},
+        "register": "swept",
+        "ignore_errors": True,
+    }
+    said = {"name": "Say", "ansible.builtin.debug": {"msg": "{{ swept.msg }}"}}
+    (tmp_path / "alone.yml").write_text(
+        yaml.safe_dump([{"name": "Alone", "hosts": "dev", "gather_facts": False, "tasks": [*tried, defaults, said, looked]}])
+    )
+    before = demo.left()
+    played = demo.play(
+        demo.inventory(tmp_path / "inventory"), tmp_path, playbook=str(tmp_path / "alone.yml"),
+        environment={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+    )  # fmt: skip
+    assert played.rc == 0, played.said
+    known = (ROOT / "docs/other-playbooks.md").read_text()
+    for role in roles:
+        assert f"{role} says: the role migrations.rehearsal.{role} cannot be used alone: it needs the role" in played.said
+        assert f"`{role}`" in known and "It cannot be used alone" in (ROOT / "roles" / role / "README.md").read_text()
+    for role in ALONE:
+        assert f"| `{role}` | yes" in known and "It can be used alone" in (ROOT / "roles" / role / "README.md").read_text()
+    assert "«not-an-id» is not the id of a rehearsal" in played.said
+    assert "Look at production" in played.stdout and "Ask the application for its revisions" in played.stdout
+    assert not played.report_dir.exists() and demo.left() == before
