@@ -69,6 +69,8 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     """The record of a rehearsal. `policy` replaces the one that lies with the evidence."""
     bench = _Bench(evidence.policy if policy is None else policy, evidence.context["created"][:10])
     _stages(bench, evidence)
+    # Before what could not be checked because of it, which is folded when there is much of it.
+    _missing(bench, evidence)
     _copy(bench, evidence)
     _timelines(bench, evidence)
     checks = _expectations(bench, evidence)
@@ -78,7 +80,6 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     claims = _squawk(bench, evidence)
     _asked_for(bench, evidence, changes)
     _clean_up(bench, evidence)
-    _missing(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
     budgets = bench.policy.budgets
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:

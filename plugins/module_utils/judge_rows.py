@@ -26,7 +26,9 @@ def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Sai
     for found in (after or {}).get("duplicates") or []:
         if found["rows"]:
             values = {key: found[key] for key in ("index", "rows", "table", "columns")}
-            message = text("{index} cannot become valid: {rows:number} rows of {table} repeat others in ({columns:list})", **values)
+            message = text(
+                "{index} cannot become valid: {rows:count row|rows} of {table} {rows:plural repeats|repeat} others in ({columns:list})", **values
+            )
             yield "index-invalid", found["index"], message, INFO  # that it is invalid is told already, from the catalog
 
 
@@ -35,7 +37,7 @@ def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
     for found in after.get("orphans") or []:
         if found["rows"]:
             values = {key: found[key] for key in ("rows", "table", "constraint")}
-            message = text("{rows:number} rows of {table} have no parent behind foreign key {constraint}", **values)
+            message = text("{rows:count row|rows} of {table} {rows:plural has|have} no parent behind foreign key {constraint}", **values)
             if found["rows"] <= earlier.get((found["table"], found["constraint"]), 0):
                 yield "orphans", found["table"], _older(message), INFO
             else:

@@ -100,7 +100,7 @@ def _read(case: _Case) -> Found:
     if case.hold is None or not (rows or _rewritten(case) or case.over_budget):
         return REFUTED, text("no row of {table} was read for it; {waiting}", table=case.table, waiting=case.waiting), False
     read = (
-        text("{rows:number} rows of {table} were read in {ms:duration}", rows=rows, table=case.table, ms=case.ms)
+        text("{rows:count row|rows} of {table} {rows:plural was|were} read in {ms:duration}", rows=rows, table=case.table, ms=case.ms)
         if rows
         else text("the statement took {ms:duration}", ms=case.ms)
     )

@@ -48,7 +48,7 @@ class Sizes:
 
     def text(self, table: str) -> Text:
         """`1,200,000 rows, 310 MB`, as far as it is known."""
-        parts: List[str] = [text("{rows:number} rows", rows=self.rows[table])] if table in self.rows else []
+        parts: List[str] = [text("{rows:count row|rows}", rows=self.rows[table])] if table in self.rows else []
         if self.size_bytes.get(table):
             parts.append(text("{bytes:megabytes}", bytes=self.size_bytes[table]))
         return text("{parts:list}", parts=parts) if parts else text("size not known")
@@ -264,7 +264,7 @@ def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[
                 continue
             told.add(key)
             message = text(
-                "{rows:number} rows of {table} were read{in_time} under {mode}Lock by {whose}: {ran}",
+                "{rows:count row|rows} of {table} {rows:plural was|were} read{in_time} under {mode}Lock by {whose}: {ran}",
                 rows=scan["rows"],
                 table=table,
                 in_time=_in_time(event),

@@ -128,15 +128,15 @@ def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
 def _compared(taken: Mapping[str, Any]) -> Text:
     values: Dict[str, Any] = {"rows": sum(table["rows"] for table in taken["tables"].values()), "tables": len(taken["tables"])}
     if taken["proof"] == "counts":
-        return text("{rows:number} rows of {tables} tables compared (counted only: values were not compared)", **values)
+        return text("{rows:count row|rows} of {tables:count table|tables} compared (counted only: values were not compared)", **values)
     untouched = _data_proof(taken)["tables"].get("untouched", 0)
     if untouched:
         return text(
-            "{rows:number} rows of {tables} tables compared ({untouched} of them proved untouched, without hashing them again)",
+            "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them again)",
             untouched=untouched,
             **values,
         )
-    return text("{rows:number} rows of {tables} tables compared", **values)
+    return text("{rows:count row|rows} of {tables:count table|tables} compared", **values)
 
 
 def _finished(started: str, stages: Sequence[Mapping[str, Any]]) -> str:
@@ -285,21 +285,21 @@ def _ended(evidence: Evidence, run: str) -> Dict[str, Any]:
 
 def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
     if name == "backup" and evidence.copy and evidence.copy.get("proved_by") == "nothing":
-        return text("an existing backup of {rows:number} rows, not held against production", rows=evidence.copy["rows"])
+        return text("an existing backup of {rows:count row|rows}, not held against production", rows=evidence.copy["rows"])
     if name == "backup" and evidence.manifest:
         rows = evidence.manifest["rows"]
-        return text("{tables} tables, {rows:number} rows", tables=len(rows), rows=sum(rows.values()))
+        return text("{tables:count table|tables}, {rows:count row|rows}", tables=len(rows), rows=sum(rows.values()))
     if name == "migrations":
         ran = _ended(evidence, "upgrade")
-        return text("{count} revisions in {seconds:seconds}", **ran) if ran["count"] else ""
+        return text("{count:count revision|revisions} in {seconds:seconds}", **ran) if ran["count"] else ""
     measured = [check for check in checks if check.measured != NOT_MEASURED]
     if name == "structure" and measured:
         return text("{met} of {all} expectations met", met=sum(check.ok for check in measured), all=len(measured))
     if name == "keys" and "after" in evidence.checks:
-        return text("{count} foreign keys, no row without its parent", count=len(evidence.checks["after"]["orphans"]))
+        return text("{count:count foreign key|foreign keys}, no row without its parent", count=len(evidence.checks["after"]["orphans"]))
     if name == "data" and "after" in evidence.fingerprints:
         return _compared(evidence.fingerprints["after"])
     if name == "downgrade":
         ran = _ended(evidence, "downgrade")
-        return text("{count} revisions back in {seconds:seconds}", **ran) if ran["count"] else ""
+        return text("{count:count revision|revisions} back in {seconds:seconds}", **ran) if ran["count"] else ""
     return ""

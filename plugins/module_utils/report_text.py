@@ -49,9 +49,9 @@ def _timing(record: Record, say: Speaker) -> str:
     parts: List[str] = [say("{seconds:whole} in all", seconds=record["seconds"])]
     ran = {run: [row["seconds"] for row in record["revisions"] if row["run"] == run] for run in ("upgrade", "downgrade")}
     if ran["upgrade"]:
-        parts.append(say("upgrade {seconds:seconds} ({count} revisions)", seconds=sum(ran["upgrade"]), count=len(ran["upgrade"])))
+        parts.append(say("upgrade {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["upgrade"]), count=len(ran["upgrade"])))
     if ran["downgrade"]:
-        parts.append(say("way back {seconds:seconds} ({count} revisions)", seconds=sum(ran["downgrade"]), count=len(ran["downgrade"])))
+        parts.append(say("way back {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["downgrade"]), count=len(ran["downgrade"])))
     longest = record.get("longest_window")
     if longest:
         values = {"what": say.word(longest["what"]), "table": longest["table"], "seconds": longest["ms"] / 1000}
@@ -62,7 +62,7 @@ def _timing(record: Record, say: Speaker) -> str:
 def summary_table(records: Sequence[Record], language: str = ENGLISH) -> str:
     """One line a rehearsal, with its dev host: several may rehearse one database."""
     say = Speaker(language)
-    lines = [say("Rehearsed {count} databases:", count=len(records))]
+    lines = [say("Rehearsed {count:count database|databases}:", count=len(records))]
     rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, say.language)] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]

@@ -151,7 +151,7 @@ TEXTS: Dict[str, str] = {
     "reads and writes of {table} ({size}) had to wait for {ms:duration}": "чтение и запись {table} ({size}) ждали {ms:duration}",
     "writes of {table} ({size}) had to wait for {ms:duration}": "запись {table} ({size}) ждала {ms:duration}",
     "no row of {table} was read for it; {waiting}": "ради этого не прочитано ни одной строки {table}; {waiting}",
-    "{rows:number} rows of {table} were read in {ms:duration}": "прочитано строк {table}: {rows:number}, за {ms:duration}",
+    "{rows:count row|rows} of {table} {rows:plural was|were} read in {ms:duration}": "прочитано строк {table}: {rows:number}, за {ms:duration}",
     "the statement took {ms:duration}": "команда заняла {ms:duration}",
     "{table} kept its file: nothing was written anew; {waiting}": "{table} осталась в своём файле: ничего не переписано; {waiting}",
     "{relations:list} was written anew in {ms:duration}; {waiting}": "переписано: {relations:list}, за {ms:duration}; {waiting}",

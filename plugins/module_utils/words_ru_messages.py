@@ -56,9 +56,11 @@ TEXTS: Dict[str, str] = {
     "it was so before the upgrade: {message}": "так было и до обновления: {message}",
     "the next value of {sequence} is {next_value:number}, {column} has come to {reached:number} already": "следующее значение {sequence} — "
     "{next_value:number}, а {column} уже дошёл до {reached:number}",
-    "{index} cannot become valid: {rows:number} rows of {table} repeat others in ({columns:list})": "{index} не может стать действительным: строк "
+    "{index} cannot become valid: {rows:count row|rows} of {table} {rows:plural repeats|repeat} others in ({columns:list})": "{index} не может "
+    "стать действительным: строк "
     "{table}, повторяющих другие по ({columns:list}): {rows:number}",
-    "{rows:number} rows of {table} have no parent behind foreign key {constraint}": "строк {table} без родителя по внешнему ключу {constraint}: "
+    "{rows:count row|rows} of {table} {rows:plural has|have} no parent behind foreign key {constraint}": "строк {table} без родителя по внешнему "
+    "ключу {constraint}: "
     "{rows:number}",
     "column {object} has come to {reached:number} of {limit:number} ({share:share})": "столбец {object} дошёл до {reached:number} из {limit:number} "
     "({share:share})",
@@ -91,12 +93,13 @@ TEXTS: Dict[str, str] = {
     "оно подключается, не видно",
     ": taken by {whose} with «{sql}»": ": взяла {whose} командой «{sql}»",
     ", then kept while {whose} ran «{sql}» for {ms:duration}": ", затем держалась, пока {whose} выполняла «{sql}» ({ms:duration})",
-    "{rows:number} rows of {table} were read{in_time} under {mode}Lock by {whose}: {ran}": "под {mode}Lock прочитано строк {table}: "
+    "{rows:count row|rows} of {table} {rows:plural was|were} read{in_time} under {mode}Lock by {whose}: {ran}": "под {mode}Lock прочитано строк "
+    "{table}: "
     "{rows:number}{in_time}; {whose}: {ran}",
     "no table that was there before": "ни одной прежней таблицы",
     "from {whose} on, locks and rewrites were not measured: {kind}: {message}": "дальше блокировки и перезаписи не измерялись ({whose}): {kind}: "
     "{message}",
-    "{rows:number} rows": "строк: {rows:number}",
+    "{rows:count row|rows}": "строк: {rows:number}",
     "the fence does not reach: {ways:semicolons}": "ограждение не закрывает: {ways:semicolons}",
     "{whose} wrote the whole of {table} anew ({size}){in_time}{written}; reason: {reason}: {ran}": "{whose}: {table} переписана целиком "
     "({size}){in_time}{written}; причина: {reason}: {ran}",
@@ -124,11 +127,12 @@ TEXTS: Dict[str, str] = {
     "at most {count:count value|values} in {object}": "не более {count:count значения|значений|значений} в {object}",
     "{count:count row|rows} of {object}": "{count:count строка|строки|строк} {object}",
     "{count:count value|values} in {object}": "{count:count значение|значения|значений} в {object}",
-    "{rows:number} rows of {tables} tables compared": "сравнено строк: {rows:number}, таблиц: {tables}",
-    "{rows:number} rows of {tables} tables compared (counted only: values were not compared)": "сравнено строк: {rows:number}, таблиц: {tables} "
+    "{rows:count row|rows} of {tables:count table|tables} compared": "сравнено строк: {rows:number}, таблиц: {tables}",
+    "{rows:count row|rows} of {tables:count table|tables} compared (counted only: values were not compared)": "сравнено строк: {rows:number}, "
+    "таблиц: {tables} "
     "(только посчитаны: значения не сравнивались)",
-    "{rows:number} rows of {tables} tables compared ({untouched} of them proved untouched, without hashing them again)": "сравнено строк: "
-    "{rows:number}, таблиц: {tables} (из них доказано нетронутых без повторного чтения: {untouched})",
+    "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them "
+    "again)": "сравнено строк: {rows:number}, таблиц: {tables} (из них доказано нетронутых без повторного чтения: {untouched})",
     "backup made and copy equal to production": "резервная копия создана и совпадает с продакшеном",
     "migrations applied without errors": "миграции применены без ошибок",
     "all tables and fields made": "все таблицы и поля созданы",
@@ -136,10 +140,10 @@ TEXTS: Dict[str, str] = {
     "existing data undamaged": "существующие данные не повреждены",
     "downgrade works": "откат работает",
     "test database removed, nothing left behind": "тестовая база удалена, ничего не осталось",
-    "{tables} tables, {rows:number} rows": "таблиц: {tables}, строк: {rows:number}",
-    "{count} foreign keys, no row without its parent": "внешних ключей: {count}, строк без родителя нет",
-    "{count} revisions in {seconds:seconds}": "ревизий: {count}, за {seconds:seconds}",
-    "{count} revisions back in {seconds:seconds}": "откачено ревизий: {count}, за {seconds:seconds}",
+    "{tables:count table|tables}, {rows:count row|rows}": "таблиц: {tables}, строк: {rows:number}",
+    "{count:count foreign key|foreign keys}, no row without its parent": "внешних ключей: {count}, строк без родителя нет",
+    "{count:count revision|revisions} in {seconds:seconds}": "ревизий: {count}, за {seconds:seconds}",
+    "{count:count revision|revisions} back in {seconds:seconds}": "откачено ревизий: {count}, за {seconds:seconds}",
     "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}": "ни один индекс не начинается с "
     "({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}",
     "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it": "ON {event} {action}, но NOT NULL "
@@ -157,5 +161,5 @@ TEXTS: Dict[str, str] = {
     "записи и не нужен ни одному запросу",
     "{columns} on {table} is indexed in the same way by {other}": "{columns} в {table} так же индексирует {other}",
     "{columns} on {table} is the beginning of {other} {others}": "{columns} в {table} — начало {other} {others}",
-    "an existing backup of {rows:number} rows, not held against production": "готовый бэкап, строк: {rows:number}; с продакшеном не сверялся",
+    "an existing backup of {rows:count row|rows}, not held against production": "готовый бэкап, строк: {rows:number}; с продакшеном не сверялся",
 }

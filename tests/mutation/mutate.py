@@ -1,10 +1,11 @@
-"""Change the judge's rules one at a time, and see the tests fail.
+"""Change the judge's rules, or the renderers' decisions, one at a time, and see the tests fail.
 
-    python tests/mutation/mutate.py [--sample 60] [--seed 1] [--only judge_data.py] [--list]
+    python tests/mutation/mutate.py [--renderers] [--sample 60] [--seed 1] [--only judge_data.py] [--list]
 
 The gallery runs once, with real databases, and keeps its evidence. Then, for each change ("mutant"), all of that evidence is judged again by the
 changed judge, in a copy of the collection: the gallery's documented findings must no longer come out. What the gallery bears is given to the unit
 tests. A mutant that both bear is a survivor: a rule that nothing holds in place. Some are equivalent to the original; the rest want a test.
+With --renderers there is no gallery: what reports are made of is held by unit tests alone, and no database is needed.
 A change is one operator, constant, condition or statement. Exit code 1 if there are survivors that EQUIVALENT does not name.
 """
 
@@ -32,6 +33,11 @@ UNIT_TESTS = [
     "test_judge.py", "test_judge_timeline.py", "test_judge_way_back.py", "test_outside_world.py", "test_policy.py", "test_squawk.py",
     "test_structure_checks.py", "test_data_diff.py", "test_judge_command.py",
 ]  # fmt: skip
+RENDERERS = [
+    "html_compared.py", "html_parts.py", "html_tables.py", "report_chart.py", "report_figures.py", "report_html.py", "report_junit.py",
+    "report_markdown.py", "report_sarif.py", "report_text.py",
+]  # fmt: skip
+RENDERER_TESTS = ["test_renderers.py", "test_reports.py"]
 # Text for people, and how much of it: "file:function".
 NOT_RULES = {
     *(f"judge_timeline.py:{name}" for name in ("shorten", "duration", "_lock_message", "record_of", "text")),
@@ -142,7 +148,8 @@ def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
 class Judges:
     """A copy of the collection, in which one file at a time is another one."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, tests: list[str]) -> None:
+        self.tests = tests
         self.evidence = work / "evidence"
         self.evidence.mkdir()
         self.collections = work / "collections"
@@ -156,10 +163,10 @@ class Judges:
             raise SystemExit("the gallery fails as it is: mend that first")
 
     def gallery_fails(self) -> bool:
-        return self._fails([str(ROOT / "tests" / "mutation" / "judge_gallery.py"), str(self.evidence)])
+        return any(self.evidence.iterdir()) and self._fails([str(ROOT / "tests" / "mutation" / "judge_gallery.py"), str(self.evidence)])
 
     def units_fail(self) -> bool:
-        paths = [str(ROOT / "tests" / "unit" / name) for name in UNIT_TESTS]
+        paths = [str(ROOT / "tests" / "unit" / name) for name in self.tests]
         return self._fails(
             ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", f"pythonpath={self.collections} src", *paths]
         )
@@ -196,19 +203,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=60, help="how many mutants are tried (default %(default)s; 0: all)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", action="append", choices=FILES, help="only this file's; may be repeated")
+    parser.add_argument("--only", action="append", choices=FILES + RENDERERS, help="only this file's; may be repeated")
     parser.add_argument("--evidence", type=Path, help="where a run before kept the gallery's evidence, or where to keep it")
+    parser.add_argument("--renderers", action="store_true", help="the files that reports are made by, and their unit tests; without the gallery")
     parser.add_argument("--list", action="store_true", help="only list them")
     options = parser.parse_args()
-    mutants = [mutant for file in options.only or FILES for mutant in mutants_of(file)]
+    mutants = [mutant for file in options.only or (RENDERERS if options.renderers else FILES) for mutant in mutants_of(file)]
     if options.sample:
         mutants = sorted(random.Random(options.seed).sample(mutants, min(options.sample, len(mutants))), key=lambda one: one.name)
     if options.list:
         print(*(mutant.name for mutant in mutants), sep="\n")
         return 0
     with tempfile.TemporaryDirectory(prefix="mutation-") as work:
-        judges = Judges(Path(work))
-        if options.evidence and options.evidence.is_dir():
+        judges = Judges(Path(work), RENDERER_TESTS if options.renderers else UNIT_TESTS)
+        if options.renderers:
+            pass
+        elif options.evidence and options.evidence.is_dir():
             judges.evidence = options.evidence.absolute()
         else:
             judges.keep_gallery()
