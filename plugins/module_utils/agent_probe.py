@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -44,6 +45,8 @@ _TUPLES_OK = 2
 # measured by themselves, the others together: once a revision, or once in TOGETHER statements where none can have taken a lock that matters.
 EXACT_STATEMENTS = 200
 SLOW_MS = 5.0
+# A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
+WORTH = 10.0
 TOGETHER = 100
 
 STRONG_MODES = ("ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
@@ -201,6 +204,9 @@ class Probe:
         self._files: Dict[int, int] = {}
         self._seen_data: Set[str] = set()
         self._measured = 0
+        # What one measurement costs here, in milliseconds: the mean of all so far.
+        self._cost_ms = 0.0
+        self._asked = 0
         # The statements that wait to be measured together.
         self._waiting: List[_Waiting] = []
         # Something was let through unmeasured: what it did must not be taken for the next statement's.
@@ -258,7 +264,7 @@ class Probe:
         if word in ("deallocate", "discard"):
             self._prepared = False
             return False
-        if t1 - t0 < SLOW_MS:
+        if t1 - t0 < max(SLOW_MS, WORTH * self._cost_ms):
             if word in _DATA:
                 if sql in self._seen_data:
                     return False
@@ -275,7 +281,10 @@ class Probe:
         return self._ask(connection, sql, scans=word not in _DATA)
 
     def _ask(self, connection: Any, sql: str, scans: bool = True) -> Measurement:
+        began = time.monotonic()
         rows = self._rows(connection, PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else ""), PREPARED)
+        self._asked += 1
+        self._cost_ms += ((time.monotonic() - began) * 1000 - self._cost_ms) / self._asked
         found = self._compare(rows[0][0], rows[0][1], sql, scans)
         if self.timeouts is None and any(mode in STRONG_MODES for _oid, mode in self._held):
             ((lock_timeout, statement_timeout),) = self._rows(connection, TIMEOUTS_SQL, "")
