@@ -105,6 +105,7 @@ TEXTS: Dict[str, str] = {
     "constraint {name} of {table} is only in the models": "ограничение {name} таблицы {table} есть только в моделях",
     "column {name} is {database} in the database, {models} in the models": "столбец {name}: {database} в базе, {models} в моделях",
     "without default": "без значения по умолчанию",
+    "nullable": "допускает NULL",
     "the comment on table {name} differs": "комментарий к таблице {name} различается",
     "comment of column {name} differs": "комментарий столбца {name} различается",
     "{what} of column {name} differs": "{what} столбца {name} различается",

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and 
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The three records as files; the NO-GO in Russian too, and one whose names mean harm."""
     directory = tmp_path_factory.mktemp("pages")
-    records = {"go": report_records.go(), "no_go": report_records.no_go(), "large": report_records.large(), "hostile": report_records.hostile()}
+    records = {"go": report_records.go(), "no_go": report_records.rich(), "large": report_records.large(), "hostile": report_records.hostile()}
     made = {}
     for name, record in records.items():
         made[name] = directory / f"{name}.html"
