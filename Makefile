@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
-MODULE_UTILS := collections/ansible_collections/migrations/rehearsal/plugins/module_utils
+PLUGINS := collections/ansible_collections/migrations/rehearsal/plugins
 
 export PATH := $(BIN):$(PATH)
 # What calls make may have its own Python environment active.
@@ -35,7 +35,7 @@ test: $(VENV)/.installed-test
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src $(MODULE_UTILS)
+	$(BIN)/mypy src $(patsubst %,$(PLUGINS)/%,module_utils plugin_utils modules action)
 	$(BIN)/yamllint --strict .
 	$(BIN)/reuse lint --quiet || $(BIN)/reuse lint
 	$(BIN)/antsibull-changelog lint

@@ -72,6 +72,7 @@ summary:
 """
 
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, backup_file, files
@@ -93,7 +94,7 @@ def main() -> None:
     p = module.params
     try:
         found = backup_file.inspect(p["path"], p["checksum"])
-        archive = p["carry_as"] and not module.check_mode and _make_ready(p, found) or found.path
+        archive = _make_ready(p, found) if p["carry_as"] and not module.check_mode else found.path
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
     except OSError as error:
@@ -110,8 +111,8 @@ def main() -> None:
     )
 
 
-def _make_ready(p, found):
-    target = p["carry_as"]
+def _make_ready(p: Dict[str, Any], found: backup_file.BackupFile) -> str:
+    target: str = p["carry_as"]
     if target == "work":
         if found.format != backup_file.DIRECTORY:
             return found.path

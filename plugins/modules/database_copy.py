@@ -118,6 +118,8 @@ summary:
   type: str
 """
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, copying, files, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -196,7 +198,7 @@ def main() -> None:
     )
 
 
-def _outcome(copy):
+def _outcome(copy: Dict[str, Any]) -> str:
     if copy["proved_by"] == "nothing":
         return "not held against production"
     return f"{len(copy['differences'])} differences" if copy["differences"] else "equal to the manifest"

@@ -97,6 +97,8 @@ findings:
   elements: dict
 """
 
+from typing import Any, Dict, List
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, basebackup, preflight, preflight_own_server, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -123,11 +125,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    findings = []
+    findings: List[Dict[str, str]] = []
+    facts: Dict[str, Any] = {}
     try:
         server = arguments.server(p["postgres"], p["id"])
     except RehearsalError as error:
-        facts, problems = {}, [f"{p['side']}: {error}"]
+        problems = [f"{p['side']}: {error}"]
     else:
         if p["side"] == "production":
             facts, problems = preflight.look_at_production(
@@ -157,7 +160,7 @@ def main() -> None:
     module.exit_json(**result)
 
 
-def _against_basebackup(p, facts):
+def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
     """What stands in the way of a physical copy on this side; a note of it goes with the facts to the other side."""
     if p["source"] not in ("basebackup", "auto") or not facts:
         return []

@@ -39,7 +39,7 @@ def read(values: InventoryValues) -> dict[str, Any]:
 
 def touches_production(copy: Mapping[str, Any]) -> bool:
     """Whether anything is done on the production host: not if the backup is a file that lies elsewhere."""
-    return copy["source"] != "file" or copy["backup_file_on"] == "production"
+    return bool(copy["source"] != "file" or copy["backup_file_on"] == "production")
 
 
 def _choice(values: InventoryValues, name: str, choices: tuple[str, ...]) -> str:

@@ -218,12 +218,12 @@ def main() -> int:
         judges = Judges(Path(work), RENDERER_TESTS if options.renderers else UNIT_TESTS)
         if options.renderers:
             pass
-        elif options.evidence and options.evidence.is_dir():
+        elif options.evidence and options.evidence.is_dir() and any(options.evidence.iterdir()):
             judges.evidence = options.evidence.absolute()
         else:
             judges.keep_gallery()
             if options.evidence:
-                shutil.copytree(judges.evidence, options.evidence)
+                shutil.copytree(judges.evidence, options.evidence, dirs_exist_ok=True)
         if judges.gallery_fails() or judges.units_fail():
             raise SystemExit("the tests fail as they are: mend that first")
         noticed: dict[str, list[str]] = {"gallery": [], "units": [], "nobody": []}

@@ -130,7 +130,8 @@ def test_a_table_of_the_migrations_own_keeps_nobody_waiting() -> None:
 def test_a_table_that_was_renamed_on_the_way_is_not_taken_for_a_new_one() -> None:
     sql = "CREATE INDEX ix ON turns (id)"
     renamed = statement("ALTER TABLE shifts RENAME TO turns", 0.1, 0.2, locks=[LOCK])
-    assert answer("require-concurrent-index-creation", renamed, statement(sql), sql=sql).answer == "not measured"
+    found = answer("require-concurrent-index-creation", renamed, statement(sql), sql=sql)
+    assert (found.answer, found.matters) == ("not measured", False)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +174,8 @@ def test_one_finding_for_each_rule_and_table() -> None:
     (finding,) = judge_squawk.findings([*found, answer("ban-drop-column", statement(ALTER))])
     assert finding[:2] == ("squawk-confirmed", "shifts")
     assert "(and 2 more like it)" in finding[2]
+    (finding,) = judge_squawk.findings(found[:1])
+    assert "more like it" not in finding[2]
 
 
 # The record.
