@@ -22,7 +22,14 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import copy_values, expectations_file, policy_file, report_store, watch
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import (
+    copy_values,
+    expectations_file,
+    kept_templates,
+    policy_file,
+    report_store,
+    watch,
+)
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
@@ -69,6 +76,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         keep = values.value(dev, "rehearsal_keep", "none")
         if keep not in KEEP:
             values.problems.append(f"{dev}: rehearsal_keep is «{keep}»: it must be one of {', '.join(KEEP)}")
+        if keep == "template" and copy["place"] == "ephemeral":
+            values.problems.append(
+                f"{dev}: rehearsal_keep is template: a copy with a server of its own (rehearsal_copy: ephemeral) goes with that server; "
+                "set rehearsal_copy: existing"
+            )
         hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
         expectations = self._expectations(values)
         policy = self._policy(values)
@@ -77,6 +89,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         values.reports(dev)
         store, how = values.value(dev, "rehearsal_report_store") or "", values.value(dev, "rehearsal_report_store_s3") or {}
         values.problems.extend(f"{dev}: {problem}" for problem in report_store.problems(str(store), how))
+        source = f"{production or 'backup file'}/{database}"
+        sides = ["dev", "production"] if needed else ["dev"]
+        report_dir = str(values.value(dev, "rehearsal_report_dir") or "rehearsals")
+        # With other problems told, the sources may not even have names.
+        kept = None if values.problems else self._kept(values, report_dir, copy, source, now)
+        if kept:
+            copy, sides = {**copy, "source": "template"}, kept.sides
+            # The template stays the earlier rehearsal's.
+            keep = "none" if keep == "template" else keep
         if values.problems:
             return {
                 "failed": True,
@@ -92,19 +113,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "dev_host": dev,
             "database": database,
             "copy_database": name,
-            "source": f"{production or 'backup file'}/{database}",
+            "source": source,
             "origin": copy,
-            "sides": ["dev", "production"] if needed else ["dev"],
+            "sides": sides,
             "created": identity.format_time(now),
             "expires": identity.format_time(now + datetime.timedelta(hours=float(hours))),
             "keep": keep,
             "expectations": expectations.to_json(),
             "expressions": expectations.declared_expressions(),
             "hooks": hooks,
+            **({"template": kept.known} if kept else {}),
         }
         if self._play_context.check_mode or not boolean(self._task.args.get("record", True)):
             return {"changed": False, "rehearsal": {**rehearsal, "directory": ""}, **self._copy}
-        report_dir = str(values.value(dev, "rehearsal_report_dir") or "rehearsals")
         try:
             directory = RehearsalDirectory.create(report_dir, rehearsal_id)
         except OSError as error:
@@ -118,8 +139,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         directory.write_evidence("expectations.json", rehearsal["expectations"])
         directory.write_evidence("policy.json", policy.to_json())
         directory.write_evidence("context.json", self._context(rehearsal, application, values))
+        for evidence, content in (kept.evidence if kept else {}).items():
+            directory.write_evidence(evidence, content)
         self._start_watch(directory, dev)
         return {"changed": False, "rehearsal": rehearsal, **self._copy}
+
+    def _kept(
+        self, values: InventoryValues, report_dir: str, copy: dict[str, Any], source: str, now: datetime.datetime
+    ) -> kept_templates.KeptTemplate | None:
+        """The template that this rehearsal is to begin with; None where it begins at the beginning."""
+        wanted = str(self._task.args.get("again") or "")
+        if not wanted:
+            return None
+        if copy["place"] == "ephemeral":
+            values.problems.append(
+                f"{values.dev}: there is no other go with rehearsal_copy: ephemeral, whose server goes with the copy: "
+                "set rehearsal_copy: existing and rehearsal_keep: template, and rehearse from the beginning"
+            )
+            return None
+        try:
+            return kept_templates.find(report_dir, wanted, values.dev, source, now)
+        except kept_templates.NoTemplate as error:
+            values.problems.append(f"{values.dev}: {error}")
+            return None
 
     def _values(self, variables: dict[str, Any], rehearsal_id: str) -> InventoryValues:
         dev = str(variables["inventory_hostname"])

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, ephemeral, inside, side_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, ephemeral, inside, kept_template, side_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, started
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, copy_database_name, started
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
@@ -23,7 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 # Another name than the rehearsal's, so that it neither ends nor counts itself.
 _CLEAN_UP_NAME = "rehearsal clean-up"
 _INSIDE_EXPIRES = datetime.timedelta(hours=24)
-KEEP_COPY, KEEP_BACKUP, KEEP_NONE = "copy", "backup", "none"
+KEEP_COPY, KEEP_BACKUP, KEEP_TEMPLATE, KEEP_NONE = "copy", "backup", "template", "none"
 
 
 def clean_up(
@@ -32,7 +32,8 @@ def clean_up(
     """Remove one rehearsal from this host. Never raises: what could not be done or proven is in `problems`.
 
     `database` is the copy's name on dev, None on production. `server` is None where the copy has one of its own, which goes with the work
-    directory, and where no database was asked. Returns {"copy", "work_directory", "removed", "left", "problems"}.
+    directory, and where no database was asked. Returns {"copy", "work_directory", "removed", "left", "problems"}, and `kept`: what stays until it
+    expires, as [{"thing", "expires"}], where something does.
     """
     if server is None:
         return clean_up_own_server(database, rehearsal_id, work, keep, deadline_s)
@@ -41,8 +42,12 @@ def clean_up(
     # Processes first: a tool that still runs would make new files and sessions behind our back.
     work.stop_processes()
     copy = _clean_copy(server, database, rehearsal_id, keep, deadline_s, removed, problems)
+    spared = [TEMPLATE] if keep == KEEP_TEMPLATE else []
+    kept: List[Dict[str, str]] = []
     if database:
-        dropped, in_the_way = side_database.drop_all(server, rehearsal_id, deadline_s)
+        if spared:
+            kept, spared = _keep_template(server, rehearsal_id, deadline_s, problems)
+        dropped, in_the_way = side_database.drop_all(server, rehearsal_id, deadline_s, spared)
         removed += [f"database {name}" for name in dropped]
         problems += [problem for problem in in_the_way if problem not in problems]
     try:
@@ -57,8 +62,26 @@ def clean_up(
         removed.append(work.path)
     _end_sessions(server, rehearsal_id, deadline_s)
     removed += _clean_inside(server, rehearsal_id, problems)
-    left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems)
-    return {"copy": copy, "work_directory": work_state, "removed": removed, "left": left, "problems": problems}
+    left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems, spared)
+    return {
+        "copy": copy,
+        "work_directory": work_state,
+        "removed": removed,
+        "left": left,
+        "problems": problems,
+        **({"kept": kept} if kept else {}),
+    }
+
+
+def _keep_template(server: Server, rehearsal_id: str, deadline_s: float, problems: List[str]) -> Tuple[List[Dict[str, str]], List[str]]:
+    """(the template with its expiry if it is there, the parts that are not to be dropped)."""
+    try:
+        found = kept_template.look(server, rehearsal_id, deadline_s)
+    except PostgresError as error:
+        # Whether it is there cannot be told: then nothing may be dropped either.
+        problems.append(error.message)
+        return [], [TEMPLATE]
+    return ([{"thing": f"database {found.database}", "expires": found.expires}], [TEMPLATE]) if found else ([], [])
 
 
 def _end_sessions(server: Server, rehearsal_id: str, deadline_s: float) -> None:
@@ -157,7 +180,14 @@ def _keep_backup_only(work: WorkDirectory) -> str:
 
 
 def _look(
-    server: Server, database: Optional[str], keep: str, rehearsal_id: str, work: Optional[WorkDirectory], deadline_s: float, problems: List[str]
+    server: Server,
+    database: Optional[str],
+    keep: str,
+    rehearsal_id: str,
+    work: Optional[WorkDirectory],
+    deadline_s: float,
+    problems: List[str],
+    spared: Collection[str],
 ) -> List[str]:
     """What of the rehearsal is still to be seen on this host."""
     left: List[str] = []
@@ -167,7 +197,7 @@ def _look(
     try:
         left += [path for path in inside.directories(server, rehearsal_id) if path != os.path.dirname(server.passfile)]
         with Session(server, server.maintenance_database, _CLEAN_UP_NAME, deadline_s=deadline_s) as session:
-            left += [f"database {name}" for name in side_database.left(session, rehearsal_id)] if database else []
+            left += [f"database {name}" for name in side_database.left(session, rehearsal_id, spared)] if database else []
             if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
                 found = copy_database.read_marker(session, database)
                 if found and found.id == rehearsal_id:

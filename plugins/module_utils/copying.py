@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     ephemeral,
     ephemeral_settings,
     file_source,
+    kept_template,
     outside_world,
     server_programs,
     server_settings,
@@ -151,6 +152,14 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     }
     failures += _replay(own, order, settings)
     return _settled(order, own, copy, failures, settings, manifest)
+
+
+def from_template(order: Order, manifest: Dict[str, Any], kept: Mapping[str, Any]) -> Made:
+    """Copy the files of the template that an earlier rehearsal kept. Raises TemplateRefused, CopyRefused and PostgresError."""
+    if order.server is None:
+        raise kept_template.TemplateRefused("a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning")
+    copy = kept_template.make_copy(order.server, order.database, order.marker, manifest, kept, order.deadline_s)
+    return Made({**copy, "place": "existing"}, order.server, order.server.user, manifest)
 
 
 def _own_server(order: Order, manifest: Dict[str, Any]) -> Tuple[Ephemeral, List[str]]:

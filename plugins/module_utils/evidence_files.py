@@ -45,6 +45,8 @@ class Evidence:
     policy: Policy = dataclasses.field(default_factory=Policy)
     # What the linter of that name said of the upgrade's SQL.
     squawk: Optional[Document] = None
+    # Where the copy was made from a kept template: `template` (what is known of it), and `snapshot` and `fingerprint` of when it was made.
+    kept: Dict[str, Document] = dataclasses.field(default_factory=dict)
     # Files that this rehearsal must have had, and that are not there.
     missing: Tuple[str, ...] = ()
 
@@ -109,6 +111,7 @@ def load(directory: str) -> Evidence:
         stairway=document("stairway.json"),
         policy=Policy.from_json(document("policy.json") or {}),
         squawk=document("squawk.json"),
+        kept={**each("{}.json", ("template",), document), **each("{}-template.json", ("snapshot", "fingerprint"), document)},
         missing=tuple(name for name in _promised(context) if not os.path.exists(os.path.join(directory, name))),
     )
 

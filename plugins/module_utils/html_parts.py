@@ -364,5 +364,8 @@ def clean_up_lines(cleanup: Mapping[str, Any], say: Speaker) -> List[str]:
             else say("a look afterwards found nothing")
         )
         said = say("{side}: removed {removed}; {left}", removed=removed, left=left, **values)
-        lines.append(said + (say("; the copy is kept until it expires") if found["copy"] == "kept" else ""))
+        said += say("; the copy is kept until it expires") if found["copy"] == "kept" else ""
+        for kept in found.get("kept") or ():
+            said += say("; {thing} is kept until {expires}", **kept)
+        lines.append(said)
     return lines

@@ -51,9 +51,10 @@ def copy_database_name(rehearsal_id: str) -> str:
     return f"rehearsal_{rehearsal_id.replace('-', '_')}"
 
 
-# Databases beside the copy, each with a name and a marker of its own: the old rows, and what the migrations build from nothing.
-OLD_ROWS, FROM_EMPTY = "before", "empty"
-SIDE_PARTS = (OLD_ROWS, FROM_EMPTY)
+# Databases beside the copy, each with a name and a marker of its own: the old rows, what the migrations build from nothing, and the unmigrated copy
+# that is kept for another go.
+OLD_ROWS, FROM_EMPTY, TEMPLATE = "before", "empty", "template"
+SIDE_PARTS = (OLD_ROWS, FROM_EMPTY, TEMPLATE)
 
 
 def side_database_name(rehearsal_id: str, part: str) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     judge_rows,
     judge_squawk,
     judge_stairway,
+    judge_template,
     judge_timeline,
     judge_way_back,
     record,
@@ -72,6 +73,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     # Before what could not be checked because of it, which is folded when there is much of it.
     _missing(bench, evidence)
     _copy(bench, evidence)
+    _template(bench, evidence)
     _timelines(bench, evidence)
     checks = _expectations(bench, evidence)
     changes = _schema(bench, evidence)
@@ -166,6 +168,14 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         else:
             message = text("could not be disabled on the copy: {what}: {error:heard}", what=what, error=found["error"])
             bench.say("outside-world", "restore", found["object"], message, WARNING)
+
+
+def _template(bench: _Bench, evidence: Evidence) -> None:
+    """Where the copy was made from a kept template: it is what that rehearsal began with, in its structure and in every value."""
+    if not judge_template.made_from_it(evidence):
+        return
+    for thing, message in judge_template.differences(evidence):
+        bench.say("copy-differs", "restore", thing, message)
 
 
 def _timelines(bench: _Bench, evidence: Evidence) -> None:
@@ -380,6 +390,10 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
         text("the stages"): evidence.stages or None,
         text("the manifest"): evidence.manifest,
         text("the copy"): evidence.copy,
+        **{
+            text("«{what}» of the kept template", what=what): evidence.kept.get(what)
+            for what in (judge_template.FILES if judge_template.made_from_it(evidence) else ())
+        },
         text("the application's heads"): (evidence.application or {}).get("heads"),
         **{text("snapshot «{moment}»", moment=moment): evidence.snapshots.get(moment) for moment in MOMENTS},
         **{text("fingerprint «{moment}»", moment=moment): evidence.fingerprints.get(moment) for moment in MOMENTS},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, List, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, judge_template, timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
@@ -25,7 +25,9 @@ def way_back(evidence: Evidence, own: Collection[str]) -> Optional[Dict[str, Any
     until the way back is taken. Both are None where they were not compared.
     """
     downgrade = _downgrade_seconds(evidence)
-    restore = _seconds(evidence, "restore")
+    # A copy of a template takes no longer than its files; what a restore takes, the rehearsal that kept it has measured.
+    again = judge_template.made_from_it(evidence)
+    restore = evidence.kept.get("template", {}).get("restore_seconds") if again else _seconds(evidence, "restore")
     if downgrade is None and restore is None:
         return None
     whole = evidence.expectations.downgrade_to == PRODUCTION

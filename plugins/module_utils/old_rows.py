@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Production's rows as they were before the upgrade: restored from the backup, table by table, into a database beside the copy.
 
+Where the copy was made from a kept template, that database is made from it too.
+
 Nothing is made before something has changed: a rehearsal in which no value changed unexpectedly pays nothing for this.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, kept_template, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP, MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import OLD_ROWS, Marker, application_name, side_database_name
@@ -38,6 +40,8 @@ def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collect
 
     Raises RehearsalError where there is no backup (any more), PostgresError and ToolFailed.
     """
+    if os.path.exists(work.file(kept_template.NOTE)):
+        return _from_template(server, marker, work, deadline_s)
     if not os.path.exists(work.file(DUMP)):
         raise RehearsalError(f"there is no backup in {work.path} to take the old rows from")
     database = side_database_name(marker.id, OLD_ROWS)
@@ -60,6 +64,16 @@ def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collect
         with Session(server, database, application_name(marker.id), deadline_s=deadline_s) as session:
             session.execute("ANALYZE")
     files.write_json(work.file(_RESTORED), sorted({*(restored or ()), *missing}))
+    return database
+
+
+def _from_template(server: Server, marker: Marker, work: WorkDirectory, deadline_s: float) -> str:
+    """All tables at once, from the template that the copy was made from: it takes less time than a few of them from a backup."""
+    database = side_database_name(marker.id, OLD_ROWS)
+    if _restored(work) is None:
+        template = files.read_json(work.file(kept_template.NOTE))["database"]
+        kept_template.old_rows(server, database, marker.beside(OLD_ROWS), template, deadline_s)
+        files.write_json(work.file(_RESTORED), [])
     return database
 
 

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, database_facts, disk, outside_world, server_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    copy_database,
+    database_facts,
+    disk,
+    kept_template,
+    outside_world,
+    server_facts,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
@@ -95,9 +102,21 @@ def look_at_production(
 
 
 def look_at_dev(
-    server: Server, copy: str, rehearsal_id: str, work_base: str, production: Dict[str, Any], production_database: str, timeout_s: float
+    server: Server,
+    copy: str,
+    rehearsal_id: str,
+    work_base: str,
+    production: Dict[str, Any],
+    production_database: str,
+    timeout_s: float,
+    *,
+    kept: Optional[Mapping[str, Any]] = None,
+    keep: str = "none",
 ) -> Tuple[Dict[str, Any], List[str], List[Dict[str, Any]]]:
-    """Facts of dev, problems, and findings that are no problems (parity). `production` may be empty. Reads only."""
+    """Facts of dev, problems, and findings that are no problems (parity). `production` may be empty. Reads only.
+
+    `kept`: the template that the copy will be made from, where it is; `keep`: what will be left.
+    """
     problems: List[str] = []
     findings: List[Dict[str, Any]] = []
     facts: Dict[str, Any] = {}
@@ -117,6 +136,8 @@ def look_at_dev(
             findings += extension_findings
             if production:
                 findings += [_parity(*found) for found in server_facts.differences(session, production)]
+            if kept:
+                problems += [f"dev: {problem}" for problem in kept_template.refusals(session, kept)]
             known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
     except PostgresError as error:
         problems.append(f"dev: {error.message}")
@@ -143,13 +164,14 @@ def look_at_dev(
                 f"dev lacks {len(missing)} of the roles that own or may use production's objects: the copy has no owners and grants",
             )
         )
-    needed = int(production["size_bytes"] * _DUMP_SHARE * 2) + _ROOM_FOR_FILES
+    needed = (0 if kept else int(production["size_bytes"] * _DUMP_SHARE * 2)) + _ROOM_FOR_FILES
     problems += disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
     data = facts["data_directory"]
     # A server on another machine has its data where we cannot look.
     free = disk.free_where_it_is(server, data) if data else None
     if free is not None:
-        problems += disk_problem(free, data, int(production["size_bytes"] * _COPY_SHARE), "dev", "the copy")
+        share, what = (_COPY_SHARE + 1, "the copy with its template") if keep == "template" else (_COPY_SHARE, "the copy")
+        problems += disk_problem(free, data, int(production["size_bytes"] * share), "dev", what)
     return facts, problems, findings
 
 

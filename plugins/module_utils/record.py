@@ -13,6 +13,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     deploy_plan,
     judge_squawk,
     judge_stairway,
+    judge_template,
     judge_timeline,
     places,
     statement_fold,
@@ -60,6 +61,7 @@ def build(
         "seconds": (parse_time(finished) - parse_time(context["created"])).total_seconds(),
         "production": {"host": context["production_host"], "database": context["database"], **_production(evidence.manifest)},
         "copy": {"host": context["dev_host"], "database": context["copy_database"], **_copy(evidence.copy)},
+        "again": judge_template.record_of(evidence),
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
         "revisions": [revision for run in RUNS for revision in _revisions(evidence, run, located.files, summaries)],
@@ -288,7 +290,15 @@ def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
         return text("an existing backup of {rows:count row|rows}, not held against production", rows=evidence.copy["rows"])
     if name == "backup" and evidence.manifest:
         rows = evidence.manifest["rows"]
-        return text("{tables:count table|tables}, {rows:count row|rows}", tables=len(rows), rows=sum(rows.values()))
+        sums = {"tables": len(rows), "rows": sum(rows.values())}
+        again = judge_template.record_of(evidence)
+        if again:
+            return text(
+                "{tables:count table|tables}, {rows:count row|rows}; production as of {taken_at}, from the template of rehearsal {id}",
+                **sums,
+                **again,
+            )
+        return text("{tables:count table|tables}, {rows:count row|rows}", **sums)
     if name == "migrations":
         ran = _ended(evidence, "upgrade")
         return text("{count:count revision|revisions} in {seconds:seconds}", **ran) if ran["count"] else ""
@@ -302,4 +312,15 @@ def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
     if name == "downgrade":
         ran = _ended(evidence, "downgrade")
         return text("{count:count revision|revisions} back in {seconds:seconds}", **ran) if ran["count"] else ""
+    if name == "cleanup":
+        return _stays(evidence)
     return ""
+
+
+def _stays(evidence: Evidence) -> str:
+    """What was left on purpose, and until when."""
+    kept = [entry for found in evidence.cleanup.values() for entry in found.get("kept") or ()]
+    again = judge_template.record_of(evidence)
+    if again:
+        kept.append({"thing": f"database {again['database']}", "expires": again["expires"]})
+    return text("kept until {expires}: {things:list}", expires=kept[0]["expires"], things=[entry["thing"] for entry in kept]) if kept else ""

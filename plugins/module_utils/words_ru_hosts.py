@@ -226,6 +226,39 @@ TEXTS: Dict[str, str] = {
     "the physical copy lacks {file}, which production's server sent": "в физической копии нет {file}, который прислал сервер продакшена",
     "{file} of the physical copy is not what production's server sent: the checksums differ": "{file} физической копии — не то, что прислал сервер "
     "продакшена: контрольные суммы различаются",
+    # A copy that was kept as a template.
+    "a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning": "сохранённый шаблон лежит на сервере dev, а "
+    "rehearsal_copy — ephemeral: репетируйте с начала",
+    "the template {name} is not there (any more): rehearse from the beginning": "шаблона {name} (уже) нет: репетируйте с начала",
+    "database {name} does not carry the marker of the template that rehearsal {id} kept: it was not touched": "база {name} не несёт метки шаблона, "
+    "который сохранила репетиция {id}: её не тронули",
+    "the template {name} has expired ({expires}): rehearse from the beginning": "срок шаблона {name} истёк ({expires}): репетируйте с начала",
+    "the template {name} was kept on PostgreSQL {then}, and this server is {now}: rehearse from the beginning": "шаблон {name} сохранён на "
+    "PostgreSQL {then}, а этот сервер — {now}: репетируйте с начала",
+    "the template {name} has been opened to connections since it was kept: what is in it is not known; rehearse from the beginning": "шаблон {name} "
+    "с тех пор, как он сохранён, открыли для подключений: что в нём, неизвестно; репетируйте с начала",
+    "it stands at {now} now, and at {then} when the template of rehearsal {id} was made: rehearse from the beginning": "сейчас он на {now}, а когда "
+    "делали шаблон репетиции {id}, был на {then}: репетируйте с начала",
+    "it runs PostgreSQL {now} now, and {then} when the template of rehearsal {id} was made: rehearse from the beginning": "сейчас там PostgreSQL "
+    "{now}, а когда делали шаблон репетиции {id}, был {then}: репетируйте с начала",
+    "there is no copy {name} to make a template of": "нет копии {name}, из которой сделать шаблон",
+    "cannot copy database {from} to {to}: {error}": "не удалось скопировать базу {from} в {to}: {error}",
+    "the copy with its template": "копии с её шаблоном",
+    "{tables} tables, {rows} rows, from the kept template": "таблиц: {tables}, строк: {rows}, из сохранённого шаблона",
+    "from the kept template": "из сохранённого шаблона",
+    "{database}, {size} MB, kept until {expires}": "{database}, {size} МБ, хранится до {expires}",
+    "set rehearsal_keep: template and rehearse from the beginning": "задайте rehearsal_keep: template и репетируйте с начала",
+    "the template that rehearsal {id} kept has expired ({expires}): rehearse from the beginning": "срок шаблона, который сохранила репетиция {id}, "
+    "истёк ({expires}): репетируйте с начала",
+    "no rehearsal of {source} on {host} below {root} has kept a template: {advice}": "ни одна репетиция {source} на {host} в {root} не сохранила "
+    "шаблона: {advice}",
+    "there is no rehearsal {id} below {root}": "нет репетиции {id} в {root}",
+    "rehearsal {id} was one of {source} on {host}, not of {wanted} on {here}": "репетиция {id} была репетицией {source} на {host}, а не {wanted} на "
+    "{here}",
+    "rehearsal {id} kept no template: {advice}": "репетиция {id} не сохранила шаблона: {advice}",
+    "the evidence of the template in {path} cannot be read ({error}): rehearse from the beginning": "свидетельства о шаблоне в {path} не читаются "
+    "({error}): репетируйте с начала",
+    "{directory}/{file} is not there": "нет файла {directory}/{file}",
     # The copy and its server.
     "database {name} is there already and does not carry a rehearsal's marker: it was not touched; choose another name": "база {name} уже есть и "
     "не несёт "

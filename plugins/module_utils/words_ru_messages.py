@@ -21,6 +21,13 @@ TEXTS: Dict[str, str] = {
     "переносится на копию вместе со всем, что в схеме {schema}: миграция, которая этим пользуется, не пройдёт здесь только по этой причине",
     "squawk did not look at the upgrade's SQL: {reason:heard}": "squawk не проверил SQL обновления: {reason:heard}",
     "no revision": "нет ревизии",
+    "{change}, since the template was kept": "{change}, с тех пор как был сохранён шаблон",
+    "{table}: {rows:count row|rows}, and {before:number} when the template was kept": "{table}: строк "
+    "{rows:number}, а когда сохранялся шаблон, было {before:number}",
+    "{tables:count table|tables}, {rows:count row|rows}; production as of {taken_at}, from the template of rehearsal {id}": "таблиц: "
+    "{tables}, строк: {rows:number}; продакшен на {taken_at}, из шаблона репетиции {id}",
+    "«{what}» of the kept template": "«{what}» сохранённого шаблона",
+    "kept until {expires}: {things:list}": "хранится до {expires}: {things:list}",
     "production already stands at {heads}": "продакшен уже на {heads}",
     "{count:count revision was|revisions were} taken back, and of {changes} changes of the schema none was undone: {texts:list 1}": "откат выполнен "
     "({count:count ревизия|ревизии|ревизий}), но из изменений схемы ({changes}) не отменено ни одно: {texts:list 1}",

@@ -161,6 +161,7 @@ TEXTS: Dict[str, str] = {
     "{count:count more finding|more findings} for information": "ещё {count:count замечание|замечания|замечаний} для сведения",
     "differs": "различается",
     "; the copy is kept until it expires": "; копия хранится до истечения срока",
+    "; {thing} is kept until {expires}": "; {thing} хранится до {expires}",
     "Show all {count:number}": "Показать все: {count:number}",
     "Show fewer": "Показать меньше",
     "No row has that.": "Таких строк нет.",

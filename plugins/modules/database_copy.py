@@ -27,19 +27,26 @@ options:
     choices: [existing, ephemeral]
     default: existing
   state:
-    description: Whether the copy shall exist.
+    description:
+      - Whether the copy shall exist. With V(template), the copy is there and a template of it is made beside it, marked, which nobody can connect to.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, template]
     default: present
   origin:
     description:
       - Where the copy comes from. V(dump) is the archive of M(migrations.rehearsal.backup), V(file) an existing backup of any form, which is only
-        read, V(basebackup) a physical copy.
+        read, V(basebackup) a physical copy, V(template) a copy that an earlier rehearsal kept unmigrated.
     type: str
-    choices: [dump, file, basebackup]
+    choices: [dump, file, basebackup, template]
     default: dump
   manifest:
-    description: The manifest that M(migrations.rehearsal.backup) made with a physical copy. Needed with O(origin=basebackup).
+    description:
+      - The manifest that M(migrations.rehearsal.backup) made with a physical copy, or of the earlier rehearsal. Needed with O(origin=basebackup) and
+        O(origin=template).
+    type: dict
+    default: {}
+  template:
+    description: What is known of the kept template, and of the copy it was made of. Needed with O(origin=template).
     type: dict
     default: {}
   source_database:
@@ -51,7 +58,8 @@ options:
     type: str
     required: true
   archive:
-    description: The backup, as M(migrations.rehearsal.backup) made it, on this host. It is unpacked and removed. Needed with O(state=present).
+    description: The backup, as M(migrations.rehearsal.backup) made it, on this host. It is unpacked and removed. Needed with O(origin=dump) and
+      O(origin=file).
     type: path
     default: ""
   manifest_sha256:
@@ -121,7 +129,7 @@ summary:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, copying, files, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, copying, files, kept_template, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -133,11 +141,12 @@ def main() -> None:
             "postgres": arguments.POSTGRES,
             "ephemeral": arguments.EPHEMERAL,
             "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
-            "origin": {"type": "str", "choices": ["dump", "file", "basebackup"], "default": "dump"},
+            "origin": {"type": "str", "choices": ["dump", "file", "basebackup", "template"], "default": "dump"},
             "manifest": {"type": "dict", "default": {}},
+            "template": {"type": "dict", "default": {}},
             "production": arguments.POSTGRES,
             "source_database": {"type": "str", "default": ""},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "template"], "default": "present"},
             "database": {"type": "str", "required": True},
             "archive": {"type": "path", "default": ""},
             "manifest_sha256": {"type": "str", "default": ""},
@@ -147,7 +156,7 @@ def main() -> None:
             "jobs": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 3600},
         },
-        required_if=[("state", "present", ("source", "created", "expires"))],
+        required_if=[("state", state, ("source", "created", "expires")) for state in ("present", "template")],
         supports_check_mode=True,
     )
     p = module.params
@@ -158,6 +167,10 @@ def main() -> None:
         if p["state"] == "absent":
             outcome = copy_database.drop_copy(server, p["database"], p["id"], p["timeout"])
             module.exit_json(changed=outcome == "dropped", database=p["database"], summary=f"{p['database']}: {outcome}")
+        if p["state"] == "template":
+            kept = kept_template.keep(server, p["database"], arguments.marker(p), p["timeout"])
+            summary = f"{kept['database']}, {kept['bytes'] / 1e6:,.1f} MB, kept until {kept['expires']}"
+            module.exit_json(changed=True, database=p["database"], summary=summary, evidence={"template.json": kept})
         work = arguments.work_directory(p, "dev")
         work.create(arguments.marker(p))
         order = copying.Order(
@@ -171,6 +184,9 @@ def main() -> None:
         )
         if p["origin"] == "file":
             made = copying.from_file(order, p["archive"], p["source_database"])
+        elif p["origin"] == "template":
+            made = copying.from_template(order, p["manifest"], p["template"])
+            files.write_json(work.file(kept_template.NOTE), {"database": p["template"]["database"]})
         elif p["origin"] == "basebackup":
             named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
             production = arguments.server(p["production"], p["id"]) if named else None
@@ -193,12 +209,14 @@ def main() -> None:
         database=p["database"],
         differences=differences,
         **({"postgres": where, "address": address} if p["place"] == "ephemeral" else {}),
-        summary=f"{copy['tables']} tables, {copy['rows']:,} rows, {_outcome(copy)}",
+        summary=f"{copy['tables']} tables, {copy['rows']:,} rows, {_outcome(copy, p['origin'])}",
         evidence={"copy.json": copy, "manifest.json": made.manifest},
     )
 
 
-def _outcome(copy: Dict[str, Any]) -> str:
+def _outcome(copy: Dict[str, Any], origin: str) -> str:
+    if origin == "template":
+        return "from the kept template"
     if copy["proved_by"] == "nothing":
         return "not held against production"
     return f"{len(copy['differences'])} differences" if copy["differences"] else "equal to the manifest"

@@ -22,8 +22,18 @@ options:
   source:
     description: Where the copy will come from. With V(basebackup) and V(auto) it is looked whether a physical copy can be taken.
     type: str
-    choices: [dump, file, basebackup, auto]
+    choices: [dump, file, basebackup, auto, template]
     default: dump
+  template:
+    description:
+      - With O(source=template), what is known of the template that was kept. It must be there, marked, and of the production that is there now.
+    type: dict
+    default: {}
+  keep:
+    description: What the rehearsal will leave. A template needs as much room as the copy.
+    type: str
+    choices: [copy, backup, template, none]
+    default: none
   place:
     description: Where the copy will be on dev, in the server of O(postgres) or in one of its own (O(ephemeral)).
     type: str
@@ -100,7 +110,14 @@ findings:
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, basebackup, preflight, preflight_own_server, server_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    arguments,
+    basebackup,
+    kept_template,
+    preflight,
+    preflight_own_server,
+    server_facts,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -111,7 +128,9 @@ def main() -> None:
             **arguments.REHEARSAL,
             "postgres": arguments.POSTGRES,
             "ephemeral": arguments.EPHEMERAL,
-            "source": {"type": "str", "choices": ["dump", "file", "basebackup", "auto"], "default": "dump"},
+            "source": {"type": "str", "choices": ["dump", "file", "basebackup", "auto", "template"], "default": "dump"},
+            "template": {"type": "dict", "default": {}},
+            "keep": {"type": "str", "choices": ["copy", "backup", "template", "none"], "default": "none"},
             "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
             "side": {"type": "str", "choices": ["production", "dev"], "required": True},
             "database": {"type": "str", "required": True},
@@ -127,6 +146,7 @@ def main() -> None:
     p = module.params
     findings: List[Dict[str, str]] = []
     facts: Dict[str, Any] = {}
+    kept = p["template"] if p["source"] == "template" else None
     try:
         server = arguments.server(p["postgres"], p["id"])
     except RehearsalError as error:
@@ -134,13 +154,21 @@ def main() -> None:
     else:
         if p["side"] == "production":
             facts, problems = preflight.look_at_production(
-                server, p["database"], p["id"], p["work_dir"], p["timeout"], with_file=p["transfer"] != "stream", max_lag_s=p["max_replication_lag"]
+                server,
+                p["database"],
+                p["id"],
+                p["work_dir"],
+                p["timeout"],
+                with_file=p["transfer"] != "stream" and not kept,
+                max_lag_s=0 if kept else p["max_replication_lag"],
             )
+            if facts and kept:
+                problems += [f"production: {problem}" for problem in kept_template.production_refusals(facts, kept)]
         elif p["place"] == "ephemeral":
             facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], p["production"])
         else:
             facts, problems, findings = preflight.look_at_dev(
-                server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"]
+                server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"], kept=kept, keep=p["keep"]
             )
     against = _against_basebackup(p, facts)
     if p["source"] == "basebackup":

@@ -23,6 +23,12 @@ options:
     description: Whether C(rehearsal_application) must be there. A backup alone needs none.
     type: bool
     default: true
+  again:
+    description:
+      - The id of a rehearsal that kept a template (C(rehearsal_keep=template)), or V(latest). The copy is then made from that template, and what was
+        found out about the backup and its restore is taken over. Empty means a rehearsal from the beginning.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode.

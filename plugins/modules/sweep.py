@@ -45,7 +45,7 @@ options:
   keep:
     description: What to leave until it expires.
     type: str
-    choices: [copy, backup, none]
+    choices: [copy, backup, template, none]
     default: none
   timeout:
     description: Seconds that any single step may take.
@@ -99,7 +99,7 @@ def main() -> None:
             "side": {"type": "str", "choices": ["production", "dev"], "required": True},
             "place": {"type": "str", "choices": ["existing", "ephemeral", "none"], "default": "existing"},
             "database": {"type": "str", "default": ""},
-            "keep": {"type": "str", "choices": ["copy", "backup", "none"], "default": "none"},
+            "keep": {"type": "str", "choices": ["copy", "backup", "template", "none"], "default": "none"},
             "timeout": {"type": "float", "default": 300},
         },
         supports_check_mode=True,

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, reports, words
 
 TRANSFERS = ("controller", "direct", "stream")
-KEEP = ("copy", "backup", "none")
+KEEP = ("copy", "backup", "template", "none")
 # A variable that is set but cannot be templated; its problem has been told.
 _UNUSABLE = object()
 

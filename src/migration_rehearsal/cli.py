@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import argcomplete
 from ansible_collections.migrations.rehearsal.plugins.module_utils import findings
@@ -32,6 +33,9 @@ from migration_rehearsal import (
     subcommand,
 )
 
+if TYPE_CHECKING:
+    from migration_rehearsal.run import RunRequest
+
 _EPILOG = """\
 exit codes:
   0  GO, or GO with warnings
@@ -43,6 +47,7 @@ examples:
   rehearse demo
   rehearse run -i inventory/prod
   rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy
+  rehearse again -i inventory/prod
   rehearse judge rehearsals/latest --policy policy.yml
   rehearse report rehearsals/latest --format html --output report.html
   rehearse expectations init rehearsals/latest --output expectations.yml
@@ -84,13 +89,22 @@ def parser() -> argparse.ArgumentParser:
         ],
         codes=_VERDICTS,
     )
-    one.add_argument("-i", "--inventory", action="append", required=True, help="inventory file or directory; may be given more than once")
-    one.add_argument("--limit", help="only these hosts of group dev")
-    one.add_argument("-e", "--extra-vars", action="append", default=[], help="NAME=VALUE, or @FILE for anything secret")
-    one.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
-    one.add_argument("--vault-password-file", help="file with the password of vaulted variables")
-    _add_shown(one)
+    _add_inventory(one)
     one.set_defaults(action=_run)
+
+    again = subcommand.add(
+        commands,
+        "again",
+        "rehearse once more from the copy that was kept (rehearsal_keep=template): no backup, no restore",
+        examples=[
+            "rehearse again -i inventory/prod",
+            "rehearse again -i inventory/prod 20261122-223011-9f3a2c",
+        ],
+        codes=_VERDICTS,
+    )
+    again.add_argument("id", nargs="?", default="latest", help="the rehearsal whose template it begins with (default: the last one that kept one)")
+    _add_inventory(again)
+    again.set_defaults(action=_again)
 
     demo = subcommand.add(
         commands,
@@ -113,6 +127,16 @@ def parser() -> argparse.ArgumentParser:
     for module in (history_command, compare_command, open_command, init_command, doctor_command, completion_command):
         module.add(commands)
     return top
+
+
+def _add_inventory(command: argparse.ArgumentParser) -> None:
+    """What `run` and `again` have in common."""
+    command.add_argument("-i", "--inventory", action="append", required=True, help="inventory file or directory; may be given more than once")
+    command.add_argument("--limit", help="only these hosts of group dev")
+    command.add_argument("-e", "--extra-vars", action="append", default=[], help="NAME=VALUE, or @FILE for anything secret")
+    command.add_argument("--report-dir", type=Path, default=Path("rehearsals"), help="where records and reports go (default: %(default)s)")
+    command.add_argument("--vault-password-file", help="file with the password of vaulted variables")
+    _add_shown(command)
 
 
 def _add_shown(command: argparse.ArgumentParser) -> None:
@@ -215,18 +239,28 @@ def _scale(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from migration_rehearsal.run import RunRequest, run
+    from migration_rehearsal.run import run
 
-    return run(
-        RunRequest(
-            inventories=arguments.inventory,
-            report_dir=arguments.report_dir,
-            limit=arguments.limit,
-            extra_vars=arguments.extra_vars,
-            vault_password_file=arguments.vault_password_file,
-            verbose=arguments.verbose,
-            json=arguments.json,
-        )
+    return run(_request(arguments))
+
+
+def _again(arguments: argparse.Namespace) -> int:
+    from migration_rehearsal.run import AGAIN, run
+
+    return run(dataclasses.replace(_request(arguments), playbook=AGAIN, variables={"rehearsal_again": arguments.id}))
+
+
+def _request(arguments: argparse.Namespace) -> RunRequest:
+    from migration_rehearsal.run import RunRequest
+
+    return RunRequest(
+        inventories=arguments.inventory,
+        report_dir=arguments.report_dir,
+        limit=arguments.limit,
+        extra_vars=arguments.extra_vars,
+        vault_password_file=arguments.vault_password_file,
+        verbose=arguments.verbose,
+        json=arguments.json,
     )
 
 

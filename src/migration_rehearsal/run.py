@@ -28,6 +28,7 @@ from migration_rehearsal.steps import Rehearsal, Steps
 from migration_rehearsal.views import Concluded, JsonView, PlainView, View
 
 PLAYBOOK = "migrations.rehearsal.rehearse"
+AGAIN = "migrations.rehearsal.again"
 _CLEAN_UP_S = 600.0
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -44,6 +45,9 @@ class RunRequest:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     verbose: bool = False
     json: bool = False
+    playbook: str = PLAYBOOK
+    # For the playbook alone: above what the user's own --extra-vars say.
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def run(request: RunRequest) -> int:
@@ -62,7 +66,7 @@ def run(request: RunRequest) -> int:
             outcome = ansible_runner.run(
                 private_data_dir=private,
                 project_dir=os.getcwd(),
-                playbook=PLAYBOOK,
+                playbook=request.playbook,
                 cmdline=shlex.join(_options(request)),
                 envvars=_environment(request),
                 event_handler=watcher.on_event,
@@ -97,7 +101,7 @@ def _options(request: RunRequest) -> list[str]:
         options += ["--vault-password-file", os.path.abspath(request.vault_password_file)]
     for extra in request.extra_vars:
         options += ["--extra-vars", f"@{os.path.abspath(extra[1:])}" if extra.startswith("@") else extra]
-    return [*options, "--extra-vars", json.dumps({"rehearsal_report_dir": str(request.report_dir.absolute())})]
+    return [*options, "--extra-vars", json.dumps({"rehearsal_report_dir": str(request.report_dir.absolute()), **request.variables})]
 
 
 def _environment(request: RunRequest) -> dict[str, str]:

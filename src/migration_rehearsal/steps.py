@@ -34,7 +34,7 @@ class Step:
 STEPS = (
     Step("preflight", "Look at both sides", ("preflight",), ("preflight",)),
     Step("backup", "Back up production", ("backup",), ("backup",)),
-    Step("restore", "Restore a copy on dev", ("transfer", "restore"), ("transfer", "restore", "evidence before")),
+    Step("restore", "Restore a copy on dev", ("transfer", "restore"), ("transfer", "restore", "evidence before", "template")),
     Step("upgrade", "Apply the migrations to the copy", ("upgrade",), ("pending", "upgrade")),
     Step("structure", "Validate the structure", ("structure",), ("structure", "models", "drift")),
     Step("data", "Check the existing data", ("data",), ("data",)),

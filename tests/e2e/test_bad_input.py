@@ -190,7 +190,7 @@ UNUSABLE = {
     "no-file": r"nowhere\.yml:1: cannot be read: No such file",
     "no-command": r"no-command: rehearsal_application\.command must be a list of words",
     "unknown-application-key": r"unknown-application-key: rehearsal_application has unknown keys: enviroment",
-    "wrong-keep": r"wrong-keep: rehearsal_keep is «everything»: it must be one of copy, backup, none",
+    "wrong-keep": r"wrong-keep: rehearsal_keep is «everything»: it must be one of copy, backup, template, none",
     "wrong-production": r"wrong-production: rehearsal_production names «elsewhere», which is not a host",
 }
 

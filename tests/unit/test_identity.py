@@ -130,4 +130,4 @@ def test_a_database_beside_the_copy_has_a_marker_of_its_own() -> None:
 
 def test_side_databases_do_not_depend_on_the_name_of_the_copy() -> None:
     names = [side_database_name(MARKER.id, part) for part in SIDE_PARTS]
-    assert names == ["rehearsal_20261122_120000_0a1b2c_before", "rehearsal_20261122_120000_0a1b2c_empty"]
+    assert names == ["rehearsal_20261122_120000_0a1b2c_before", "rehearsal_20261122_120000_0a1b2c_empty", "rehearsal_20261122_120000_0a1b2c_template"]
