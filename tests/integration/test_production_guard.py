@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import subprocess
 import tarfile
+import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +22,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+from migration_rehearsal import embedded
 
 pytestmark = pytest.mark.integration
 
@@ -195,3 +203,55 @@ def test_a_passfile_behind_a_prefix_is_removed(tmp_path: Path, monkeypatch: pyte
         inside.remove_directory(server, str(tmp_path / "rehearsal-notes"))
     with pytest.raises(PostgresError, match="exit code"):
         inside.run(server, ["false"])
+
+
+@pytest.fixture
+def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """(a primary on 127.0.0.1, its streaming replica): both are this test's own."""
+    binaries = embedded.find_binaries()
+    if not (binaries.bin_dir / "pg_basebackup").exists():
+        pytest.skip(f"{binaries.bin_dir} has no pg_basebackup")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"wal_level": "replica", "max_wal_senders": "5", "wal_receiver_status_interval": "1s", "hot_standby": "on"}
+    primary = embedded.start_cluster(tmp_path_factory.mktemp("primary") / "cluster", binaries, tcp_port=port, settings=settings)
+    home = Path(tempfile.mkdtemp(prefix="replica-"))
+    user = {"user": primary.system_user} if primary.system_user else {}
+    if user:
+        shutil.chown(home, primary.system_user)
+    control = [primary.server_bin_dir / "pg_ctl", "-D", home / "data", "-w", "-s"]
+    try:
+        source = ["--host=127.0.0.1", f"--port={port}", f"--username={primary.user}"]
+        copy = [primary.server_bin_dir / "pg_basebackup", *source, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        subprocess.run([*copy, f"--pgdata={home / 'data'}"], check=True, cwd="/", timeout=60, **user)
+        options = f"-c unix_socket_directories={home} -c listen_addresses="
+        log = ["-l", home / "log"]
+        subprocess.run([*control, *log, "-o", options, "start"], check=True, cwd="/", timeout=60, **user)
+        yield (
+            Server(bin_dir=str(primary.bin_dir), host="127.0.0.1", port=port, user=primary.user),
+            Server(bin_dir=str(primary.bin_dir), host=str(home), port=port, user=primary.user),
+        )
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd="/", timeout=60, **user)
+        embedded.remove_cluster(primary)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_replica_that_falls_behind_ends_the_backup(replicated: tuple[Server, Server], tmp_path: Path) -> None:
+    primary, replica = replicated
+    with Session(primary, "postgres", "tests") as session:
+        session.execute("CREATE TABLE orders AS SELECT n AS id FROM generate_series(1, 1000) n")
+        within, work = work_directory(tmp_path)
+        assert take_backup(primary, "postgres", within, work, Limits(max_lag_s=60))["rows"]["orders"] == 1000
+
+        with Session(replica, "postgres", "tests") as behind:
+            behind.value("SELECT count(*) AS v FROM (SELECT pg_catalog.pg_wal_replay_pause()) AS q")
+        lag = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0) AS v FROM pg_catalog.pg_stat_replication"
+        deadline = time.monotonic() + 30
+        while float(session.value(lag)) < 0.5 and time.monotonic() < deadline:
+            session.execute("INSERT INTO orders VALUES (0)")
+            time.sleep(0.1)
+        beyond, work = work_directory(tmp_path)
+        with pytest.raises(ProductionBusy, match=r"replication was \d.* s behind, 0.4 s are allowed \(rehearsal_production_max_replication_lag\)"):
+            take_backup(primary, "postgres", beyond, work, Limits(max_lag_s=0.4), with_fingerprint=True)
