@@ -89,6 +89,9 @@ def rich() -> dict[str, Any]:
     evidence.copy["settings_not_replayed"] = ["work_mem of role app: permission denied"]
     evidence.cleanup["dev"]["left"] = ["database rehearsal_x"]
     evidence.cleanup["dev"]["problems"] = ["cannot remove /tmp/x (and 2 more)"]
+    evidence.migrations["upgrade"].insert(0, {
+        "event": "hello", "t": 0.0, "open_ways": ["dblink and postgres_fdw inside the copy connect from the server"],
+    })  # fmt: skip
     evidence.stages[1]["summary"] = "25 tables, 3,603 rows, 0.2 MB"
     return judge(
         dataclasses.replace(

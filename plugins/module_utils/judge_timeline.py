@@ -114,7 +114,7 @@ def fence(runs: Mapping[str, Sequence[Event]]) -> Iterator[Said]:
             elif event["event"] == "process":
                 programs.setdefault(str(event["program"]), set()).update(filter(None, [event.get("revision")]))
     if open_ways:
-        yield "fence-open", "", text("the fence does not reach: {ways:semicolons}", ways=list(open_ways)), None
+        yield "fence-open", "", text("the fence does not reach: {ways:semicolons}", ways=[text("{way:heard}", way=way) for way in open_ways]), None
     for program, revisions in sorted(programs.items()):
         if revisions:
             values = {"program": program, "revisions": sorted(revisions)}

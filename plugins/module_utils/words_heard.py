@@ -25,7 +25,8 @@ _DEEPEST = 8
 class Ear:
     """Recognises the templates of one catalog: English template → template in the other language, with plain placeholders.
 
-    `{name}` and `{key}` are one word, so that «table {name}» is no sentence of PostgreSQL's that begins with that word; all others are any text.
+    `{count}`, `{rows}`, `{tables}` and `{mb}` are figures, `{name}` and `{key}` one word,
+    so that «table {name}» is no sentence of PostgreSQL's that begins with that word; all others are any text.
     """
 
     def __init__(self, catalog: Mapping[str, str], figure: Callable[[str], str]) -> None:
@@ -59,7 +60,7 @@ class Ear:
             parts = said.split(separator)
             heard = [self._heard(part, depth + 1) for part in parts]
             # Half a sentence in each language would be worse than one in another's; a list of its own parts is told part by part.
-            if len(parts) > 1 and all(one != part for one, part in zip(heard, parts)):
+            if len(parts) > 1 and heard != parts and all(one != part or " " not in part for one, part in zip(heard, parts)):
                 return separator.join(heard)
         return said
 
@@ -81,7 +82,7 @@ class Ear:
 
 def _pattern(template: str) -> Pattern[str]:
     parts = _PLACEHOLDER.split(template)
-    shapes = dict.fromkeys(("name", "key"), r"\S+")
+    shapes = {**dict.fromkeys(("name", "key"), r"\S+"), **dict.fromkeys(("count", "rows", "tables", "mb"), r"[\d,.]+")}
     return re.compile(
         "".join(f"(?P<{part}>{shapes.get(part, '.+?')})" if number % 2 else re.escape(part) for number, part in enumerate(parts)), re.DOTALL
     )

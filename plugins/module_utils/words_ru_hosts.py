@@ -14,7 +14,7 @@ TEXTS: Dict[str, str] = {
     "{count} tables in the catalog": "таблиц в каталоге: {count}",
     "{rows} rows of {tables} tables fingerprinted": "сняты отпечатки строк: {rows}, таблиц: {tables}",
     "{count} foreign keys checked for orphans": "внешних ключей проверено на строки без родителя: {count}",
-    "rows of {tables} followed": "строки сверены по одной: {tables}",
+    "rows of {named} followed": "строки сверены по одной: {named}",
     "changed rows not counted": "изменённые строки не посчитаны",
     "equal to the manifest": "совпадает с манифестом",
     "not held against production": "с продакшеном не сверялась",
