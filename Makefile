@@ -11,17 +11,19 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 PLUGINS := collections/ansible_collections/migrations/rehearsal/plugins
+DOCS ?= $(CURDIR)/build
 
 export PATH := $(BIN):$(PATH)
 # What calls make may have its own Python environment active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 
 help:
 	@echo 'make demo   rehearse the sample application on two PostgreSQL servers made for it, and remove them'
 	@echo 'make test   run all tests (PYTEST_ARGS="-k name" chooses)'
 	@echo 'make lint   check style, types, licenses, changelog and playbooks'
+	@echo 'make docs   build the documents and the reference of modules and roles as a site, in build/docs'
 	@echo 'make clean  remove .venv and caches'
 
 demo: $(VENV)/.installed-demo
@@ -41,6 +43,18 @@ lint: $(VENV)/.installed-test
 	$(BIN)/antsibull-changelog lint
 	$(BIN)/ansible-lint --offline
 
+# -W makes each warning an error, as --strict does. The references left out are those to Ansible's own manual, which is elsewhere; the collection's
+# own are looked at by antsibull-docs lint-collection-docs.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(DOCS)/docs
+	rm -rf $(DOCS)/reference && mkdir -p -m 0700 $(DOCS)/reference
+	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/collections $(BIN)/antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+		--dest-dir $(DOCS)/reference migrations.rehearsal
+	$(BIN)/sphinx-build -q -W --keep-going -C -D extensions=sphinx_antsibull_ext -D html_theme=sphinx_ansible_theme \
+		-D project=migrations.rehearsal -D suppress_warnings=ref.ref \
+		$(DOCS)/reference $(DOCS)/docs/collection
+	@echo 'The site is $(DOCS)/docs/index.html, the reference $(DOCS)/docs/collection/index.html'
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist
 
@@ -53,6 +67,11 @@ $(VENV)/.installed-test: pyproject.toml $(VENV)/bin/python
 	@echo 'Installing the command, the demonstration and the test tools into $(VENV) …'
 	@$(PIP) install --editable '.[test]'
 	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/bin/python
+	@echo 'Installing the command and what makes its documents into $(VENV) …'
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
 
 $(VENV)/bin/python:
 	@if [ -z '$(PYTHON)' ]; then \

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 NAME = f"migrations-rehearsal-{VERSION}.tar.gz"
 GALAXY = str(PROGRAMS / "ansible-galaxy")
 # One environment for all of them: they share most of what they need.
-TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", "antsibull-docs>=2.16")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", *PROJECT["optional-dependencies"]["docs"])
 IN_ARTIFACT = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 
 
@@ -131,3 +133,14 @@ def test_documentation_passes_its_linter(tools: Path, tmp_path: Path) -> None:
     path = {"PATH": f"{tools}:{os.environ['PATH']}"}
     said = run(tools / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", cwd=place, **path)
     assert said.strip() == ""
+
+
+def test_the_documents_are_a_site_with_a_reference(tools: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("no make on this machine")
+    # With the programs that are there already. Warnings are errors to all of them.
+    run("make", "--directory", ROOT, "docs", f"BIN={tools}", f"DOCS={tmp_path}", "--assume-old", ".venv/.installed-docs", cwd=tmp_path)
+    pages = {str(path.relative_to(tmp_path / "docs")) for path in (tmp_path / "docs").rglob("*.html")}
+    assert {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")} <= pages
+    modules = {f"collection/{path.stem}_module.html" for path in (ROOT / "plugins/modules").glob("[a-z]*.py")}
+    assert modules | {f"collection/{path.name}_role.html" for path in (ROOT / "roles").iterdir()} <= pages
