@@ -117,6 +117,12 @@ def rows(browser: Any, part: str) -> list[list[str]]:
     return found
 
 
+def test_a_revisions_row_is_in_sight_as_a_whole_on_a_desk(browser: Any, pages: dict[str, Path]) -> None:
+    show(browser, pages["go"])
+    widths = browser.execute_script("const one = document.querySelector('#revisions .scroller'); return [one.scrollWidth, one.clientWidth]")
+    assert widths[0] <= widths[1]
+
+
 def test_long_tables_fold_and_unfold(browser: Any, pages: dict[str, Path]) -> None:
     show(browser, pages["large"])
     assert len(rows(browser, "revisions")) == 20
