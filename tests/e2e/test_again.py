@@ -31,7 +31,9 @@ class Story:
         good = revision.read_text()
         revision.write_text(good.replace("def upgrade():\n", 'def upgrade():\n    op.execute("SELECT 1 / 0")\n'))
         self.first = self.go("rehearse.yml")
-        self.kept: dict[str, Any] = read_json(str(self.first.directory / "evidence" / "template.json"))
+        kept = self.first.directory / "evidence" / "template.json"
+        assert kept.exists(), self.first.said
+        self.kept: dict[str, Any] = read_json(str(kept))
         self.marker = Marker.from_text(self.comment())
         revision.write_text(good)
         self.second = self.go("playbooks/again.yml")
