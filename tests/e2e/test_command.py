@@ -172,6 +172,9 @@ def test_demonstration_from_beginning_to_end(demo: Demo, tmp_path: Path) -> None
     assert "GO with warnings" in played.stdout and str(played.directory / "report.html") in played.stdout
     assert len(STAGE_LINE.findall(played.stdout)) >= 17 and "✘" not in played.stdout
     assert played.record is not None and played.record["cleanup"]["dev"]["left"] == []
+    # Whatever it shows is to be measured: the drift needs an address of its own.
+    assert "not measured" not in played.stdout, played.stdout
+    assert played.record["drift"]["reason"] is None and played.record["drift"]["ran"] > 0
     assert demo.left(played.report_dir) == []
     assert list(temporary.iterdir()) == [], "the temporary directory is as before"
     assert own_processes("REHEARSE_TEST=once") == []
