@@ -325,7 +325,7 @@ class _Run:
             migration(*args, **kwargs)
             self.watcher.revision_over = True
             ms = round(self.channel.now() - began, 3)
-            self.channel.emit("revision_end", revision=revision.revision, direction=direction, message=revision.doc, ms=ms)
+            self.channel.emit_soon("revision_end", revision=revision.revision, direction=direction, message=revision.doc, ms=ms)
 
         return run
 
