@@ -39,6 +39,11 @@ def environment(found: Mapping[str, str]) -> dict[str, str]:
     before = kept.pop("ORIGINAL_STDOUT_CALLBACK", None)
     for name in ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_CACHE_PLUGIN", "ANSIBLE_CACHE_PLUGIN_CONNECTION", "AD_HOC_COMMAND_ID"):
         kept.pop(name, None)
+    # Ansible imports what lies there even where it is not used, and runner's plugin takes hold of Ansible's display when it is imported.
+    places = [place for place in kept.pop("ANSIBLE_CALLBACK_PLUGINS", "").split(os.pathsep) if place]
+    places = [place for place in places if not os.path.exists(os.path.join(place, "awx_display.py"))]
+    if places:
+        kept["ANSIBLE_CALLBACK_PLUGINS"] = os.pathsep.join(places)
     return {**kept, **({"ANSIBLE_STDOUT_CALLBACK": before} if before else {})}
 
 

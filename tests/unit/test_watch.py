@@ -28,6 +28,11 @@ def test_nothing_of_runner_s_own_directory_is_left(of_runner: dict[str, str], tm
     assert [name for name, value in kept.items() if str(tmp_path) in value and name != "PWD"] == []
     assert "ANSIBLE_STDOUT_CALLBACK" not in kept
     assert not any(name.startswith(("RUNNER_", "AWX_ISOLATED")) for name in kept)
+    assert "ansible_runner" in of_runner["ANSIBLE_CALLBACK_PLUGINS"] and "ANSIBLE_CALLBACK_PLUGINS" not in kept
+    assert (
+        watch.environment({**of_runner, "ANSIBLE_CALLBACK_PLUGINS": f"/mine:{of_runner['ANSIBLE_CALLBACK_PLUGINS']}"})["ANSIBLE_CALLBACK_PLUGINS"]
+        == "/mine"
+    )
     # How hosts are trusted is to be the same as in the run.
     assert kept["ANSIBLE_HOST_KEY_CHECKING"] == of_runner["ANSIBLE_HOST_KEY_CHECKING"]
 
