@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 import zipfile
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_installed_demonstration_is_the_shipped_one(installed: Installation) -> 
         installed.site_packages / "migration_rehearsal/_examples/staffprobot",
         installed.site_packages / "migration_rehearsal/_inventory/demo",
     ]
+
+
+def test_the_demonstration_runs_from_the_wheel(installed: Installation, tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON", "PG", "REHEARSAL_"))}
+    place = Path(tempfile.mkdtemp(prefix="wheel-"))
+    # The servers run as another user when the tests run as root.
+    place.chmod(0o711)
+    env |= {"HOME": str(tmp_path), "TMPDIR": str(place), "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
+    argv = [installed.python, "-m", "migration_rehearsal.entry", "demo"]
+    done = subprocess.run(argv, cwd=installed.empty, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = json.loads((installed.empty / "rehearsals/latest/record.json").read_text())
+    assert record["verdict"] == "GO with warnings" and {stage["status"] for stage in record["stages"]} == {"ok"}
+    assert list(place.iterdir()) == []
+    place.rmdir()
 
 
 def doctor(installed: Installation, home: Path) -> tuple[int, dict[str, dict[str, str]]]:
