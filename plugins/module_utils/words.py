@@ -13,16 +13,14 @@ A placeholder is `{name}` or `{name:form}`; see `_FORMS` for the forms.
 from __future__ import annotations
 
 import functools
+import importlib
 import re
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import words_heard, words_ru
+from ansible_collections.migrations.rehearsal.plugins.module_utils import words_heard
 
 LANGUAGES: Tuple[str, ...] = ("en", "ru")
 ENGLISH = "en"
-CATALOGS: Mapping[str, Mapping[str, str]] = {"ru": words_ru.CATALOG}
-# What other processes say, by language: see `words_heard`.
-HEARD: Mapping[str, Mapping[str, str]] = {"ru": words_ru.HEARD}
 # Under this key an entry of the record keeps the templates and values of its texts, by field.
 SAID = "said"
 
@@ -46,6 +44,33 @@ class Text(str):
     def __deepcopy__(self, memo: Any) -> Text:
         return self  # nothing in it is ever changed
 
+
+class _Catalogs(Mapping[str, Mapping[str, str]]):
+    """By language, a dictionary of the module `words_<language>`, read when it is first asked for.
+
+    Hosts only think of texts; they are said on the controller. So that Ansible does not ship the catalogs with every module, nor every module
+    compile them, no import statement names them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getitem__(self, language: str) -> Mapping[str, str]:
+        if language == ENGLISH or language not in LANGUAGES:
+            raise KeyError(language)
+        found: Mapping[str, str] = getattr(importlib.import_module(f"{__name__}_{language}"), self._name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (language for language in LANGUAGES if language != ENGLISH)
+
+    def __len__(self) -> int:
+        return len(LANGUAGES) - 1
+
+
+CATALOGS: Mapping[str, Mapping[str, str]] = _Catalogs("CATALOG")
+# What other processes say, by language: see `words_heard`.
+HEARD: Mapping[str, Mapping[str, str]] = _Catalogs("HEARD")
 
 Said = Union[str, Mapping[str, Any]]
 

@@ -129,9 +129,9 @@ def other() -> Path:
 
 
 def test_sanity_under_the_other(tree: Path, home: Path, other: Path) -> None:
-    tests = [word for test in ("compile", "import", "validate-modules", "ansible-doc") for word in ("--test", test)]
+    tests = [word for test in ("compile", "import") for word in ("--test", test)]
     said = ansible_test(other, tree, home, "sanity", *named(OTHER_VERSION), *tests)
-    assert 'Running sanity test "validate-modules"' in said
+    assert 'Running sanity test "import"' in said
 
 
 def test_unit_tests_under_the_other(other: Path, tmp_path: Path) -> None:

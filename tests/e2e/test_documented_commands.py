@@ -23,6 +23,8 @@ NOT_HERE = {
     "ansible-playbook rehearse.yml -i inventory/demo": "the rehearsal that `rehearse run --json` makes here is of the same playbook and inventory",
     "ansible-playbook rehearse.yml -i inventory/shop --tags preflight": "needs production behind SSH",
     "rehearse run -i inventory/shop": "needs production behind SSH",
+    "rehearse run -i inventory/prod -e rehearsal_keep=template": "production of an example; by tests/e2e/test_again.py",
+    "rehearse again -i inventory/prod": "production of an example; by tests/e2e/test_again.py",
     "rehearse compare 20261123-030751-8 20261123-030751-7": "rehearsals of an example; " + ELSEWHERE,
     "ansible-galaxy collection install awx.awx": "needs a Galaxy server",
     "export CONTROLLER_HOST=https://awx.example.com CONTROLLER_OAUTH_TOKEN=…": "needs AWX",

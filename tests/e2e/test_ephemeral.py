@@ -99,7 +99,7 @@ def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path
     assert os.listdir(data) == []
 
 
-@pytest.mark.parametrize("way", ["streamed", "pulled", "auto"])
+@pytest.mark.parametrize("way", ["auto", "pulled"])
 def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
     more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}
     if way == "pulled":
