@@ -21,6 +21,7 @@ EXIT_FENCE = 70
 EXIT_DEADLINE = 75
 
 WAIT_S = 0.02
+_encode = json.JSONEncoder(default=str).encode
 
 
 class Channel:
@@ -67,7 +68,7 @@ class Channel:
         self._late.set()
 
     def _add(self, event: str, fields: Mapping[str, Any]) -> None:
-        line = f"{self._nonce} {json.dumps({'event': event, 't': self.now(), **fields}, default=str)}\n".encode()
+        line = f"{self._nonce} {_encode({'event': event, 't': self.now(), **fields})}\n".encode()
         with self._lock:
             self._waiting.append(line)
 

@@ -43,7 +43,7 @@ _TUPLES_OK = 2
 
 # The server's answer grows with the locks that a transaction holds. After so many statements of one transaction only those that took SLOW_MS are
 # measured by themselves, the others together: once a revision, or once in TOGETHER statements where none can have taken a lock that matters.
-EXACT_STATEMENTS = 200
+EXACT_STATEMENTS = 100
 SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
 WORTH = 10.0
