@@ -9,7 +9,8 @@ endif
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WORKERS ?= 2
+# As many as there are processors, but no more than servers and playbooks go well beside each other.
+WORKERS ?= $(shell { nproc 2>/dev/null || echo 2; } | awk '{ print ($$1 < 2) ? 2 : ($$1 > 4) ? 4 : $$1 }')
 PLUGINS := collections/ansible_collections/migrations/rehearsal/plugins
 DOCS ?= $(CURDIR)/build
 

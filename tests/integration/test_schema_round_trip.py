@@ -109,7 +109,7 @@ EDITS: list[tuple[str, str, list[str]]] = [
     (
         "CREATE TABLE time_slots (id bigserial PRIMARY KEY, user_id bigint REFERENCES users, UNIQUE (user_id)); CREATE INDEX ON time_slots (id)",
         "DROP TABLE time_slots",
-        ["table time_slots added: 2 columns, 1 primary key, 1 foreign key, 1 unique, 1 index"],
+        ["table time_slots added: 2 columns, 1 primary key, 1 foreign key, 1 unique constraint, 1 index"],
     ),
     (
         "CREATE TABLE events_2021 PARTITION OF events FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')",
