@@ -37,13 +37,15 @@ def watch(hosts: Hosts, cwd: Path, **variables: Any) -> Watched:
     seen: dict[Path, tuple[int, int]] = {}
     roots = [*work_directories(hosts.production), *work_directories(hosts.dev)]
     while process.poll() is None:
-        for path in (path for root in [*roots, *(cwd / "rehearsals").glob("2*")] for path in [root, *root.rglob("*")]):
-            try:
-                status = path.lstat()
-            except OSError:
-                continue
-            if not stat.S_ISLNK(status.st_mode):
-                seen[path] = (status.st_mode, status.st_uid)
+        # os.walk passes over a directory that is removed while it is read; Path.rglob (Python 3.11) raises.
+        for root in [*roots, *(cwd / "rehearsals").glob("2*")]:
+            for path in (Path(top, name) for top, directories, files in os.walk(root) for name in [".", *directories, *files]):
+                try:
+                    status = path.lstat()
+                except OSError:
+                    continue
+                if not stat.S_ISLNK(status.st_mode):
+                    seen[path] = (status.st_mode, status.st_uid)
         time.sleep(0.02)
     played = finish(process, cwd)
     assert played.record is not None, played.stdout + played.stderr
