@@ -18,9 +18,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline impo
 BOUNDS_MS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 _MOST_STATEMENTS = 200
 _MOST_CHARACTERS = 1000
-_VALUE = r"(?:\?|'\*\*\*'|%s|%\(\w+\)s|\$\d+|:\w+|NULL|DEFAULT|TRUE|FALSE)(?:::[\w ]+)?"
-_ROW = rf"\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\)"
-_LISTS = re.compile(rf"\b(VALUES|IN)\s*{_ROW}(?:\s*,\s*{_ROW})*", re.IGNORECASE)
+# Of a text whose white space is single blanks. No two parts may match the same blank: each value would double the ways to try.
+_VALUE = r"(?:\?|'\*\*\*'|%s|%\(\w+\)s|\$\d+|:\w+|NULL|DEFAULT|TRUE|FALSE)(?:::\w+(?: \w+)*)?"
+_ROW = rf"\( ?{_VALUE}(?: ?, ?{_VALUE})* ?\)"
+_LISTS = re.compile(rf"\b(VALUES|IN) ?{_ROW}(?: ?, ?{_ROW})*", re.IGNORECASE)
 
 
 def fold(events: Sequence[Event]) -> Dict[str, Any]:

@@ -20,6 +20,9 @@ _FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _KIND = re.compile(r"([A-Z]\w+): (.+)", re.DOTALL)
 # Texts are nested: an error in a stage's error, in a finding.
 _DEEPEST = 8
+# What is longer, or has more parts, is somebody else's SQL or output; trying every template at every place of it would take minutes.
+_LONGEST = 2000
+_MOST_PARTS = 50
 
 
 class Ear:
@@ -48,6 +51,8 @@ class Ear:
         for separator in ("\n", " · "):
             if separator in said:
                 return separator.join(self._heard(part, depth + 1) for part in said.split(separator))
+        if len(said) > _LONGEST or said.count("; ") + said.count(", ") > _MOST_PARTS:
+            return said
         known = self._known(said, depth)
         if known is not None:
             return known

@@ -249,6 +249,13 @@ def test_an_ear_takes_what_fits_best_and_leaves_what_is_not_ours() -> None:
     assert words.heard("anything", "en") == "anything"
 
 
+@pytest.mark.parametrize("unit", ["a: b; c (d), ", "a; b, ", "the ", ": ", 'column "x" of relation y: '])
+def test_an_ear_gives_up_where_listening_would_take_minutes(unit: str) -> None:
+    said = unit * 20_000
+    assert words.heard(said, "ru") == said
+    assert words.heard(f"dev: server x: no answer within 5 s · statement: {said}", "ru").startswith("dev: server x: нет ответа за 5 с · ")
+
+
 def test_no_module_carries_a_catalog_to_a_host() -> None:
     """Ansible ships what import statements name, wherever they stand."""
     for path in (ROOT / "plugins").rglob("*.py"):
