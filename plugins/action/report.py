@@ -32,24 +32,43 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             wrong = [f"format {name}" for name in unknown] + ([f"language {language}"] if language not in words.LANGUAGES else [])
             known = f"formats {', '.join(reports.FORMATS)}; languages {', '.join(words.LANGUAGES)}"
             return {"failed": True, "msg": f"there is no {', no '.join(wrong)}; there are {known}"}
+        source_root = str(self._task.args.get("source_root") or "")
+        problem = reports.problem_of_source_root(source_root)
+        if problem:
+            return {"failed": True, "msg": problem}
         directory = RehearsalDirectory(self._task.args["directory"])
         self._note_failure(directory)
         self._clean_controller(directory)
         record = judge(evidence_files.load(directory.evidence()), assertions.evaluate)
-        for name in dict.fromkeys(["json", *formats]):
-            files.write_bytes(directory.file(reports.FILES[name]), reports.render(record, name, language).encode("utf-8", "replace"))
+        # First what nothing else can be made of again: a renderer that breaks takes nothing of it along.
+        self._write(directory, record, reports.RECORD, "json", language, source_root)
         self._remember(directory, record)
         directory.point_latest()
         directory.write_state({**directory.read_state(), "cleaned": True})
+        written = [name for name in formats if name == "json" or self._rendered(directory, record, name, language, source_root)]
         return {
             "changed": False,
             "verdict": record["verdict"],
             "language": language,
             "record": directory.file(reports.RECORD),
-            "report": directory.file(reports.for_people(formats)),
-            "reports": {name: directory.file(reports.FILES[name]) for name in formats},
+            "report": directory.file(reports.for_people(written)),
+            "reports": {name: directory.file(reports.FILES[name]) for name in written},
             "findings": record["findings"],
         }
+
+    @staticmethod
+    def _write(directory: RehearsalDirectory, record: dict[str, Any], file: str, name: str, language: str, source_root: str) -> None:
+        files.write_bytes(directory.file(file), reports.render(record, name, language, source_root).encode("utf-8", "replace"))
+
+    def _rendered(self, directory: RehearsalDirectory, record: dict[str, Any], name: str, language: str, source_root: str) -> bool:
+        """One report; an error in it is told, and neither the verdict nor the other reports are lost by it."""
+        try:
+            self._write(directory, record, reports.FILES[name], name, language, source_root)
+        except Exception as error:
+            said = f"{directory.file(reports.FILES[name])} could not be made ({type(error).__name__}: {error})"
+            Display().warning(f"{said}; the record is whole: rehearse report {directory.path} --format {name}")
+            return False
+        return True
 
     @staticmethod
     def _remember(directory: RehearsalDirectory, record: dict[str, Any]) -> None:

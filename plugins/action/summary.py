@@ -38,4 +38,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def _report(directory: RehearsalDirectory) -> str:
-        return directory.file(reports.for_people([name for name in reports.FORMATS if os.path.exists(directory.file(reports.FILES[name]))]))
+        return directory.file(reports.for_people(reports.beside(directory.path)))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -29,9 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         directory = RehearsalDirectory(self._task.args["directory"])
         record = files.read_json(directory.file(reports.RECORD))
         language = str(self._task.args.get("language") or words.ENGLISH)
-        # Whatever was written for people, in the order in which it is read best.
-        written = [name for name in reports.FORMATS if os.path.exists(directory.file(reports.FILES[name]))]
-        report = directory.file(reports.for_people(written))
+        report = directory.file(reports.for_people(reports.beside(directory.path)))
         Display().display(report_text.verdict_block(record, report, language), color=_COLORS.get(record["verdict"], "red"))
         blockers = [finding for finding in record["findings"] if finding["severity"] == "blocker"]
         message = f"{record['verdict']}: " + (f"{blockers[0]['code']}: {blockers[0]['message']}" if blockers else f"see {report}")

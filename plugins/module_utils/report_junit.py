@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO
@@ -50,11 +50,9 @@ def _count(suite: ElementTree.Element, record: Record) -> None:
     suite.set("hostname", clean(record["copy"]["host"]))
 
 
-def _case(suite: ElementTree.Element, name: str, seconds: float = 0.0, file: Optional[str] = None) -> ElementTree.Element:
-    case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=clean(name), time=_seconds(seconds))
-    if file:
-        case.set("file", clean(file))
-    return case
+def _case(suite: ElementTree.Element, name: str, seconds: float = 0.0) -> ElementTree.Element:
+    # No attribute `file`: Jenkins' schema has none. The text of a failure names it.
+    return ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=clean(name), time=_seconds(seconds))
 
 
 def _say(case: ElementTree.Element, element: str, kind: str, message: str, text: str = "") -> None:
@@ -80,13 +78,14 @@ def _checks(record: Record, say: Speaker) -> ElementTree.Element:
     found: Dict[str, List[Mapping[str, Any]]] = {}
     for finding in record["findings"]:
         found.setdefault(finding["code"], []).append(finding)
-    for code, known in CODES.items():
-        case = _case(suite, f"{code}: {say.word(known.title)}")
+    # A record of a later version may have codes that are not known here.
+    for code in {**CODES, **found}:
+        known = CODES.get(code)
+        case = _case(suite, f"{code}: {say.word(known.title)}" if known else code)
         findings = found.get(code, [])
         blockers = [finding for finding in findings if finding["severity"] == BLOCKER]
         if blockers:
-            case.set("file", clean(blockers[0].get("file") or "")) if blockers[0].get("file") else None
-            _say(case, "error" if known.rehearsal_failed else "failure", code, say.of(blockers[0], "message"), _lines(blockers, say))
+            _say(case, "error" if known and known.rehearsal_failed else "failure", code, say.of(blockers[0], "message"), _lines(blockers, say))
         others = [finding for finding in findings if finding["severity"] not in (BLOCKER, INFO) or finding.get("accepted")]
         if others:
             ElementTree.SubElement(case, "system-out").text = clean(_lines(others, say))
@@ -122,11 +121,11 @@ def _expectations(record: Record, say: Speaker) -> ElementTree.Element:
 def _revisions(record: Record, say: Speaker) -> ElementTree.Element:
     suite = _suite("revisions")
     for row in report_figures.revision_rows(record):
-        _case(suite, f"{row['revision']}: {row['message']}", row["seconds"], row["file"])
+        _case(suite, f"{row['revision']}: {row['message']}", row["seconds"])
     for finding in record["findings"]:
         if finding["code"] == "migration-failed":
-            case = _case(suite, finding.get("revision") or finding["object"] or say.word("upgrade"), 0.0, finding.get("file"))
-            _say(case, "failure", finding["code"], say.of(finding, "message"))
+            case = _case(suite, finding.get("revision") or finding["object"] or say.word("upgrade"))
+            _say(case, "failure", finding["code"], say.of(finding, "message"), report_figures.where(finding) or "")
     return suite
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import urllib.parse
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, Code
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
@@ -16,19 +16,27 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figure
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import ENGLISH, Speaker
 
 _LEVELS = {"blocker": "error", "warning": "warning", "info": "note"}
-_ROOT = "APPLICATION"
+# As GitHub calls the root of the repository; paths are relative to it.
+_ROOT = "%SRCROOT%"
+# Where Alembic's configuration is unless the inventory says something else.
+_CONFIG = "alembic.ini"
 
 
-def sarif(record: Record, language: str = ENGLISH) -> str:
-    """A log of version 2.1.0 with one run. Paths are relative to the application's working directory."""
+def sarif(record: Record, language: str = ENGLISH, source_root: str = "") -> str:
+    """A log of version 2.1.0 with one run. `source_root`: the application's working directory as the repository has it; "" where it is the root.
+
+    What no revision is to blame for stands at the project's Alembic configuration: code scanning refuses a whole file for one result without a file.
+    """
     say = Speaker(language)
+    prefix = f"{source_root.strip('/')}/" if source_root.strip("/.") else ""
+    config = record["application"].get("config") or _CONFIG
     used = list(dict.fromkeys(finding["code"] for finding in record["findings"]))
     run: Dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": "migrations.rehearsal",
                 "language": language,
-                "rules": [_rule(code, CODES[code], say) for code in used],
+                "rules": [_rule(code, CODES.get(code), say) for code in used],
             }
         },
         "automationDetails": {"id": clean(f"rehearsal/{source(record)}/{record['id']}")},
@@ -41,15 +49,18 @@ def sarif(record: Record, language: str = ENGLISH) -> str:
                 "properties": {"verdict": record["verdict"]},
             }
         ],
-        "originalUriBaseIds": {_ROOT: {"description": {"text": say("The application's working directory")}}},
+        "originalUriBaseIds": {_ROOT: {"description": {"text": say("The root of the application's repository")}}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, used, say) for finding in record["findings"]],
+        "results": [_result(finding, used, _place(finding, config, prefix), say) for finding in record["findings"]],
     }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
     return json.dumps(log, ensure_ascii=False, indent=1) + "\n"
 
 
-def _rule(code: str, known: Code, say: Speaker) -> Dict[str, Any]:
+def _rule(code: str, known: Optional[Code], say: Speaker) -> Dict[str, Any]:
+    # A record of a later version may have codes that are not known here.
+    if known is None:
+        return {"id": code}
     return {
         "id": code,
         "name": "".join(part.capitalize() for part in code.split("-")),
@@ -60,7 +71,14 @@ def _rule(code: str, known: Code, say: Speaker) -> Dict[str, Any]:
     }
 
 
-def _result(finding: Mapping[str, Any], used: List[str], say: Speaker) -> Dict[str, Any]:
+def _place(finding: Mapping[str, Any], config: str, prefix: str) -> Dict[str, Any]:
+    file = finding.get("file") or config
+    line = (finding.get("line") or 1) if finding.get("file") else 1
+    artifact = {"uri": _uri(file)} if file.startswith("/") else {"uri": _uri(prefix + file), "uriBaseId": _ROOT}
+    return {"artifactLocation": artifact, "region": {"startLine": line}}
+
+
+def _result(finding: Mapping[str, Any], used: List[str], place: Mapping[str, Any], say: Speaker) -> Dict[str, Any]:
     result: Dict[str, Any] = {
         "ruleId": finding["code"],
         "ruleIndex": used.index(finding["code"]),
@@ -70,17 +88,10 @@ def _result(finding: Mapping[str, Any], used: List[str], say: Speaker) -> Dict[s
         "partialFingerprints": {"finding/v1": _fingerprint(finding)},
         "properties": {"stage": finding["stage"]},
     }
-    location: Dict[str, Any] = {}
-    if finding.get("file"):
-        physical: Dict[str, Any] = {"artifactLocation": {"uri": _uri(finding["file"]), "uriBaseId": _ROOT}}
-        if finding["file"].startswith("/"):
-            del physical["artifactLocation"]["uriBaseId"]
-        physical["region"] = {"startLine": finding.get("line") or 1}
-        location["physicalLocation"] = physical
+    location: Dict[str, Any] = {"physicalLocation": place}
     if finding["object"]:
         location["logicalLocations"] = [{"fullyQualifiedName": clean(finding["object"])}]
-    if location:
-        result["locations"] = [location]
+    result["locations"] = [location]
     accepted = finding.get("accepted")
     if accepted and not accepted["expired"]:
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": clean(accepted["reason"])}]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Sequence
+from typing import List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
@@ -14,8 +14,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.words import 
 _SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
 
 
-def verdict_block(record: Record, report: str, language: str = ENGLISH) -> str:
-    """What the last task prints: the verdict, the checklist, the findings, the path of the report."""
+def verdict_block(record: Record, report: Optional[str], language: str = ENGLISH) -> str:
+    """What the last task prints: the verdict, the checklist, the findings, the path of the report where there is one to name."""
     say = Speaker(language)
     called = say("rehearsal {id}", id=record["id"])
     lines = [f"{say.word(record['verdict'])}  {report_figures.source(record)}  {called}", ""]
@@ -37,7 +37,7 @@ def verdict_block(record: Record, report: str, language: str = ENGLISH) -> str:
         lines += ["", "  " + say("{count} more for information, in the report", count=informed)]
     lines += ["", f"  {_timing(record, say)}"]
     lines += ["  " + say("Way back: {text}", text=_one_line(say.of(record["way_back"], "text")))] if record["way_back"] else []
-    lines += ["  " + say("Report: {path}", path=report)]
+    lines += ["  " + say("Report: {path}", path=report)] if report else []
     return "\n".join(lines)
 
 

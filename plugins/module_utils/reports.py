@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Callable, Dict, List, Mapping, Tuple
+import os
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_html, report_junit, report_markdown, report_sarif, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.record import SCHEMA_VERSION
@@ -26,7 +27,8 @@ def _json(record: Record, language: str = ENGLISH) -> str:
 
 
 def _text(record: Record, language: str = ENGLISH) -> str:
-    return report_text.verdict_block(record, FILES["html"], language) + "\n"
+    """Without the path of a report: this is one, wherever it stands."""
+    return report_text.verdict_block(record, None, language) + "\n"
 
 
 # Format → its file in the rehearsal's directory, and what renders it.
@@ -44,21 +46,35 @@ _RENDERERS: Dict[str, Callable[[Record, str], str]] = {
     "html": report_html.html,
     "md": report_markdown.markdown,
     "junit": report_junit.junit,
-    "sarif": report_sarif.sarif,
 }
 FORMATS: Tuple[str, ...] = tuple(FILES)
 # The one that a person is sent to, of those that were written.
 _READABLE = ("html", "md", "text", "json")
 
 
-def render(record: Record, format_: str, language: str = ENGLISH) -> str:
-    """A record in a format. Raises RecordOfAnotherVersion."""
+def render(record: Record, format_: str, language: str = ENGLISH, source_root: str = "") -> str:
+    """A record in a format; `source_root`: see `report_sarif.sarif`. Raises RecordOfAnotherVersion."""
     version = record.get("schema_version")
     if version != SCHEMA_VERSION:
         raise RecordOfAnotherVersion(
             f"it is a record of version {version}, and reports are made of version {SCHEMA_VERSION}: judge its evidence again (rehearse judge)"
         )
+    if format_ == "sarif":
+        return report_sarif.sarif(record, language, source_root)
     return _RENDERERS[format_](record, language)
+
+
+def problem_of_source_root(source_root: str) -> Optional[str]:
+    """Why a path cannot be the application's place in its repository; None: it can."""
+    steps = source_root.split("/")
+    if source_root.startswith("/") or ".." in steps:
+        return f"the source root is «{source_root}»: it must be the path of the application's directory within its repository, such as apps/backend"
+    return None
+
+
+def beside(directory: str) -> List[str]:
+    """The formats whose files are in a rehearsal's directory."""
+    return [name for name, file in FILES.items() if os.path.exists(os.path.join(directory, file))]
 
 
 def for_people(formats: List[str]) -> str:

@@ -222,7 +222,7 @@ TEXTS: Dict[str, str] = {
     "Blockers": "Блокирующие замечания",
     "Warnings": "Предупреждения",
     "For information": "Для сведения",
-    "The application's working directory": "Рабочий каталог приложения",
+    "The root of the application's repository": "Корень репозитория приложения",
     "rehearsal {id}": "репетиция {id}",
     "{source} on {host}": "{source} на {host}",
     "{seconds:whole} in all": "всего {seconds:whole}",

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
   - Runs the judge, which is a pure function of the evidence, and renders its record in the formats that are asked for.
-  - C(record.json) is always written; the other files are C(report.html), C(report.md), C(report.txt), C(junit.xml) and C(report.sarif).
+  - C(record.json) is always written, and first. A report that cannot be made is a warning, and the others are made all the same.
+  - The other files are C(report.html), C(report.md), C(report.txt), C(junit.xml) and C(report.sarif).
 options:
   directory:
     description: The rehearsal's directory on the controller.
@@ -36,6 +37,12 @@ options:
     type: str
     choices: [en, ru]
     default: en
+  source_root:
+    description:
+      - Where the application's working directory is in its repository, such as V(apps/backend); left out, it is the root.
+      - Code scanning reads the paths of C(report.sarif) from there.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode.

@@ -73,7 +73,7 @@ class InventoryValues:
             self.required(host, "ansible_host", str, "the machine that Ansible connects to, or leave the line out")
 
     def reports(self, host: str) -> None:
-        """`rehearsal_report_formats` and `rehearsal_language` name only what there is."""
+        """`rehearsal_report_formats` and `rehearsal_language` name only what there is, and the source root is a path within a repository."""
         formats = self.optional(host, "rehearsal_report_formats", list, [], "must be a list of formats")
         unknown = [str(name) for name in formats if name not in reports.FORMATS]
         if unknown:
@@ -81,6 +81,9 @@ class InventoryValues:
         language = self.value(host, "rehearsal_language", words.ENGLISH)
         if language not in words.LANGUAGES:
             self._problem(host, "rehearsal_language", f"is «{language}»: it must be one of {', '.join(words.LANGUAGES)}")
+        root = reports.problem_of_source_root(self.optional(host, "rehearsal_report_source_root", str, "", "must be a path within the repository"))
+        if root:
+            self._problem(host, "rehearsal_report_source_root", f"cannot be used: {root}")
 
     def host_called_dev(self) -> None:
         """A host called like the group hides the group's other hosts from the playbook: their databases would not be rehearsed."""

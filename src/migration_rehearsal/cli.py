@@ -173,7 +173,10 @@ def _add_offline(commands: Any) -> None:
     report.add_argument("--format", choices=judge_command.FORMATS, default="text", help="(default: %(default)s)")
     report.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
     report.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
-    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format, given.output, given.language))
+    report.add_argument(
+        "--source-root", default="", metavar="DIR", help="where the application's directory is in its repository: paths in SARIF begin there"
+    )
+    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format, given.output, given.language, given.source_root))
 
     wanted = subcommand.add(
         commands,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,16 +83,23 @@ def run_judge(directory: Path, expectations: Path | None, policy: Path | None, o
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}")
-    print(report_text.verdict_block(record, report, language))
+    _print(report_text.verdict_block(record, report, language) + "\n")
     return exit_codes.of_verdicts([record["verdict"]])
 
 
-def run_report(path: Path, format_: str, output: Path | None = None, language: str = words.ENGLISH) -> int:
+def run_report(path: Path, format_: str, output: Path | None = None, language: str = words.ENGLISH, source_root: str = "") -> int:
     """Render a record, to the terminal or into a file."""
+    problem = reports.problem_of_source_root(source_root)
+    if problem:
+        return _refuse(problem)
     try:
         place = path / RECORD if path.is_dir() else path
         record = files.read_json(str(place))
-        text = report_text.verdict_block(record, str(place), language) + "\n" if format_ == "text" else reports.render(record, format_, language)
+        text = reports.render(record, format_, language, source_root)
+        if format_ == "text" and output is None:
+            written = reports.beside(str(place.parent)) if place.name == RECORD else []
+            best = place.parent / reports.for_people(written) if written else place
+            text = report_text.verdict_block(record, str(best), language) + "\n"
         if output is not None:
             files.write_bytes(str(output), text.encode("utf-8", "replace"))
     except OSError as error:
@@ -100,8 +108,15 @@ def run_report(path: Path, format_: str, output: Path | None = None, language: s
         what = str(error) if isinstance(error, reports.RecordOfAnotherVersion) else _what(error)
         return _refuse(f"{path} is no record of this version: {what}")
     if output is None:
-        sys.stdout.write(text)
+        _print(text)
     return exit_codes.GO
+
+
+def _print(text: str) -> None:
+    """To a stream of any encoding: what it has no signs for becomes a question mark."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    sys.stdout.write(text)
 
 
 def _refuse(message: str) -> int:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import pytest
 import xmlschema
+from ansible_collections.migrations.rehearsal.plugins.action import report as report_action
 from ansible_collections.migrations.rehearsal.plugins.module_utils import reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import rehearsal_directory
 from evidence_builder import good, stage
-from sarif_pydantic import Sarif
 
 from migration_rehearsal import cli
 
@@ -26,6 +30,9 @@ sys.path.append(str(ROOT / "tests"))
 
 import report_records  # noqa: E402
 
+SCHEMAS = ROOT / "tests" / "schemas"
+SARIF = jsonschema.Draft4Validator(json.loads((SCHEMAS / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8")))
+JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
 SCHEMA = json.loads((ROOT / "docs" / "record.schema.json").read_text(encoding="utf-8"))
 
 
@@ -78,7 +85,7 @@ def test_the_schema_knows_every_key(path: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("language", words.LANGUAGES)
 def test_junit_is_valid_and_red_exactly_where_the_verdict_is(record: dict[str, Any], language: str) -> None:
     text = reports.render(record, "junit", language)
-    xmlschema.XMLSchema(str(ROOT / "tests" / "schemas" / "junit.xsd")).validate(text)
+    JUNIT.validate(text)
     root = ElementTree.fromstring(text)
     cases = root.findall("testsuite[@name='rehearsal.checks']/testcase")
     red = {str(case.get("name")).partition(":")[0] for case in cases if case.find("failure") is not None or case.find("error") is not None}
@@ -97,21 +104,50 @@ def test_an_error_is_what_could_not_be_carried_out() -> None:
     assert int(suite.get("errors", "0")) > 0
 
 
-def test_sarif_is_valid_and_leads_to_the_revision(record: dict[str, Any]) -> None:
-    text = reports.render(record, "sarif")
-    log = Sarif.model_validate_json(text)
-    (run,) = log.runs
-    assert len(run.results or []) == len(record["findings"])
-    written = json.loads(text)["runs"][0]
-    for result, finding in zip(written["results"], record["findings"], strict=True):
-        rules = written["tool"]["driver"]["rules"]
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_sarif_is_valid_and_leads_to_the_revision(record: dict[str, Any], language: str) -> None:
+    log = json.loads(reports.render(record, "sarif", language))
+    assert [error.message for error in SARIF.iter_errors(log)] == []
+    (run,) = log["runs"]
+    assert len(run["results"]) == len(record["findings"])
+    rules = run["tool"]["driver"]["rules"]
+    for result, finding in zip(run["results"], record["findings"], strict=True):
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == finding["code"]
         assert result["level"] == {"blocker": "error", "warning": "warning", "info": "note"}[finding["severity"]]
-        places = [place["physicalLocation"] for place in result.get("locations", []) if "physicalLocation" in place]
-        assert bool(places) == bool(finding.get("file"))
-        for place in places:
-            assert place["region"]["startLine"] >= 1
-            assert not re.search(r"[\s<>]", place["artifactLocation"]["uri"])
+        # GitHub refuses a whole file for one result without a place.
+        (place,) = (one["physicalLocation"] for one in result["locations"])
+        assert place["region"]["startLine"] == (finding.get("line") or 1)
+        assert not re.search(r"[\s<>]", place["artifactLocation"]["uri"])
+        if not finding.get("file"):
+            assert place["artifactLocation"] == {"uri": "alembic.ini", "uriBaseId": "%SRCROOT%"}
+
+
+def test_the_schemas_refuse_what_is_wrong() -> None:
+    for spoil in ({"level": "blocker"}, {"ruleIndex": -5}, {"more": 1}, {"suppressions": [{"kind": "weird"}]}):
+        log = json.loads(reports.render(report_records.no_go(), "sarif"))
+        log["runs"][0]["results"][0].update(spoil)
+        assert list(SARIF.iter_errors(log)), spoil
+    text = reports.render(report_records.no_go(), "junit")
+    for wrong in (text.replace("<testcase classname", "<testcase file"), text.replace("<failure", "<fault").replace("</failure", "</fault")):
+        assert wrong != text and not JUNIT.is_valid(wrong)
+
+
+def test_paths_in_sarif_begin_where_the_repository_does() -> None:
+    record = report_records.no_go()
+    record["application"]["config"] = "conf/alembic.ini"
+    for given, prefix in (("", ""), (".", ""), ("apps/back end/", "apps/back%20end/")):
+        uris = set(re.findall(r'"uri": "([^"]+)"', reports.render(record, "sarif", source_root=given)))
+        assert f"{prefix}migrations/versions/r000.py" in uris and f"{prefix}conf/alembic.ini" in uris
+        assert all(uri.startswith(prefix) for uri in uris)
+    assert reports.problem_of_source_root("apps/backend") is None
+    assert reports.problem_of_source_root("/apps") and reports.problem_of_source_root("a/../b")
+
+
+def test_a_code_that_is_not_known_here_breaks_nothing() -> None:
+    record = report_records.no_go()
+    record["findings"][0]["code"] = "of-a-later-version"
+    for name in reports.FORMATS:
+        assert "of-a-later-version" in reports.render(record, name), name
 
 
 def test_a_measured_finding_names_the_revision_that_did_it() -> None:
@@ -213,6 +249,58 @@ def test_the_command_writes_each_format(tmp_path: Path, capsys: pytest.CaptureFi
         assert cli.main(["report", str(path), "--format", name, "--output", str(output), "--language", "ru"]) == 0
         assert output.read_text(encoding="utf-8").strip()
     assert capsys.readouterr().out == ""
+
+
+def test_the_command_leads_to_the_report_beside_the_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(report_records.go()))
+    assert cli.main(["report", str(path)]) == 0
+    assert f"Report: {path}\n" in capsys.readouterr().out
+    (tmp_path / "report.html").touch()
+    assert cli.main(["report", str(path)]) == 0
+    assert f"Report: {tmp_path}/report.html\n" in capsys.readouterr().out
+    assert cli.main(["report", str(path), "--format", "sarif", "--source-root", "../up"]) == 2
+    assert "source root is «../up»" in capsys.readouterr().err
+
+
+def test_a_stream_that_knows_no_russian_gets_what_it_can_show(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(report_records.go()))
+    argv = [sys.executable, "-c", "from migration_rehearsal import entry; entry.main()", "report", str(path), "--language", "ru"]
+    done = subprocess.run(argv, capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"shop" in done.stdout and b"???" in done.stdout
+
+
+def action(directory: Path, **arguments: Any) -> Any:
+    """The action plugin `report`, of a task with these arguments."""
+    task = SimpleNamespace(args={"directory": str(directory), **arguments}, async_val=0, check_mode=False, diff=False)
+    return report_action.ActionModule(
+        task, SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere")), SimpleNamespace(check_mode=False), None, None, None
+    )
+
+
+def test_a_renderer_that_breaks_loses_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = rehearsal_directory.RehearsalDirectory.create(str(tmp_path), "20260101-000000-abcdef")
+    directory.write_state({"id": "x"})
+    monkeypatch.setattr(report_action.evidence_files, "load", lambda place: good())
+    warned: list[str] = []
+    monkeypatch.setattr(report_action.Display, "warning", lambda self, message, *rest: warned.append(message))
+
+    def broken(record: Any, language: str) -> str:
+        raise IndexError("no such thing")
+
+    monkeypatch.setitem(reports._RENDERERS, "html", broken)
+    result = action(Path(directory.path)).run(task_vars={})
+    assert result["verdict"] == "GO" and "failed" not in result
+    assert sorted(result["reports"]) == sorted(set(reports.FORMATS) - {"html"})
+    assert all(Path(file).stat().st_size for file in result["reports"].values())
+    assert result["report"].endswith("report.md")
+    assert len(warned) == 1 and "report.html could not be made (IndexError: no such thing)" in warned[0]
+    assert (tmp_path / "history.jsonl").read_text().count("\n") == 1 and (tmp_path / "latest").is_symlink()
+    assert directory.read_state()["cleaned"] is True
+    refused = action(Path(directory.path), source_root="/x").run(task_vars={})
+    assert refused["failed"] and "source root" in refused["msg"]
 
 
 def test_the_documented_formats_are_those_that_there_are() -> None:
