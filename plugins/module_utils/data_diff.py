@@ -48,6 +48,7 @@ class DataChange:
     column-dropped, column-moved, column-changed, column-as-declared, column-type-changed, column-not-comparable.
     `values_*` are non-null values. `rows_changed` is exact, and None where that is not known; `rows_changed_at_most` is then None where nothing but
     the number of rows of the table bounds it. `keys`: the first keys of the rows that the text speaks of, where the user allows them.
+    `rows_added` and `rows_lost` are both exact, of a change of rows; None where only their difference is known.
     """
 
     kind: str
@@ -61,6 +62,8 @@ class DataChange:
     other: Optional[str] = None  # where the values are now
     rows_changed: Optional[int] = None
     keys: Optional[List[List[Optional[str]]]] = None
+    rows_added: Optional[int] = None
+    rows_lost: Optional[int] = None
 
     def to_json(self) -> Dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
@@ -163,6 +166,15 @@ class _Table:
         if self.old_rows is None:
             return None
         return max(int(self.old["rows"]) - self.old_rows, 0)
+
+    def added_and_lost(self) -> Tuple[Optional[int], Optional[int]]:
+        """How many rows were added, and how many lost; None where only the difference is known. Without a key a changed row is one of each."""
+        if self.rows is not None:
+            return self.rows["added"], self.rows["lost"]
+        before, after = self.old["rows"], self.new["rows"]
+        if self.only_added or self.only_lost or not before or not after:
+            return max(after - before, 0), max(before - after, 0)
+        return None, None
 
     def can_follow(self, column: str) -> bool:
         """Its values before and after can be compared row by row."""
@@ -313,14 +325,22 @@ def _gone_table(name: str, old: Entry, after: Mapping[str, Any], moved: Mapping[
 
 
 def _row_changes(table: _Table) -> Iterator[DataChange]:
-    name, before, after = table.name, table.old["rows"], table.new["rows"]
-    counts = {"rows_before": before, "rows_after": after, "rows_changed_at_most": table.at_most}
+    name, before, after, rows = table.name, table.old["rows"], table.new["rows"], table.rows
+    added, lost = table.added_and_lost()
+    counts = {"rows_before": before, "rows_after": after, "rows_added": added, "rows_lost": lost, "rows_changed_at_most": table.at_most}
     numbers: Dict[str, Any] = {"name": name, "before": before, "after": after}
-    rows = table.rows
-    lost_and_added = bool(rows and table.old["key"] and rows["added"] and rows["lost"])
-    if rows and lost_and_added:
+    if rows and added and lost and (table.old["key"] or before != after):
         counts["rows_changed_at_most"] = None
-        both = text("{name}: {lost:count row is|rows are} gone and {added:count is|are} new, by their keys", name=name, **_lost_and_added(rows))
+        both = (
+            text("{name}: {lost:count row is|rows are} gone and {added:count is|are} new, by their keys", name=name, lost=lost, added=added)
+            if table.old["key"]
+            else text(
+                "{name}: {lost:count row is|rows are} no longer there as before, and {added:count other is|others are}",
+                **numbers,
+                lost=lost,
+                added=added,
+            )
+        )
         if before == after:
             said = text("{both}: keys were changed, or rows lost and as many added{keys}", both=both, keys=_keys_text(rows, "lost"))
             yield DataChange("rows-changed", name, said, rows_changed=rows["lost"], keys=_keys(rows, "lost"), **counts)
@@ -353,10 +373,6 @@ def _row_changes(table: _Table) -> Iterator[DataChange]:
         yield DataChange("rows-changed", name, said, **counts)
     if table.old["key"] is None and before == after and not table.only_added:
         yield from _moved_values(table, counts)
-
-
-def _lost_and_added(rows: Entry) -> Dict[str, int]:
-    return {"lost": rows["lost"], "added": rows["added"]}
 
 
 def _keys(rows: Optional[Entry], what: str) -> Optional[List[List[Optional[str]]]]:

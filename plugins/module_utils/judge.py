@@ -323,7 +323,8 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     if "before" in prints and "after" in prints:
         changes = judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after"))
         found["upgrade"] = [change.to_json() for change in changes]
-        for code, thing, message, severity in judge_data.of_upgrade(changes, wanted):
+        compared = prints["before"]["tables"].keys() & prints["after"]["tables"].keys()
+        for code, thing, message, severity in judge_data.of_upgrade(changes, wanted, compared):
             bench.say(code, "data", thing, message, severity)
     if "before" in prints and "back" in prints and wanted.downgrade_to == expected.PRODUCTION:
         changes = judge_data.changes_between(prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"))

@@ -38,11 +38,13 @@ def _not_counted(change: DataChange, why: str) -> str:
 
 
 def _uncounted(change: DataChange) -> bool:
+    if change.kind in ("rows-added", "rows-lost"):
+        return change.rows_added is None
     return change.kind in ("column-changed", "rows-changed", "column-not-comparable") and change.rows_changed is None
 
 
-def of_upgrade(changes: List[DataChange], expectations: Expectations) -> Iterator[Said]:
-    """What the upgrade did to existing data."""
+def of_upgrade(changes: List[DataChange], expectations: Expectations, tables: Optional[Collection[str]] = None) -> Iterator[Said]:
+    """What the upgrade did to existing data. `tables`: those that were compared; rows declared for them must have been added or lost."""
     emptied = _emptied(changes)
     for change in changes:
         if change.kind == "column-not-comparable" and change.object.rpartition(".")[0] in emptied:
@@ -52,13 +54,25 @@ def of_upgrade(changes: List[DataChange], expectations: Expectations) -> Iterato
         said = _JUDGED.get(change.kind)
         if said is None or (said == "data-lost" and not (change.rows_before if change.kind == "table-dropped" else change.values_before)):
             continue
-        if _declared(change, declared, table):
+        if _declared(change, declared):
             yield said, change.object, text("{change}, as declared{reason}", change=change.text, reason=_reason(declared or table)), INFO
-        elif declared and declared.kind == "changed":
+        elif change.kind in _ROWS and declared and declared.rows and change.rows_added is None:
+            values = {"change": change.text, "what": _what(declared)}
+            yield (
+                "data-not-compared",
+                change.object,
+                text("{change}; declared: {what}; how many were added and how many lost is not known", **values),
+                None,
+            )
+        elif declared and declared.kind == "changed" and change.kind in ("column-changed", "column-not-comparable"):
             values = {"change": change.text, "reason": _reason(declared)}
             yield said, change.object, text("{change}; declared as changed, so its new values were not proved{reason}", **values), INFO
         else:
             yield said, change.object, text("{change}; declared: {what}", change=change.text, what=_what(declared)), None
+    told = {change.object for change in changes if change.kind in _ROWS or change.kind == "table-dropped"}
+    for name, declared in expectations.changes.items():
+        if name in (tables or ()) and name not in told and declared.rows and (declared.rows.added or declared.rows.removed):
+            yield "rows-changed", name, text("{name}: no row was added or lost; declared: {what}", name=name, what=_what(declared)), None
 
 
 # Kinds of change that are not here are no change of existing data.
@@ -75,12 +89,16 @@ _JUDGED: Dict[str, str] = {
 }
 
 
-def _declared(change: DataChange, declared: Optional[Change], table: Optional[Change]) -> bool:
+_ROWS = ("rows-added", "rows-lost", "rows-changed")
+
+
+def _declared(change: DataChange, declared: Optional[Change]) -> bool:
     if change.kind in ("table-dropped", "column-dropped"):
         return declared is not None and declared.kind == "dropped"
-    if change.kind in ("rows-added", "rows-lost") and declared is not None and declared.rows is not None:
-        allowed = declared.rows.added if change.kind == "rows-added" else declared.rows.removed
-        return allowed is None or allowed == abs((change.rows_after or 0) - (change.rows_before or 0))
+    if change.kind in _ROWS and declared is not None and declared.rows is not None:
+        # Both: more rows that were added must not hide those that are gone.
+        pairs = ((declared.rows.added, change.rows_added), (declared.rows.removed, change.rows_lost))
+        return all(allowed is None or allowed == found for allowed, found in pairs)
     return False
 
 

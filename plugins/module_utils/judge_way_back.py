@@ -83,7 +83,7 @@ def _counted(change: DataChange) -> Dict[str, Any]:
     if change.kind == "table-dropped":
         count = before
     elif change.kind == "rows-lost":
-        count = before - after
+        count = before - after if change.rows_lost is None else change.rows_lost
     elif change.kind == "column-dropped":
         unit, count = "values", change.values_before
     elif change.kind == "rows-changed":

@@ -75,6 +75,8 @@ TEXTS: Dict[str, str] = {
     "{name}: {lost:count row is|rows are} gone and {added:count is|are} new, by their keys": "{name}: по ключам строк пропало {lost:number}, "
     "появилось "
     "{added:number}",
+    "{name}: {lost:count row is|rows are} no longer there as before, and {added:count other is|others are}": "{name}: прежних строк пропало "
+    "{lost:number}, других появилось: {added:number}",
     "{both}: keys were changed, or rows lost and as many added{keys}": "{both}: изменены ключи, или строки пропали и столько же добавилось{keys}",
     "{both}{keys}: {before:number} rows, now {after:number}": "{both}{keys}: было строк {before:number}, стало {after:number}",
     "; every earlier row is untouched": "; все прежние строки не тронуты",

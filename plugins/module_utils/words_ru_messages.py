@@ -59,6 +59,9 @@ TEXTS: Dict[str, str] = {
     "{change}, as declared{reason}": "{change}, как объявлено{reason}",
     "{change}; declared as changed, so its new values were not proved{reason}": "{change}; объявлено изменённым, поэтому новые значения не "
     "проверялись{reason}",
+    "{change}; declared: {what}; how many were added and how many lost is not known": "{change}; объявлено: {what}; сколько строк добавлено и "
+    "сколько пропало, неизвестно",
+    "{name}: no row was added or lost; declared: {what}": "{name}: строк не добавлено и не пропало; объявлено: {what}",
     "{change}; declared: {what}": "{change}; объявлено: {what}",
     "it was so before the upgrade: {message}": "так было и до обновления: {message}",
     "the next value of {sequence} is {next_value:number}, {column} has come to {reached:number} already": "следующее значение {sequence} — "

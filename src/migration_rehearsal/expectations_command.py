@@ -200,7 +200,7 @@ def _absent(earlier: Tables, later: Tables) -> list[str]:
 
 def _changes(evidence: Evidence, own: list[str]) -> Iterator[str]:
     prints, wanted = evidence.fingerprints, evidence.expectations
-    for change in judge_data.changes_between(prints["before"], prints["after"], wanted, own):
+    for change in judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after")):
         declared = wanted.changes.get(change.object)
         said = _declared(declared) if declared else _measured(change)
         if said:
@@ -220,16 +220,17 @@ def _declared(change: Change) -> str:
 
 def _measured(change: DataChange) -> str:
     """A declaration that this rehearsal meets; a comment where the format has none; "" for what needs none."""
-    rows = (change.rows_after or 0) - (change.rows_before or 0)
-    if change.kind in ("rows-added", "rows-lost"):
-        return json.dumps({"rows": {"added": max(rows, 0), "removed": max(-rows, 0)}})
+    if change.kind in ("rows-added", "rows-lost", "rows-changed"):
+        if change.rows_added is None:
+            return '{"rows": {"added": "any", "removed": "any"}}  # how many was not measured'
+        return json.dumps({"rows": {"added": change.rows_added, "removed": change.rows_lost}})
     if change.kind == "table-dropped":
         return '{"dropped": true}' if change.rows_before else ""
     if change.kind == "column-dropped":
         return '{"dropped": true}' if change.values_before else ""
     if change.kind in ("column-changed", "column-not-comparable"):
         return '{"changed": true}  # better, for it is proved on every row: {expect: "SQL over old"}'
-    return "# cannot be declared" if change.kind in ("rows-changed", "table-not-comparable", "rows-not-comparable") else ""
+    return "# cannot be declared" if change.kind in ("table-not-comparable", "rows-not-comparable") else ""
 
 
 def _assertion(one: Any) -> str:

@@ -115,6 +115,8 @@ def test_rows_added_and_lost(before: dict[str, Any], rows: int, old_rows: int | 
     change = compare(before, after)[0]
     assert (change.kind, change.text, change.rows_before, change.rows_after) == (kind, said, 10, rows)
     assert change.rows_changed_at_most == (None if old_rows is None else 10 - old_rows)
+    proved = "untouched" in said
+    assert (change.rows_added, change.rows_lost) == ((max(rows - 10, 0), max(10 - rows, 0)) if proved else (None, None))
     assert answers(before, after)["shifts.rate"] == answer
 
 
@@ -235,7 +237,9 @@ def test_added_rows_stand_in_the_way_of_nothing_once_they_are_followed(before: d
 def test_lost_and_added_rows_are_both_told(before: dict[str, Any]) -> None:
     after = changed(before, lambda t: t["shifts"].update(rows=11, old_rows=7))
     rows = followed(kept=8, added=3, lost=2, columns={"start": 0, "rate": 0})
-    assert [change.text for change in compare(before, after, {}, rows)] == ["shifts: 2 rows are gone and 3 are new, by their keys: 10 rows, now 11"]
+    (change,) = compare(before, after, {}, rows)
+    assert change.text == "shifts: 2 rows are gone and 3 are new, by their keys: 10 rows, now 11"
+    assert (change.rows_added, change.rows_lost) == (3, 2)
 
 
 def test_a_declared_change_is_proved_beside_added_rows(before: dict[str, Any]) -> None:

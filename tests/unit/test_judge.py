@@ -142,6 +142,65 @@ def test_rows_lost_are_no_go_unless_declared() -> None:
     assert of(expecting("changes: {shifts: {rows: {removed: any}}}"))["verdict"] == GO
 
 
+@pytest.mark.parametrize(
+    ("added", "removed", "declared", "found"),
+    [
+        (3, 2, "{added: 1}", ["rows-changed"]),
+        (3, 2, "{added: any}", ["rows-changed"]),
+        (3, 2, "{added: 3, removed: 2}", []),
+        (3, 2, "{added: any, removed: 2}", []),
+        (3, 2, "{added: 3, removed: 1}", ["rows-changed"]),
+        (2, 3, "{removed: 1}", ["rows-changed"]),
+        (2, 3, "{added: 2, removed: 3}", []),
+        (2, 2, "{added: 1, removed: 1}", ["data-changed"]),
+        (2, 2, "{added: 2, removed: 2}", []),
+        (2, 2, "{added: any, removed: any}", []),
+    ],
+)
+@pytest.mark.parametrize("keyed", [True, False])
+def test_rows_added_and_rows_lost_are_both_held_against_the_declaration(
+    added: int, removed: int, declared: str, found: list[str], keyed: bool
+) -> None:
+    # Without a key as many rows lost as added are values that changed.
+    key = ["id"] if keyed or added == removed else None
+    before, after = fingerprint(), fingerprint(3 + added - removed, id="9", note="0")
+    after["tables"]["shifts"]["old_rows"] = 3 - removed
+    rows = {"key": key, "kept": 3 - removed, "added": added, "lost": removed, "columns": {"rate": 0} if key else {}}
+    for one in (before, after):
+        one["tables"]["shifts"]["key"] = key
+
+    def of(declaration: str, rows: dict[str, Any] | None) -> dict[str, Any]:
+        text = f"changes: {{shifts: {{rows: {declaration}}}"
+        text += "" if key else ", shifts.id: {changed: true}, shifts.rate: {changed: true}"
+        evidence = good(expecting(text + "}"), rows={"after": {"tables": {"shifts": rows}}} if rows else {})
+        prints = {"before": before, "after": after, "back": before, "again": after}
+        return judge(dataclasses.replace(evidence, fingerprints=prints))
+
+    record = of(declared, rows)
+    assert codes(record, BLOCKER) == found
+    assert f"{removed} rows are" in record["findings"][0]["message"]
+    # Where only the sum of both is known, no number holds.
+    unknown = of(declared, None)
+    assert {one["code"] for one in unknown["findings"] if one["object"] == "shifts" and one["severity"] == BLOCKER} == (
+        set() if declared == "{added: any, removed: any}" else {"data-not-compared"}
+    )
+
+
+def test_rows_that_were_declared_must_come() -> None:
+    record = judge(good(expecting("changes: {shifts: {rows: {added: 2}}}")))
+    assert codes(record, BLOCKER) == ["rows-changed"]
+    assert record["findings"][0]["message"] == "shifts: no row was added or lost; declared: 2 rows added, 0 removed"
+    assert judge(good(expecting("changes: {shifts: {rows: {added: 0}}}")))["verdict"] == GO
+
+
+def test_a_column_that_may_change_may_not_be_dropped() -> None:
+    before, after = fingerprint(), fingerprint(note="0")
+    del after["tables"]["shifts"]["columns"]["rate"]
+    prints = {"before": before, "after": after, "back": before, "again": after}
+    record = judge(dataclasses.replace(good(expecting("changes: {shifts.rate: {changed: true}}")), fingerprints=prints))
+    assert (record["verdict"], codes(record, BLOCKER)) == (NO_GO, ["data-lost"])
+
+
 def test_a_dropped_column_with_values_must_be_declared() -> None:
     def of(expectations: Expectations | None, values: int) -> dict[str, Any]:
         before, after = fingerprint(), fingerprint(note="0")

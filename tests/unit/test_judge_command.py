@@ -37,7 +37,7 @@ def write(evidence: Evidence, place: Path) -> Path:
     lines("stages", evidence.stages)
     for name in ("manifest", "copy", "application"):
         document(name, getattr(evidence, name))
-    for part, name in (("snapshots", "snapshot"), ("fingerprints", "fingerprint"), ("checks", "checks"), ("cleanup", "cleanup")):
+    for part, name in (("snapshots", "snapshot"), ("fingerprints", "fingerprint"), ("checks", "checks"), ("rows", "rows"), ("cleanup", "cleanup")):
         for key, content in getattr(evidence, part).items():
             document(f"{name}-{key}", content)
     for run, events in evidence.migrations.items():
@@ -231,6 +231,20 @@ assertions:
     assert cli.main(["expectations", "init", str(kept)]) == 0
     found = expectations_file.parse(capsys.readouterr().out, "printed")
     assert (found.changes, found.assertions) == (expectations.changes, expectations.assertions)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_rows_added_and_rows_lost_are_both_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], counted: bool) -> None:
+    after = fingerprint(4, note="0")
+    after["tables"]["shifts"]["old_rows"] = 1
+    followed = {"key": ["id"], "kept": 1, "added": 3, "lost": 2, "columns": {"rate": 0}}
+    evidence = good(rows={"after": {"tables": {"shifts": followed}}} if counted else {})
+    evidence = dataclasses.replace(evidence, fingerprints={**evidence.fingerprints, "after": after, "again": after})
+    kept = write(evidence, tmp_path / "evidence")
+    assert cli.main(["expectations", "init", str(kept)]) == 0
+    found = expectations_file.parse(capsys.readouterr().out, "printed").changes["shifts"].rows
+    assert found is not None
+    assert (found.added, found.removed) == ((3, 2) if counted else (None, None))
 
 
 def test_what_was_only_likely_stands_in_a_comment(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
