@@ -15,6 +15,7 @@ from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Seq
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
+from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Blocked, Event, Hold
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
@@ -23,8 +24,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.words import 
 _NO_REWRITE_OF_DATA = ("truncate", "reindex", "refresh")
 _CREATE_INDEX = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY\b)", re.IGNORECASE)
 _CODES = {READS: "lock-blocks-reads", WRITES: "lock-blocks-writes"}
-# With the other transaction mode a table must be free again in less than this share of the time, else the mode is not what holds it.
-_WORTH_TELLING = 0.5
 _SQL_CHARACTERS = 120
 _MOST_NAMED = 8
 # The record is read by people too; all of it can be had from the evidence.
@@ -68,10 +67,10 @@ def of_upgrade(events: Sequence[Event], known: Sizes, budgets: Budgets, own: Col
     for entry, what in over:
         yield _CODES[entry.what], entry.table, _lock_message(events, entry, what, budgets, held), None
     if over:
-        yield from _one_transaction(events, entries, budgets)
+        yield from _one_transaction(events, held, entries, budgets)
     yield from _rewrites(events, known, budgets)
-    yield from _scans(events, known, budgets)
-    yield from _indexes(events, known, budgets)
+    yield from _scans(events, held, known, budgets)
+    yield from _indexes(events, held, known, budgets)
     yield from _no_lock_timeout(events, known, budgets, own)
     yield from _untracked(events)
 
@@ -184,15 +183,16 @@ def _taken(held: Sequence[Hold], entry: Blocked, start: float) -> Optional[Hold]
     return next(found, None)
 
 
-def _one_transaction(events: Sequence[Event], entries: Sequence[Blocked], budgets: Budgets) -> Iterator[Said]:
+def _one_transaction(events: Sequence[Event], held: Sequence[Hold], entries: Sequence[Blocked], budgets: Budgets) -> Iterator[Said]:
     revisions = timeline.spans(events)
     if timeline.transaction_mode(events) != timeline.ONE_TRANSACTION or len(revisions) < 2:
         return
     allowed = {READS: budgets.blocked_reads_ms, WRITES: budgets.blocked_writes_ms}
     gains = [
         mode
-        for mode in timeline.compare_modes(events, entries)
-        if mode.measured_ms > allowed[mode.what] and mode.other_ms < mode.measured_ms * _WORTH_TELLING
+        for mode in compare_modes(events, held, entries)
+        # Else the mode is not what holds it.
+        if mode.measured_ms > allowed[mode.what] and (mode.other_ms <= allowed[mode.what] or mode.measured_ms - mode.other_ms > allowed[mode.what])
     ]
     if not gains:
         return
@@ -248,9 +248,8 @@ def _rewrites(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterat
                 yield "table-rewrite", table, message, None
 
 
-def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
+def _scans(events: Sequence[Event], held: Sequence[Hold], known: Sizes, budgets: Budgets) -> Iterator[Said]:
     """A table read in full while its reads or writes wait, without being rewritten. What builds an index has a finding of its own."""
-    held = timeline.holds(events)
     told: Set[Tuple[str, str]] = set()
     for event in _statements(events):
         if _CREATE_INDEX.match(event.get("sql", "")):
@@ -260,7 +259,10 @@ def _scans(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[
             table = scan["relation"]
             lock = holding(held, event, table)
             key = (table, str(event.get("revision")))
-            if lock is None or table in rewritten or key in told or scan["rows"] < budgets.small_table_rows or known.is_small(table, budgets):
+            if lock is None or table in rewritten or key in told or known.is_small(table, budgets):
+                continue
+            # A few rows are no matter, unless they are all of a table that is large by its bytes.
+            if scan["rows"] < min(budgets.small_table_rows, known.rows.get(table, budgets.small_table_rows)):
                 continue
             told.add(key)
             message = text(
@@ -289,14 +291,14 @@ def holding(held: Sequence[Hold], event: Event, table: str) -> Optional[Hold]:
     return max(found, key=lambda hold: len(timeline.blocks(hold.mode)), default=None)
 
 
-def _indexes(events: Sequence[Event], known: Sizes, budgets: Budgets) -> Iterator[Said]:
+def _indexes(events: Sequence[Event], held: Sequence[Hold], known: Sizes, budgets: Budgets) -> Iterator[Said]:
     for event in _statements(events):
         if event.get("failed") or not _CREATE_INDEX.match(event.get("sql", "")) or _ms(event) <= budgets.index_build_ms:
             continue
         # An index on a table that the migration itself made has no lock on anything that was there.
         tables = [scan["relation"] for scan in event.get("scans") or ()] or [lock["table"] for lock in event.get("locks") or ()]
         for table in dict.fromkeys(tables):
-            if holding(timeline.holds(events), event, table) is not None and not known.is_small(table, budgets):
+            if holding(held, event, table) is not None and not known.is_small(table, budgets):
                 message = text(
                     "{whose} built an index on {table} ({size}) and blocked its writes for {ms:duration}, budget {allowed:duration}: «{sql}»",
                     whose=_whose(event.get("revision")),
@@ -356,12 +358,12 @@ def _untracked(events: Sequence[Event]) -> Iterator[Said]:
             yield "timeline-incomplete", event.get("revision") or "", message, None
 
 
-def record_of(events: Sequence[Event], summary: Mapping[str, Any]) -> Dict[str, Any]:
+def record_of(summary: Mapping[str, Any]) -> Dict[str, Any]:
     """The run's windows for the record: per table what waits and for how long, longest first; milliseconds since the first revision began.
 
-    `summary` is what `timeline.summarise()` made of the same events.
+    `summary` is what `timeline_summary.summarise()` made of its events.
     """
-    start = min((span.start for span in timeline.spans(events)), default=0.0)
+    start = summary["start"]
     tables: Dict[str, Dict[str, Any]] = {}
     for entry in summary["blocked"]:
         found = tables.setdefault(entry["table"], {"table": entry["table"]})

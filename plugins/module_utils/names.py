@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 DEFAULT_SCHEMA = "public"
 
 
@@ -15,6 +17,13 @@ def _part(name: str) -> str:
 def object_name(schema: str, name: str) -> str:
     """`shifts` for a relation in public, `billing.invoices` elsewhere."""
     return _part(name) if schema == DEFAULT_SCHEMA else f"{_part(schema)}.{_part(name)}"
+
+
+def own_name(name: str) -> str:
+    """The last part of an object name, as the catalog has it: `invoices` of billing.invoices."""
+    found = re.search(r'"((?:[^"]|"")*)"$|[^."]*$', name)
+    assert found is not None
+    return found[1].replace('""', '"') if found[1] is not None else found[0]
 
 
 def column_name(table: str, column: str) -> str:

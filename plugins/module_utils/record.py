@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     places,
     statement_fold,
     timeline,
+    timeline_summary,
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence, version_tables
@@ -49,8 +50,8 @@ def build(
     context = evidence.context
     stages = [_stage(stage) for stage in evidence.stages]
     finished = _finished(context["created"], evidence.stages)
-    summaries = {run: timeline.summarise(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
-    timelines = {run: judge_timeline.record_of(evidence.migrations[run], summary) for run, summary in summaries.items()}
+    summaries = {run: timeline_summary.summarise(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
+    timelines = {run: judge_timeline.record_of(summary) for run, summary in summaries.items()}
     located = places.Places(evidence, places.touched_objects(schema.get("upgrade", [])))
     record: Dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -64,7 +65,7 @@ def build(
         "again": judge_template.record_of(evidence),
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
-        "revisions": [revision for run in RUNS for revision in _revisions(evidence, run, located.files, summaries)],
+        "revisions": [revision for run, summary in summaries.items() for revision in _revisions(run, located.files, summary)],
         "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
         "longest_window": timelines.get("upgrade", {}).get("longest_window"),
         "timelines": timelines,
@@ -179,54 +180,30 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 
-def _revisions(evidence: Evidence, run: str, files: Mapping[str, str], summaries: Mapping[str, Any]) -> List[Dict[str, Any]]:
+def _revisions(run: str, files: Mapping[str, str], summary: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """One row for each revision that was run and ended, in order."""
-    events = evidence.migrations.get(run, [])
-    ended = {event["revision"] for event in events if event["event"] == "revision_end"}
-    statements: Dict[str, int] = {}
-    for event in events:
-        if event["event"] == "statement" and event.get("revision"):
-            statements[event["revision"]] = statements.get(event["revision"], 0) + 1
-    held = timeline.holds(events)
-    times = {span.revision: span for span in timeline.spans(events)}
-    first = min((span.start for span in times.values()), default=0.0)
     return [
         {
             "revision": row["revision"],
             "message": row["message"],
             "file": files.get(row["revision"]),
-            "start_ms": round(times[row["revision"]].start - first, 3),
-            "end_ms": round(times[row["revision"]].end - first, 3),
+            "start_ms": row["start_ms"],
+            "end_ms": row["end_ms"],
             "run": run,
             "direction": row["direction"],
             "seconds": row["ms"] / 1000,
-            "statements": statements.get(row["revision"], 0),
+            "statements": row["statements"],
             "rows": row["rows"],
             "wal_bytes": row["wal_bytes"],
-            "locks": _locks(held, row["revision"]),
+            "locks": row["locks"],
             "blocked_reads_ms": row["blocked"][timeline.READS],
             "blocked_writes_ms": row["blocked"][timeline.WRITES],
             "rewrites": row["rewrites"],
             "scans": row["scans"],
         }
-        for row in (summaries[run]["revisions"] if run in summaries else ())
-        if row["revision"] in ended
+        for row in summary["revisions"]
+        if row["ended"]
     ]
-
-
-def _locks(held: Sequence[timeline.Hold], revision: str) -> Dict[str, str]:
-    """By table, the strongest mode that a revision took on it."""
-    strongest: Dict[str, str] = {}
-    for hold in held:
-        if hold.revision == revision and hold.relation == hold.table and hold.kind != "S":
-            now = strongest.get(hold.table)
-            if now is None or _MODES.index(hold.mode) > _MODES.index(now):
-                strongest[hold.table] = hold.mode
-    return dict(sorted(strongest.items()))
-
-
-# As PostgreSQL's documentation orders them, from what keeps least waiting to what keeps most.
-_MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
 
 
 # The runbook's criteria of success, in its order: what stands for each, and the findings that speak against it.

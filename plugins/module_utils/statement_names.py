@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Optional, Tuple
+from typing import FrozenSet, Optional, Tuple
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
@@ -61,6 +61,11 @@ def bare(name: str) -> str:
     """The last part of a name as the catalog has it: `"My""T"` → `My"T`, `public.T` → `t`."""
     part = str(re.findall(_PART, name)[-1])
     return part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
+
+
+def words_of(statement: str) -> FrozenSet[str]:
+    """Every word of a statement that could be a name, as the catalog has it."""
+    return frozenset(bare(word) for word in re.findall(_PART, statement))
 
 
 def type_of_new_column(statement: str, column: str) -> str:

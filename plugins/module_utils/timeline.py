@@ -13,6 +13,8 @@ import bisect
 import dataclasses
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import DEFAULT_SCHEMA, object_name
+
 Event = Mapping[str, Any]
 Window = Tuple[float, float]
 
@@ -30,6 +32,9 @@ _BLOCKS: Dict[str, FrozenSet[str]] = {
     "Exclusive": frozenset({WRITES, DDL}),
     "AccessExclusive": frozenset({READS, WRITES, DDL}),
 }
+
+# As PostgreSQL's documentation orders them, from what keeps least waiting to what keeps most.
+MODES = tuple(_BLOCKS)
 
 ONE_TRANSACTION = "one transaction"
 PER_MIGRATION = "transaction_per_migration"
@@ -75,8 +80,7 @@ def _version_tables(events: Sequence[Event]) -> FrozenSet[str]:
     names = set()
     for event in events:
         if event["event"] == "current":
-            schema = event.get("version_table_schema")
-            names.add(f"{schema}.{event['version_table']}" if schema and schema != "public" else event["version_table"])
+            names.add(object_name(event.get("version_table_schema") or DEFAULT_SCHEMA, event["version_table"]))
     return frozenset(names)
 
 
@@ -131,7 +135,11 @@ def holds(events: Sequence[Event]) -> List[Hold]:
 def spans(events: Sequence[Event]) -> List[Span]:
     """The revisions in the order in which they ran."""
     begins = [event for event in events if event["event"] == "revision_begin"]
-    ends = {(event["revision"], event["direction"]): float(event["ms"]) for event in events if event["event"] == "revision_end"}
+    # One env.py may run its migrations several times, on one database after the other or on one schema after the other.
+    ends: Dict[Tuple[str, str], List[Event]] = {}
+    for event in events:
+        if event["event"] == "revision_end":
+            ends.setdefault((event["revision"], event["direction"]), []).append(event)
     last = max(
         (float(event["t1"]) for event in events if event["event"] in ("commit", "rollback") and event.get("t1") is not None),
         default=_last_time(events),
@@ -140,7 +148,8 @@ def spans(events: Sequence[Event]) -> List[Span]:
     for number, event in enumerate(begins):
         start = float(event["t"])
         end = float(begins[number + 1]["t"]) if number + 1 < len(begins) else max(last, start)
-        ms = ends.get((event["revision"], event["direction"]), round(end - start, 3))
+        own = (ended for ended in ends.get((event["revision"], event["direction"]), ()) if start <= float(ended["t"]) <= end)
+        ms = next((float(ended["ms"]) for ended in own), round(end - start, 3))
         found.append(Span(event["revision"], event["direction"], event.get("message") or "", start, end, ms))
     return found
 
@@ -189,7 +198,7 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
     revisions = spans(events)
     ends = [span.end for span in revisions]
     result = []
-    for (table, what), group in sorted(_by_traffic(holds(events) if found is None else found).items()):
+    for (table, what), group in sorted(by_traffic(holds(events) if found is None else found).items()):
         windows = union((hold.start, hold.end) for hold in group)
         shares = {}
         # Spans follow one another: those that end before the first window begins, or begin after the last ends, have no part in it.
@@ -205,7 +214,7 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
     return result
 
 
-def _by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
+def by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
     """(table, reads or writes) → the locks that keep it waiting."""
     grouped: Dict[Tuple[str, str], List[Hold]] = {}
     for hold in found:
@@ -214,11 +223,6 @@ def _by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
                 if what in blocks(hold.mode):
                     grouped.setdefault((hold.table, what), []).append(hold)
     return grouped
-
-
-def _blocked_during(span: Span, windows: Sequence[Window]) -> float:
-    """Time of a revision in which some table has its traffic waiting, whoever took the lock; several tables at a time count once."""
-    return total_ms(union((max(span.start, start), min(span.end, end)) for start, end in windows if min(span.end, end) > max(span.start, start)))
 
 
 def downtime_ms(found: Sequence[Blocked]) -> float:
@@ -230,88 +234,6 @@ def transaction_mode(events: Sequence[Event]) -> str:
     """How Alembic ran the revisions; projects with a transaction of their own around everything count as one transaction."""
     current = next((event for event in events if event["event"] == "current"), None)
     return PER_MIGRATION if current is not None and current.get("transaction_per_migration") else ONE_TRANSACTION
-
-
-def holds_in_other_mode(events: Sequence[Event]) -> List[Hold]:
-    """The locks as they would be held with the other setting of `transaction_per_migration`."""
-    measured = holds(events)
-    if transaction_mode(events) == ONE_TRANSACTION:
-        ends = _own_ends(events)
-        return [_until_own_end(hold, ends) for hold in measured]
-    ends_of_one = _EndsOfOne(events)
-    return [ends_of_one.held(hold) for hold in measured]
-
-
-def _commits_ms(events: Sequence[Event]) -> float:
-    """What one more commit costs: the median of those that were measured."""
-    times = sorted(float(event["t1"]) - float(event["t0"]) for event in events if event["event"] == "commit")
-    return times[len(times) // 2] if times else 0.0
-
-
-def _own_ends(events: Sequence[Event]) -> Dict[str, List[Tuple[Span, Optional[float]]]]:
-    """Revision → its spans, each with the end of its last statement and of the commit that would follow it; None without statements."""
-    commit = _commits_ms(events)
-    statements: Dict[str, List[float]] = {}
-    for event in events:
-        if event["event"] == "statement" and event.get("revision"):
-            statements.setdefault(event["revision"], []).append(float(event["t1"]))
-    found: Dict[str, List[Tuple[Span, Optional[float]]]] = {}
-    for span in spans(events):
-        own = [end for end in statements.get(span.revision, ()) if end <= span.end]
-        found.setdefault(span.revision, []).append((span, max(own) + commit if own else None))
-    return found
-
-
-def _until_own_end(hold: Hold, ends: Mapping[str, Sequence[Tuple[Span, Optional[float]]]]) -> Hold:
-    found = next(((span, end) for span, end in ends.get(hold.revision or "", ()) if span.start <= hold.start <= span.end), None)
-    if found is None or found[1] is None:
-        return hold
-    return dataclasses.replace(hold, end=min(hold.end, found[1]))
-
-
-class _EndsOfOne:
-    """Where locks would end in one transaction: at the next statement outside it (`autocommit_block` commits first), or with the last one."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        autocommitted = [float(event["t0"]) for event in events if event["event"] == "statement" and event.get("autocommit")]
-        self._autocommitted = frozenset(autocommitted)
-        commits = sorted(float(event["t1"]) for event in events if event["event"] == "commit")
-        self._outside = sorted(autocommitted)
-        # A later statement outside it has a later commit before it, so the first of them is the cut.
-        self._cuts = [self._commit_before(commits, start) for start in self._outside]
-        ended = (float(event["t1"]) for event in events if event["event"] in ("commit", "rollback") and event.get("revision"))
-        self._last: Optional[float] = max(ended, default=None)
-
-    @staticmethod
-    def _commit_before(commits: Sequence[float], start: float) -> float:
-        number = bisect.bisect_right(commits, start)
-        return commits[number - 1] if number else start
-
-    def held(self, hold: Hold) -> Hold:
-        if hold.start in self._autocommitted:
-            return hold
-        following = bisect.bisect_left(self._outside, hold.end)
-        if following < len(self._cuts):
-            return dataclasses.replace(hold, end=max(hold.end, self._cuts[following]))
-        return hold if self._last is None else dataclasses.replace(hold, end=max(hold.end, self._last))
-
-
-@dataclasses.dataclass(frozen=True)
-class OtherMode:
-    """A table's blocked time as measured and with the other setting of `transaction_per_migration`."""
-
-    table: str
-    what: str
-    measured_ms: float
-    other_ms: float
-
-
-def compare_modes(events: Sequence[Event], measured: Optional[Sequence[Blocked]] = None) -> List[OtherMode]:
-    """What the other transaction mode would change, for each table and kind of traffic: the longest single window."""
-    grouped = _by_traffic(holds_in_other_mode(events))
-    other = {key: longest_ms(union((hold.start, hold.end) for hold in group)) for key, group in grouped.items()}
-    found = blocked(events) if measured is None else measured
-    return [OtherMode(entry.table, entry.what, entry.longest_ms, other.get((entry.table, entry.what), 0.0)) for entry in found]
 
 
 def statements_of(events: Sequence[Event], revision: str, direction: str) -> List[Event]:
@@ -328,50 +250,3 @@ def longest_statement(events: Sequence[Event], start: float, end: float) -> Opti
     """The statement that took most of a window: what kept a lock there."""
     within = [event for event in events if event["event"] == "statement" and event["t1"] > start and event["t0"] < end]
     return max(within, key=lambda event: min(event["t1"], end) - max(event["t0"], start), default=None)
-
-
-def summarise(events: Sequence[Event]) -> Dict[str, Any]:
-    """Everything above as plain data, for the record."""
-    entries = blocked(events)
-    other = {(entry.table, entry.what): entry for entry in compare_modes(events, entries)}
-    statements: Dict[Optional[str], List[Event]] = {}
-    for event in events:
-        if event["event"] == "statement":
-            statements.setdefault(event.get("revision"), []).append(event)
-    waiting = {what: union(window for entry in entries if entry.what == what for window in entry.windows) for what in (READS, WRITES)}
-    revisions = []
-    for span in spans(events):
-        own = [event for event in statements.get(span.revision, ()) if span.start <= event["t0"] <= span.end]
-        revisions.append(
-            {
-                "revision": span.revision,
-                "direction": span.direction,
-                "message": span.message,
-                "ms": span.ms,
-                "statements": len(own),
-                "rows": sum(event["rows"] or 0 for event in own),
-                "wal_bytes": sum(event.get("wal") or 0 for event in own),
-                "rewrites": [rewrite for event in own for rewrite in event.get("rewrites", ())],
-                "scans": [scan for event in own for scan in event.get("scans", ())],
-                "blocked": {what: _blocked_during(span, windows) for what, windows in waiting.items()},
-            }
-        )
-    return {
-        "mode": transaction_mode(events),
-        "downtime_ms": downtime_ms(entries),
-        "revisions": revisions,
-        "blocked": [
-            {
-                "table": entry.table,
-                "what": entry.what,
-                "total_ms": entry.total_ms,
-                "longest_ms": entry.longest_ms,
-                "shares": dict(entry.shares),
-                "windows": [list(window) for window in entry.windows],
-                "took": list(entry.took),
-                "kept": list(entry.kept),
-                "other_mode_ms": other[(entry.table, entry.what)].other_ms,
-            }
-            for entry in entries
-        ],
-    }

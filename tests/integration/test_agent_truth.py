@@ -1,9 +1,8 @@
-"""The timeline against the truth: sessions that really wait, and the transaction mode that was really used."""
+"""The timeline against the truth: sessions that really wait."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -99,35 +98,3 @@ def test_a_session_that_waits_measures_the_same(
         if close(computed, measured):
             break
     assert any(close(*pair) for pair in seen), seen
-
-
-def test_what_the_other_transaction_mode_changes_is_what_it_then_does(postgres_server: Any, tmp_path: Path) -> None:
-    def blocked(per_migration: bool) -> tuple[float, float, Outcome]:
-        name = postgres_server.create_database(f"mode_{per_migration}".lower())
-        directory = Path(tempfile.mkdtemp(prefix=name, dir=tmp_path))
-        try:
-            mark(postgres_server, name, "truth")
-            sql(postgres_server, name, "CREATE TABLE t (id int)")
-            project = Project(directory, configure=f"transaction_per_migration={per_migration}")
-            project.revision("a1", "op.add_column('t', sa.Column('x', sa.Integer()))")
-            project.revision("a2", "op.execute('SELECT pg_sleep(0.5)')")
-            project.revision("a3", "with op.get_context().autocommit_block():\n    op.create_index('i', 't', ['id'], postgresql_concurrently=True)")
-            project.revision("a4", "op.execute('SELECT pg_sleep(0.1)')")
-            outcome = migrate(postgres_server, name, directory)
-        finally:
-            postgres_server.drop_database(name)
-        (entry,) = [entry for entry in timeline.compare_modes(outcome.events) if (entry.table, entry.what) == ("t", "reads")]
-        return entry.measured_ms, entry.other_ms, outcome
-
-    # Two runs are never equal: what one would have measured is foretold to within a tenth, or what a commit may take. The best of five counts.
-    seen = []
-    for _attempt in range(5):
-        one, one_computed, _outcome = blocked(False)
-        each, each_computed, outcome = blocked(True)
-        assert timeline.transaction_mode(outcome.events) == timeline.PER_MIGRATION
-        # The second revision alone sleeps for 500 ms: only the one transaction can block for that long.
-        assert one > 500 > each
-        seen.append((each_computed, one, one_computed, each))
-        if abs(each_computed - one) <= max(0.1 * one, 40) and abs(one_computed - each) <= 40:
-            return
-    pytest.fail(f"foretold and measured, in milliseconds: {seen}")

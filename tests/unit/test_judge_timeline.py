@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown, timeline, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown, timeline_summary, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, INFO, WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes
@@ -115,6 +115,15 @@ def test_one_transaction_is_no_finding_where_the_mode_is_not_what_holds_the_lock
     assert list(said(events)) == ["lock-blocks-reads"]
 
 
+@pytest.mark.parametrize(("own_ms", "told"), [(1000, True), (1001, False)])
+def test_one_transaction_is_told_where_the_other_mode_would_keep_the_budget(own_ms: float, told: bool) -> None:
+    events = [
+        current(), *begin("a1", 0), statement(0, own_ms, lock("t")), end("a1", own_ms, own_ms),
+        *begin("a2", own_ms), statement(own_ms, 1900, sql="UPDATE u", revision="a2"), end("a2", 1900, 900), commit(1900),
+    ]  # fmt: skip
+    assert ("one-transaction-holds-all" in said(events)) == told
+
+
 def with_effect(**effect: Any) -> list[Event]:
     return [current(), *begin("a1", 0), statement(0, 400, lock("t"), **effect), end("a1", 401, 401), commit(402)]
 
@@ -168,6 +177,17 @@ def test_a_scan_that_is_none_of_that() -> None:
     elsewhere = {**statement(0, 1, lock("t")), "connection": 2}
     apart = [current(), *begin("a1", 0), elsewhere, statement(2, 400, scans=[SCAN]), end("a1", 1, 1), commit(402), {**commit(402), "connection": 2}]
     assert said(apart) == {}, "another session holds the lock"
+
+
+def test_a_scan_of_few_but_wide_rows_counts_if_it_read_them_all() -> None:
+    known = Sizes({"t": 90_000}, {"t": 5_000_000_000})
+
+    def told(rows: int) -> list[str]:
+        events = with_effect(scans=[{"relation": "t", "rows": rows}])
+        return [code for code, *_ in judge_timeline.of_upgrade(events, known, BUDGETS, [], True)]
+
+    assert told(90_000) == ["scan-under-lock"]
+    assert told(89_999) == []
 
 
 def test_a_scan_counts_under_a_lock_that_an_earlier_statement_took() -> None:
@@ -273,7 +293,7 @@ def test_what_a_failed_upgrade_left_is_told_from_its_timeline() -> None:
 
 def test_the_record_has_windows_from_the_first_revision_on() -> None:
     events = [{**event, "t": event["t"] + 100, **{key: event[key] + 100 for key in ("t0", "t1") if key in event}} for event in two_revisions()]
-    run = judge_timeline.record_of(events, timeline.summarise(events))
+    run = judge_timeline.record_of(timeline_summary.summarise(events))
     assert (run["mode"], run["downtime_ms"], run["tables_left_out"]) == ("one transaction", 1601, 0)
     assert run["longest_window"] == {"table": "t", "what": "reads", "ms": 1601}
     assert run["tables"] == [

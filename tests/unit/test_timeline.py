@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
+from ansible_collections.migrations.rehearsal.plugins.module_utils import other_mode, timeline, timeline_summary
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +42,11 @@ def commit(t0: float, t1: float, revision: str | None = "x", name: str = "commit
     return {"event": name, "t": t1, "t0": t0, "t1": t1, "connection": 1, "revision": revision}
 
 
+def modes(events: list[Event]) -> list[other_mode.OtherMode]:
+    held = timeline.holds(events)
+    return other_mode.compare_modes(events, held, timeline.blocked(events, held))
+
+
 # The measured example: a 5 ms ALTER in a2, a second of work in a3, then an autocommit block in a4.
 ONE = [
     current(),
@@ -66,11 +71,74 @@ def test_a_lock_is_held_until_its_transaction_ends_and_says_who_took_and_who_kep
 
 
 def test_the_other_mode_ends_each_lock_with_its_own_revision() -> None:
-    (reads, _writes) = timeline.compare_modes(ONE)
+    (reads, _writes) = modes(ONE)
     assert reads.measured_ms == 1059
     # To the end of a2's last statement (8), and one commit (median of 10 and 1 ms, the upper one).
     assert reads.other_ms == 8 - 1 + 10
-    assert timeline.summarise(ONE)["blocked"][0]["other_mode_ms"] == 17
+    assert timeline_summary.summarise(ONE)["blocked"][0]["other_mode_ms"] == 17
+
+
+def alters(second: str, *locks: Event, first: str = "AccessExclusive", table: str = "t", **effect: Any) -> list[Event]:
+    """Revision a takes a lock on a table for 5 ms, b runs something for 400 ms, all in one transaction."""
+    return [
+        current(), begin("a", 0), statement("a", 0, 5, lock(table, first), sql=f"ALTER TABLE {table} ADD COLUMN x integer"), end("a", 6, 6),
+        begin("b", 7), statement("b", 8, 408, *locks, sql=second, **effect), end("b", 409, 402), commit(410, 411, "b"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "reads", "writes"),
+    [
+        ("ALTER TABLE t ALTER COLUMN n TYPE bigint", 401, 401),
+        ("SET lock_timeout = '***'; ALTER TABLE public.t ALTER COLUMN n TYPE bigint", 401, 401),
+        ("DROP TABLE t", 401, 401),
+        ("LOCK TABLE t IN ACCESS EXCLUSIVE MODE", 401, 401),
+        # These need less than what was held.
+        ("CREATE INDEX i ON t (n)", 6, 401),
+        ("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY(n, m) REFERENCES u (a, b)", 6, 401),
+        ("ALTER TABLE u ADD CONSTRAINT f FOREIGN KEY (n) REFERENCES t (id)", 6, 401),
+        ("ALTER TABLE t ADD FOREIGN KEY (n) REFERENCES u, DROP COLUMN x", 401, 401),
+        ("CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()", 6, 401),
+        ("ALTER TABLE t VALIDATE CONSTRAINT c", 6, 6),
+        ("UPDATE t SET n = ?", 6, 6),
+        ("SELECT count(*) FROM t", 6, 6),
+        # These do not need the table at all.
+        ("ALTER TABLE u ADD COLUMN t integer", 6, 6),
+        ('ALTER TABLE "T" ADD COLUMN n integer', 6, 6),
+    ],
+)
+def test_the_other_mode_has_later_revisions_take_the_locks_that_they_need(second: str, reads: float, writes: float) -> None:
+    assert [(entry.what, entry.measured_ms, entry.other_ms) for entry in modes(alters(second))] == [("reads", 411, reads), ("writes", 411, writes)]
+
+
+@pytest.mark.parametrize("effect", [{"rewrites": [{"relation": "t"}]}, {"scans": [{"relation": "t", "rows": 5}]}])
+def test_what_a_statement_did_to_a_table_tells_that_it_needed_it(effect: dict[str, Any]) -> None:
+    assert [entry.other_ms for entry in modes(alters("DO '***'"))] == [6, 6]
+    assert [entry.other_ms for entry in modes(alters("DO '***'", **effect))] == [401, 401]
+
+
+@pytest.mark.parametrize(("table", "named"), [("billing.invoices", "billing.invoices"), ("Invoices", '"Invoices"'), ('"a.b"', '"a.b"')])
+def test_a_table_is_found_in_a_statement_whatever_its_name_is(table: str, named: str) -> None:
+    assert [entry.other_ms for entry in modes(alters(f"ALTER TABLE {named} DROP COLUMN n", table=table))] == [401, 401]
+
+
+def test_in_the_other_mode_a_commit_comes_between_two_revisions() -> None:
+    events = [current()]
+    for number, mode in enumerate(("Share", "ShareRowExclusive", "AccessExclusive", "Exclusive")):
+        start = number * 401
+        revision = f"r{number}"
+        events += [
+            begin(revision, start),
+            statement(revision, start, start + 400, lock("t", mode), sql="CREATE INDEX"),
+            end(revision, start, 1),
+        ]
+    writes = next(entry for entry in modes([*events, commit(1605, 1609)]) if entry.what == "writes")
+    assert (writes.measured_ms, writes.other_ms) == (1609, 404)
+
+
+def test_revisions_that_run_several_times_have_each_time_their_own() -> None:
+    events = [begin("a", 0), end("a", 10, 10), begin("a", 20), end("a", 25, 5), begin("b", 30)]
+    assert [(span.revision, span.ms) for span in timeline.spans(events)] == [("a", 10), ("a", 5), ("b", 0)]
 
 
 def test_the_other_mode_of_one_transaction_a_revision_holds_until_the_last_commit() -> None:
@@ -79,7 +147,7 @@ def test_the_other_mode_of_one_transaction_a_revision_holds_until_the_last_commi
         begin("a", 0), statement("a", 1, 2, lock("t", "ShareRowExclusive")), commit(3, 4, "a"),
         begin("b", 5), statement("b", 6, 106), commit(107, 110, "b"),
     ]  # fmt: skip
-    (writes,) = timeline.compare_modes(events)
+    (writes,) = modes(events)
     assert (writes.what, writes.measured_ms, writes.other_ms) == ("writes", 3, 109)
 
 
@@ -90,7 +158,7 @@ def test_one_transaction_ends_where_a_statement_outside_it_makes_it_commit() -> 
         begin("b", 5), statement("b", 6, 106), commit(107, 110, "b"),
         begin("c", 111), commit(112, 113, "c"), statement("c", 150, 160, autocommit=True), statement("c", 161, 162), commit(163, 164, "c"),
     ]  # fmt: skip
-    assert [(entry.measured_ms, entry.other_ms) for entry in timeline.compare_modes(events)] == [(3, 112), (3, 112)]
+    assert [(entry.measured_ms, entry.other_ms) for entry in modes(events)] == [(3, 112), (3, 112)]
 
 
 def test_a_rolled_back_savepoint_releases_what_was_taken_in_it() -> None:
@@ -115,6 +183,7 @@ def test_a_process_that_ends_within_a_transaction_held_its_locks_to_the_end() ->
         ("alembic_version", current(), 0),
         ("v", current(version_table="v"), 0),
         ("meta.v", current(version_table="v", schema="meta"), 0),
+        ('"me.ta"."v.x"', current(version_table="v.x", schema="me.ta"), 0),
         ("v", current(), 1),
     ],
 )
