@@ -6,36 +6,29 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
-import shutil
-import subprocess
-import sys
 from typing import Any
 
-from ansible import constants, context
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.playbook.helpers import load_list_of_tasks
-from ansible.playbook.play import Play
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import (
+    added_tasks,
     copy_values,
     expectations_file,
     kept_templates,
     policy_file,
     report_store,
-    watch,
+    watch_order,
 )
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
 # The moments at which an inventory may add tasks: rehearsal_<moment>_tasks.
 HOOKS = ("after_restore", "before_upgrade", "after_upgrade")
-_COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # What is measured only where it is asked for: the evidence, the variable and its default.
 _ASKED = {
@@ -141,7 +134,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         directory.write_evidence("context.json", self._context(rehearsal, application, values))
         for evidence, content in (kept.evidence if kept else {}).items():
             directory.write_evidence(evidence, content)
-        self._start_watch(directory, dev)
+        watch_order.start(watch_order.order(directory.path, dev, self._play_context))
         return {"changed": False, "rehearsal": rehearsal, **self._copy}
 
     def _kept(
@@ -230,10 +223,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 continue
             found[moment] = os.path.abspath(os.path.expanduser(str(path)))
             try:
-                tasks = self._loader.load_from_file(found[moment])
-                if not isinstance(tasks, list):
-                    raise AnsibleError("it is no list of tasks")
-                load_list_of_tasks(tasks, play=Play(), loader=self._loader, use_handlers=False)
+                added_tasks.check(self._loader, found[moment])
             except AnsibleError as error:
                 values.problems.append(f"{values.dev}: {name} names {found[moment]}, which cannot be used: {error.message}")
         return found
@@ -259,47 +249,3 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "expectations_file": str(values.value(values.dev, "rehearsal_expectations") or ""),
             "policy_file": str(values.value(values.dev, "rehearsal_policy") or ""),
         }
-
-    @staticmethod
-    def _start_watch(directory: RehearsalDirectory, dev: str) -> None:
-        """Its own session, so that Ctrl-C at the terminal does not reach it."""
-        program = sys.argv[0] if os.path.basename(sys.argv[0]).startswith("ansible-playbook") else shutil.which("ansible-playbook") or sys.argv[0]
-        argv = [sys.executable, program]
-        options = context.CLIARGS
-        for inventory in options.get("inventory") or ():
-            argv += ["--inventory", inventory]
-        for extra in options.get("extra_vars") or ():
-            argv += ["--extra-vars", extra]
-        for vault in options.get("vault_ids") or ():
-            argv += ["--vault-id", vault]
-        for name in ("private_key_file", "remote_user", "connection", "ssh_common_args", "ssh_extra_args", "become_method", "become_user"):
-            if options.get(name):
-                argv += [f"--{name.replace('_', '-').replace('private-key-file', 'private-key').replace('remote-user', 'user')}", str(options[name])]
-        if options.get("become"):
-            argv.append("--become")
-        argv += [
-            "--limit",
-            dev,
-            "--extra-vars",
-            json.dumps({"rehearsal_resume": directory.path}),
-            os.path.join(_COLLECTION, "playbooks", "cleanup.yml"),
-        ]
-        roots = [_COLLECTION.rsplit(f"{os.sep}ansible_collections{os.sep}", 1)[0], os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]
-        paths = {"ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, roots)), "ANSIBLE_FORCE_COLOR": "0"}
-        order = {
-            "pid": os.getppid(),
-            "directory": directory.path,
-            "temporary": constants.DEFAULT_LOCAL_TMP,
-            "argv": argv,
-            "environment": {**watch.environment(os.environ), **paths},
-        }
-        watcher = subprocess.Popen(
-            [sys.executable, watch.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert watcher.stdin is not None
-        watcher.stdin.write(json.dumps(order).encode())
-        watcher.stdin.close()

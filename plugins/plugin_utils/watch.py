@@ -7,11 +7,13 @@ Ansible runs no `always` section when it is interrupted, and the tools that it s
 ansible-playbook to end. If the rehearsal has not reached its end by then, it runs the clean-up playbook with the same inventory.
 
 A script of its own (standard library only), because nothing of Ansible's process may be left when it is needed.
-Standard input: {"pid", "directory", "temporary", "argv", "environment"} as JSON. It holds a lock on the directory while it lives.
+Standard input: {"pid", "directory", "temporary", "argv", "environment", "vault", "passwords"} as JSON (see watch_order.py). It holds a lock on
+the directory while it lives.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,8 +21,9 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _CLEAN_UP_S = 900
@@ -45,6 +48,30 @@ def environment(found: Mapping[str, str]) -> dict[str, str]:
     if places:
         kept["ANSIBLE_CALLBACK_PLUGINS"] = os.pathsep.join(places)
     return {**kept, **({"ANSIBLE_STDOUT_CALLBACK": before} if before else {})}
+
+
+@contextlib.contextmanager
+def with_passwords(vault: Iterable[tuple[str, str]], passwords: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Environment variables by which ansible-playbook has the passwords of the interrupted run, and asks for none: nobody is there to answer.
+
+    Ansible takes them from files only. These are in memory where the system has a place for it, private, and gone with the block.
+    """
+    asked = {name: "False" for name in ("ANSIBLE_ASK_VAULT_PASS", "ANSIBLE_ASK_PASS", "ANSIBLE_BECOME_ASK_PASS")}
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=next(filter(_writable, ("/dev/shm",)), None)) as place:
+
+        def write(name: str, content: str) -> str:
+            path = os.path.join(place, name)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content.encode("utf-8", "surrogateescape"))
+            return path
+
+        identities = [f"{label}@{write(f'vault-{number}', password)}" for number, (label, password) in enumerate(vault)]
+        files = {f"ANSIBLE_{name.upper()}_PASSWORD_FILE": write(name, password) for name, password in passwords.items()}
+        yield {**asked, **({"ANSIBLE_VAULT_IDENTITY_LIST": ",".join(identities)} if identities else {}), **files}
+
+
+def _writable(path: str) -> bool:
+    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)
 
 
 def is_watched(directory: str) -> bool:
@@ -140,14 +167,14 @@ def main() -> int:
     say("The rehearsal was interrupted: cleaning up on production and dev …")
     note_interruption(directory)
     log = os.path.join(directory, "cleanup.log")
-    with open(log, "ab") as output:
+    with open(log, "ab") as output, with_passwords(order["vault"], order["passwords"]) as passwords:
         try:
             code = subprocess.run(
                 order["argv"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=order["environment"],
+                env={**order["environment"], **passwords},
                 timeout=_CLEAN_UP_S,
                 check=False,
             ).returncode

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils import history
 from playbook import PROGRAMS, Demo, Played, findings, finish
 
@@ -88,6 +89,17 @@ def held_up(demo: Demo, place: Path, stage: str) -> tuple[Path, Callable[[], boo
     return demo.inventory(place, dev={"rehearsal_application": application, "rehearsal_expectations": None}), sleeping
 
 
+def vaulted(demo: Demo, place: Path) -> list[str]:
+    """Options that take production's variables from an encrypted file."""
+    password = place / "vault-password"
+    password.write_text("opensesame-7f1c\n")
+    secret = place / "secret.yml"
+    secret.write_text(yaml.safe_dump({"rehearsal_database": demo.state.production.database}))
+    argv = [str(PROGRAMS / "ansible-vault"), "encrypt", "--vault-password-file", str(password), str(secret)]
+    subprocess.run(argv, check=True, capture_output=True, env=demo.environment())
+    return ["--extra-vars", f"@{secret}", "--vault-password-file", str(password)]
+
+
 def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], cwd: Path, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -122,7 +134,8 @@ CASES = [
 def test_an_interrupted_controller(demo: Demo, tmp_path: Path, stage: str, number: signal.Signals) -> None:
     inventory, reached = held_up(demo, tmp_path / "inventory", stage)
     cwd = tmp_path / "controller"
-    process = demo.start(inventory, cwd)
+    # What production is called is known to the vault alone, whose password the clean-up needs as well.
+    process = demo.start(inventory, cwd, *(vaulted(demo, tmp_path) if stage == "restore" else ()))
     try:
         wait_until(reached, process, cwd)
         assert demo.left() != [] and (stage == "backup" or copies(demo)), "nothing was there to be cleaned up"

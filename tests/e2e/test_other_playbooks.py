@@ -57,8 +57,14 @@ def masked(demo: Demo, bucket: Storage | str, tmp_path_factory: pytest.TempPathF
     """Three dev hosts: one masks and tries the application, the second's masking fails, the third's smoke test does."""
     place = tmp_path_factory.mktemp("hooks")
     mask = psql(demo, "UPDATE users SET first_name = 'masked'")
+    # As teams write them: a file that takes its parts from others beside it.
+    task_file(place / "imported.yml", mask)
+    task_file(place / "included.yml", {"name": "Say which rehearsal", "ansible.builtin.debug": {"msg": "included in {{ rehearsal_id }}"}})
+    parts = {"import_tasks": "imported.yml", "include_tasks": "included.yml"}
     good = demo.dev_variables(
-        rehearsal_after_restore_tasks=task_file(place / "mask.yml", mask),
+        rehearsal_after_restore_tasks=task_file(
+            place / "mask.yml", *({"name": f"Do {name}", f"ansible.builtin.{name}": file} for name, file in parts.items())
+        ),
         rehearsal_report_store=str(place / "store"),
         rehearsal_before_upgrade_tasks=task_file(place / "before.yml", {"name": "Look", "ansible.builtin.debug": {"msg": "before"}}),
         rehearsal_after_upgrade_tasks=task_file(place / "smoke.yml", psql(demo, "SELECT id FROM contracts LIMIT 1")),
@@ -85,6 +91,7 @@ def test_masking_is_not_taken_for_damage(masked: Played) -> None:
     order = ["restore", "after restore tasks", "evidence before", "pending", "before upgrade tasks", "upgrade"]
     assert [name for name in names if name in order] == order
     assert names.index("data") < names.index("after upgrade tasks") < names.index("downgrade")
+    assert f"included in {record['id']}" in masked.stdout
 
 
 def test_masking_that_fails_names_its_file_and_reaches_the_end(masked: Played) -> None:
