@@ -387,6 +387,13 @@ CODES: Dict[str, Code] = {
         "Existing rows were not checked against it.",
         "Run ALTER TABLE … VALIDATE CONSTRAINT in a later revision.",
     ),
+    "constraint-not-enforced": Code(
+        BLOCKER,
+        "A constraint is not enforced",
+        "The triggers that keep a foreign key (or a deferrable constraint) are disabled, as DISABLE TRIGGER ALL leaves them: it stands in the "
+        "catalog and refuses nothing.",
+        "Run ALTER TABLE … ENABLE TRIGGER ALL in the revision that disabled them, on both tables of the foreign key.",
+    ),
     "again-differs-data": Code(
         WARNING,
         "The second upgrade gives other data",

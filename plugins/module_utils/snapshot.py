@@ -251,6 +251,7 @@ def _index(row: Row, numbers: Numbers, key: Key) -> Row:
 def _constraint(row: Row, numbers: Numbers, key: Key) -> Row:
     schema, name = row.pop("referenced_schema"), row.pop("referenced_name")
     row["kind"] = _CONSTRAINT_KINDS[row["kind"]]
+    row["enabled"] = "origin" if row["enabled"] else "disabled"
     row["references"] = object_name(schema, name) if name else None
     row["columns"] = [numbers[key][number] for number in row["columns"] or ()]
     # What belongs to an extension, or is in a system schema, has no columns here.

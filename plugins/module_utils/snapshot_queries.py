@@ -168,12 +168,21 @@ WHERE {_of_relations("'r', 'p', 'f', 'm'")}"""
 
 
 def constraints(version: int) -> str:
-    """`columns`, `referenced_columns` and `on_delete_columns` are column numbers here."""
+    """`columns`, `referenced_columns` and `on_delete_columns` are column numbers here.
+
+    `enabled` is false where a trigger that keeps the constraint, or one of its parts for partitions, does not fire.
+    """
     # SET NULL (column, …) is new in 15. NOT NULL is a row since 18: the column says it; what it cannot say is kept.
     set_columns = "con.confdelsetcols" if version >= 150000 else "NULL::smallint[]"
     return f"""
+WITH RECURSIVE disabled AS (
+    SELECT t.tgconstraint AS oid FROM pg_trigger AS t WHERE t.tgconstraint <> 0 AND t.tgenabled IN ('D', 'R')
+    UNION
+    SELECT part.conparentid FROM disabled JOIN pg_constraint AS part ON part.oid = disabled.oid WHERE part.conparentid <> 0
+)
 SELECT n.nspname AS schema, c.relname AS relation, con.conname AS name, con.contype AS kind,
-    pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated, con.conkey AS columns,
+    pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
+    con.oid NOT IN (SELECT oid FROM disabled) AS enabled, con.conkey AS columns,
     rn.nspname AS referenced_schema, r.relname AS referenced_name, con.confkey AS referenced_columns,
     con.confdeltype AS on_delete, con.confupdtype AS on_update, {set_columns} AS on_delete_columns,
     con.conparentid <> 0 OR con.coninhcount > 0 AS inherited, note.description AS comment

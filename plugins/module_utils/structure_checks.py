@@ -15,7 +15,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import struct
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import Change
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import term, text
 
 Snapshot = Mapping[str, Any]
 
@@ -34,6 +34,7 @@ def check(snapshot: Snapshot, changes: Sequence[Change]) -> List[Finding]:
         _columns,
         _primary_keys,
         _not_valid,
+        _not_enforced,
         structure_outside.check,
     ]
     found = [found for one in checks for found in one(snapshot, touched)]
@@ -185,6 +186,19 @@ def _not_valid(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
                     touched.object("type", name),
                     text("constraint of domain {domain} is NOT VALID: values that were there before may break it", domain=name),
                     f"ALTER DOMAIN {name} VALIDATE CONSTRAINT {constraint}",
+                )
+
+
+def _not_enforced(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
+    for name, table in snapshot["tables"].items():
+        for constraint, record in table["constraints"].items():
+            if record.get("enabled") == "disabled" and not record["inherited"]:
+                yield finding(
+                    "constraint-not-enforced",
+                    column_name(name, constraint),
+                    touched.constraint(name, constraint),
+                    text("the triggers that keep the {kind} are disabled: any row may break it", kind=term(record["kind"])),
+                    f"ALTER TABLE {name} ENABLE TRIGGER ALL",
                 )
 
 

@@ -138,6 +138,9 @@ TEXTS: Dict[str, str] = {
     "The second upgrade gives other data": "Повторное обновление даёт другие данные",
     "A migration that writes the time or random values does this; anything else depends on what was there before.": "Так бывает, если миграция пишет "
     "время или случайные значения; всё остальное зависит от того, что было раньше.",
+    "A constraint is not enforced": "Ограничение не действует",
+    "Run ALTER TABLE … ENABLE TRIGGER ALL in the revision that disabled them, on both tables of the foreign key.": "Выполните ALTER TABLE … "
+    "ENABLE TRIGGER ALL в той ревизии, которая их отключила, для обеих таблиц внешнего ключа.",
     "A foreign key has no supporting index": "У внешнего ключа нет индекса",
     "Add an index on the referencing columns.": "Добавьте индекс по ссылающимся столбцам.",
     "Two indexes are the same": "Два одинаковых индекса",

@@ -175,4 +175,8 @@ TEXTS: Dict[str, str] = {
     "миграций. То, о чём известно, что оно обращается вовне, отключается до миграций: триггеры и событийные триггеры, чья функция что-то "
     "отправляет, подписки, задания pgAgent и pg_timetable. pg_cron в копию не попадает вовсе. Предупреждение — там, где что-то отключить не "
     "удалось.",
+    "The triggers that keep a foreign key (or a deferrable constraint) are disabled, as DISABLE TRIGGER ALL leaves them: it stands in "
+    "the catalog and refuses nothing.":
+    "Триггеры, которые держат внешний ключ (или откладываемое ограничение), отключены, как после DISABLE TRIGGER ALL: оно стоит в "
+    "каталоге и ничего не запрещает.",
 }

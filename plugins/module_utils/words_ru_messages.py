@@ -172,4 +172,5 @@ TEXTS: Dict[str, str] = {
     "{columns} on {table} is indexed in the same way by {other}": "{columns} в {table} так же индексирует {other}",
     "{columns} on {table} is the beginning of {other} {others}": "{columns} в {table} — начало {other} {others}",
     "an existing backup of {rows:count row|rows}, not held against production": "готовый бэкап, строк: {rows:number}; с продакшеном не сверялся",
+    "the triggers that keep the {kind} are disabled: any row may break it": "{kind}: триггеры отключены, любая строка может нарушать ограничение",
 }

@@ -26,6 +26,21 @@ def session(postgres_server: Any, fill_richly: Callable[[str], None]) -> Iterato
 # (edit, how to undo it, what the edit is called). Order matters only where an edit names what a kind of object is listed under.
 EDITS: list[tuple[str, str, list[str]]] = [
     (
+        "ALTER TABLE event_notes DISABLE TRIGGER ALL",
+        "ALTER TABLE event_notes ENABLE TRIGGER ALL",
+        ["foreign key event_notes_event_at_kind_fkey on event_notes changed: now disabled"],
+    ),
+    (
+        # The other side: what keeps the referenced rows.
+        "ALTER TABLE users DISABLE TRIGGER ALL",
+        "ALTER TABLE users ENABLE TRIGGER ALL",
+        [
+            "foreign key fk_boss on shifts changed: now disabled",
+            "foreign key shifts_user_id_fkey on shifts changed: now disabled",
+            "trigger late on users changed: now disabled",
+        ],
+    ),
+    (
         "ALTER TABLE shifts ADD COLUMN penalize_late_start boolean NOT NULL DEFAULT true",
         "ALTER TABLE shifts DROP COLUMN penalize_late_start",
         ["column shifts.penalize_late_start added: boolean not null default true"],

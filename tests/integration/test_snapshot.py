@@ -87,7 +87,7 @@ def test_what_is_known_of_a_table(rich: str, take: Any) -> None:
     assert shifts["constraints"]["shifts_user_id_fkey"] == {
         **{"kind": "foreign key", "definition": "FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE SET NULL", "validated": True},
         **{"columns": ["user_id"], "references": "users", "referenced_columns": ["id"], "on_delete": "set null", "on_update": "no action"},
-        **{"on_delete_columns": None, "inherited": False, "comment": None},
+        **{"on_delete_columns": None, "enabled": "origin", "inherited": False, "comment": None},
     }
     assert shifts["constraints"]["note_check"]["validated"] is False
     assert shifts["indexes"]["ix_shifts_user"]["keys"] == ["user_id DESC NULLS LAST", "day"]

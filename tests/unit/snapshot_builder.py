@@ -31,8 +31,8 @@ def index(table: str, *columns: str, unique: bool = False, **more: Any) -> dict[
 
 def constraint(kind: str, columns: list[str], definition: str, **more: Any) -> dict[str, Any]:
     return {
-        "kind": kind, "definition": definition, "validated": True, "columns": columns, "references": None, "referenced_columns": None,
-        "on_delete": None, "on_update": None, "on_delete_columns": None, "inherited": False, "comment": None, **more,
+        "kind": kind, "definition": definition, "validated": True, "enabled": "origin", "columns": columns, "references": None,
+        "referenced_columns": None, "on_delete": None, "on_update": None, "on_delete_columns": None, "inherited": False, "comment": None, **more,
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ SEVERITIES = {
         "preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "copy-differs", "fence", "revision-unknown", "multiple-heads",
         "application-failed", "migration-failed", "downgrade-failed", "again-failed", "revision-not-reached", "expectation-not-met", "rows-changed",
         "data-changed", "data-lost", "data-not-compared", "orphans", "sequence-behind", "downgrade-leaves-trace", "downgrade-noop",
-        "again-differs", "index-invalid", "stairway-failed", "hook-failed", "smoke-test-failed",
+        "again-differs", "constraint-not-enforced", "index-invalid", "stairway-failed", "hook-failed", "smoke-test-failed",
     },
     WARNING: {
         "parity", "copy-not-proved",

@@ -88,6 +88,10 @@ BAD = {
         "constraint-not-valid", "t.c",
         snapshot(with_constraint(table("t", {"id": KEY}), "c", constraint("check", ["id"], "CHECK ((id > 0)) NOT ENFORCED", validated=False))),
     ),
+    "triggers disabled": (
+        "constraint-not-enforced", "t.c",
+        snapshot(with_constraint(table("t", {"id": KEY}), "c", constraint("unique", ["id"], "UNIQUE (id) DEFERRABLE", enabled="disabled"))),
+    ),
     "not valid: domain": (
         "constraint-not-valid", "d.c",
         snapshot(types={"d": domain("text", constraints={"c": {"definition": "CHECK (true) NOT VALID", "validated": False}})}),

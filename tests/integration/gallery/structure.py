@@ -50,6 +50,8 @@ CASES = [
     Case("foreign key left NOT VALID, without orphans", "ALTER TABLE drafts ADD COLUMN user_id bigint;\nCREATE INDEX ON drafts (user_id);\n"
          "ALTER TABLE drafts ADD CONSTRAINT drafts_user_fk FOREIGN KEY (user_id) REFERENCES users NOT VALID",
          "ALTER TABLE drafts DROP COLUMN user_id", frozenset({("constraint-not-valid", "drafts.drafts_user_fk")}), _WARNED),
+    Case("foreign key whose triggers stay disabled", "ALTER TABLE payments DISABLE TRIGGER ALL", "ALTER TABLE payments ENABLE TRIGGER ALL",
+         frozenset({("constraint-not-enforced", "payments.payments_shift_fk")}), "NO-GO"),
     Case("orphans behind NOT VALID", "CREATE INDEX ix_payments_approved ON payments (approved_by);\n"
          "ALTER TABLE payments ADD CONSTRAINT payments_approved_fk FOREIGN KEY (approved_by) REFERENCES users NOT VALID",
          "ALTER TABLE payments DROP CONSTRAINT payments_approved_fk;\nDROP INDEX ix_payments_approved",

@@ -45,6 +45,8 @@ CASES = [
     _trace("trigger", "payments.payments_status",
            "CREATE OR REPLACE TRIGGER payments_status BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
     _trace("disabled trigger", "shifts.shifts_status", "ALTER TABLE shifts DISABLE TRIGGER shifts_status"),
+    _trace("disabled foreign key", "payments.payments_shift_fk", "ALTER TABLE payments DISABLE TRIGGER ALL", "SELECT 1",
+           ("constraint-not-enforced", "payments.payments_shift_fk")),
     _trace("grant", "users", f"GRANT SELECT ON users TO {ROLE}"),
     _trace("comment", "users.phone", "COMMENT ON COLUMN users.phone IS 'with country code'"),
     _trace("default", "objects.code", "ALTER TABLE objects ALTER code SET DEFAULT 'K0'"),
