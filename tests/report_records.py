@@ -14,7 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import data_d
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import carry  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file  # noqa: E402
-from evidence_builder import fingerprint, good, shifts, snapshot  # noqa: E402
+from evidence_builder import fingerprint, good, shifts, snapshot, stage  # noqa: E402
 from snapshot_builder import column, foreign_key, index, table  # noqa: E402
 
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&|`[x](http://a.example) \x07\u202e]]>"
@@ -118,6 +118,37 @@ def _no_go_evidence() -> Any:
     return evidence
 
 
+def failed() -> dict[str, Any]:
+    """The third of twelve revisions ended in an error, so the ten after it and all that follows were not carried out."""
+    evidence = _large_evidence(12, 9, 900.0)
+    upgrade = evidence.migrations["upgrade"]
+    (begun,) = [place for place, event in enumerate(upgrade) if event["event"] == "revision_begin" and event["revision"] == _name(2)]
+    now = upgrade[begun]["t"]
+    error = {"event": "error", "t": now + 6, "kind": "UniqueViolation", "message": "could not create unique index", "revision": _name(2)}
+    upgrade[begun + 2 :] = [{"event": "rollback", "t": now + 5, "t0": now + 4, "t1": now + 5, "revision": None, "connection": 1}, error]
+    found = [{"code": "migration-failed", "object": _name(2), "message": "UniqueViolation: could not create unique index · revision r002"}]
+    stages = [*(one for one in evidence.stages if one["name"] in ("preflight", "backup", "transfer", "restore")),
+              stage("upgrade", status="failed", error=found[0]["message"], findings=found), stage("cleanup")]  # fmt: skip
+    return judge(
+        dataclasses.replace(
+            evidence,
+            stages=stages,
+            migrations={"upgrade": upgrade},
+            snapshots={"before": evidence.snapshots["before"]},
+            fingerprints={"before": evidence.fingerprints["before"]},
+            checks={},
+        ),
+        assertions.evaluate,
+    )
+
+
+def incomplete() -> dict[str, Any]:
+    """Production could not be reached."""
+    stages = [stage("preflight"), stage("backup", "prod1", "unreachable", error="no route to prod1"), stage("cleanup")]
+    nothing: dict[str, Any] = dict.fromkeys(("manifest", "copy", "application"))
+    return judge(good(stages=stages, snapshots={}, fingerprints={}, checks={}, migrations={}, cleanup={}, **nothing))
+
+
 def hostile() -> dict[str, Any]:
     """Every text of the NO-GO record, and some names, are those of somebody who means harm."""
 
@@ -155,8 +186,9 @@ def _large_evidence(revisions: int, tables: int, lock_ms: float, **more: Any) ->
         snapshots={"before": before, "after": after, "back": copy.deepcopy(before), "again": copy.deepcopy(after)},
         fingerprints=prints,
         migrations={run: _run(run, revisions, names, lock_ms) for run in ("upgrade", "downgrade", "again")},
-        application={"heads": [_name(revisions - 1)], "current": ["a1"], "python": "3.11.7", "alembic": "1.20.1", "sqlalchemy": "2.1.9"},
-    )
+        application={"heads": [_name(revisions - 1)], "current": ["a1"], "python": "3.11.7", "alembic": "1.20.1", "sqlalchemy": "2.1.9",
+                     "pending": [{"revision": _name(number)} for number in range(revisions)]},
+    )  # fmt: skip
     return evidence
 
 

@@ -50,7 +50,7 @@ def entry(record: Mapping[str, Any]) -> Entry:
         "seconds": record["seconds"],
         "downtime_ms": record["downtime_ms"],
         "stages": stages,
-        "revisions": {run: [_revision(row) for row in record["revisions"] if row["run"] == run] for run in RUNS},
+        "revisions": {run: [_revision(row) for row in record["revisions"] if row["run"] == run and row["status"] == "ok"] for run in RUNS},
         **codes,
     }
 

@@ -162,23 +162,33 @@ def _revisions(record: Record, say: Speaker) -> Html:
     shown = [
         (
             Cell(number, number),
-            join(tag("code", row["revision"]), tag("div", row["message"]), tag("div", row["file"], class_="faint") if row["file"] else None),
-            _ms(row["seconds"] * 1000, say),
+            join(
+                tag("code", row["revision"]),
+                tag("strong", " ", say.word(row["status"]), class_="status") if row["status"] != "ok" else None,
+                tag("div", row["message"]),
+                tag("div", row["file"], class_="faint") if row["file"] else None,
+            ),
+            _ms(report_figures.ms(row["seconds"]), say),
             short_list(report_figures.telling_locks(row), say),
             _ms(row["blocked_reads_ms"], say),
             _ms(row["blocked_writes_ms"], say),
             short_list(report_figures.rewritten(row), say),
-            Cell(say.number(row["rows"]), row["rows"]),
-            Cell(say.size(row["wal_bytes"]), row["wal_bytes"]),
-            _ms(row["back"]["seconds"] * 1000, say) if row["back"] else Cell("–", -1),
+            _figure(row["rows"], say.number),
+            _figure(row["wal_bytes"], say.size),
+            _ms(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say),
         )
         for number, row in enumerate(rows, 1)
     ]
     return join(report_chart.timeline(record, say), table(say("Revisions"), columns, shown, say))
 
 
-def _ms(ms: float, say: Speaker) -> Cell:
-    return Cell(say.duration(ms), ms)
+def _ms(ms: Optional[float], say: Speaker) -> Cell:
+    return _figure(ms, say.duration)
+
+
+def _figure(value: Optional[float], said: Callable[[float], str]) -> Cell:
+    """A dash for what was not measured; it sorts first."""
+    return Cell("–", -1) if value is None else Cell(said(value), value)
 
 
 def _waits(record: Record, say: Speaker) -> Html:
@@ -199,7 +209,7 @@ def _waits(record: Record, say: Speaker) -> Html:
         for what in ("reads", "writes")
         if what in entry
     ]  # fmt: skip
-    said = say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=run["downtime_ms"])
+    said = report_figures.waiting(record, say)
     left = tag("p", say("{count:count more table|more tables} in the evidence", count=run["tables_left_out"])) if run["tables_left_out"] else None
     return join(tag("p", said), table(say("Who waits during the upgrade"), columns, rows, say), left)
 

@@ -30,8 +30,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict impor
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 # Of docs/record.schema.json. It goes up when a key is taken away or means something else; a report of another version is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OK, FAILED, UNKNOWN = "ok", "failed", "not measured"
+# Of a revision, beside OK and FAILED.
+NOT_RUN = "not run"
 
 Changes = Mapping[str, List[Dict[str, Any]]]
 
@@ -65,9 +67,10 @@ def build(
         "again": judge_template.record_of(evidence),
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
-        "revisions": [revision for run, summary in summaries.items() for revision in _revisions(run, located.files, summary)],
-        "downtime_ms": timelines.get("upgrade", {}).get("downtime_ms"),
-        "longest_window": timelines.get("upgrade", {}).get("longest_window"),
+        "revisions": [revision for run in summaries for revision in _revisions(evidence.migrations[run], run, located.files, summaries[run])],
+        # A prediction is made of a whole upgrade only; how far one came that failed stands in its timeline.
+        "downtime_ms": timelines["upgrade"]["downtime_ms"] if _completed(evidence, "upgrade") else None,
+        "longest_window": timelines["upgrade"]["longest_window"] if _completed(evidence, "upgrade") else None,
         "timelines": timelines,
         "statements": {run: statement_fold.fold(evidence.migrations[run]) for run in ("upgrade", "downgrade") if run in evidence.migrations},
         "way_back": way_back,
@@ -180,9 +183,9 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 
-def _revisions(run: str, files: Mapping[str, str], summary: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    """One row for each revision that was run and ended, in order."""
-    return [
+def _revisions(events: Sequence[timeline.Event], run: str, files: Mapping[str, str], summary: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """One row for each revision of a run, in order: those that ended, the one in which it failed, and those that were not run because of it."""
+    rows = [
         {
             "revision": row["revision"],
             "message": row["message"],
@@ -191,6 +194,7 @@ def _revisions(run: str, files: Mapping[str, str], summary: Mapping[str, Any]) -
             "end_ms": row["end_ms"],
             "run": run,
             "direction": row["direction"],
+            "status": OK if row["ended"] else FAILED,
             "seconds": row["ms"] / 1000,
             "statements": row["statements"],
             "rows": row["rows"],
@@ -202,8 +206,16 @@ def _revisions(run: str, files: Mapping[str, str], summary: Mapping[str, Any]) -
             "scans": row["scans"],
         }
         for row in summary["revisions"]
-        if row["ended"]
     ]
+    begun = {row["revision"] for row in rows}
+    planned = [step for event in events if event["event"] == "plan" for step in event["steps"]]
+    return rows + [_not_run(run, step, files) for step in planned if step["revision"] not in begun]
+
+
+def _not_run(run: str, step: Mapping[str, Any], files: Mapping[str, str]) -> Dict[str, Any]:
+    unknown = dict.fromkeys(("start_ms", "end_ms", "seconds", "statements", "rows", "wal_bytes", "blocked_reads_ms", "blocked_writes_ms"))
+    told = {"revision": step["revision"], "message": step["message"], "file": files.get(step["revision"], step.get("file"))}
+    return {**told, "run": run, "direction": step["direction"], "status": NOT_RUN, "locks": {}, "rewrites": [], "scans": [], **unknown}
 
 
 # The runbook's criteria of success, in its order: what stands for each, and the findings that speak against it.

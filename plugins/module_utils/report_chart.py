@@ -26,7 +26,7 @@ _LEAST_WIDTH = 0.25
 
 def timeline(record: Mapping[str, Any], say: Speaker) -> Html:
     """Revisions along time, below them a lane for each table that somebody would have waited for; nothing where no revision ran."""
-    rows = revision_rows(record)
+    rows = [row for row in revision_rows(record) if row["status"] != "not run"]
     run = record["timelines"].get("upgrade")
     if not rows or not run:
         return Html("")

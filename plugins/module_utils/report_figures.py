@@ -41,7 +41,9 @@ def downtime(record: Record, say: Speaker) -> Dict[str, str]:
     """{"value", "detail", "mood"}: how long some table's reads or writes wait during the upgrade."""
     title = say("Predicted downtime")
     if record["downtime_ms"] is None:
-        return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
+        begun = record["timelines"].get("upgrade")
+        detail = say("until the upgrade failed: {ms:duration}", ms=begun["downtime_ms"]) if begun else ""
+        return {"title": title, "value": say("not measured"), "detail": detail, "mood": "unknown"}
     longest = record["longest_window"]
     over = any(finding["code"] in ("lock-blocks-reads", "lock-blocks-writes") and finding["severity"] != "info" for finding in record["findings"])
     if longest is None:
@@ -53,6 +55,19 @@ def downtime(record: Record, say: Speaker) -> Dict[str, str]:
         else say("longest: writes of {table} wait {ms:duration}", **values)
     )
     return {"title": title, "value": say.duration(record["downtime_ms"]), "detail": detail, "mood": "doubtful" if over else "good"}
+
+
+def waiting(record: Record, say: Speaker) -> str:
+    """What the windows of the upgrade come to."""
+    ms_ = record["timelines"]["upgrade"]["downtime_ms"]
+    if record["downtime_ms"] is None:
+        return say("Until the upgrade failed, some table's reads or writes waited for {ms:duration}.", ms=ms_)
+    return say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=ms_)
+
+
+def ms(seconds: Optional[float]) -> Optional[float]:
+    """Milliseconds of what may not have been measured."""
+    return None if seconds is None else seconds * 1000
 
 
 def way_back(record: Record, say: Speaker) -> Dict[str, str]:
@@ -100,9 +115,14 @@ def existing_changes(changes: Sequence[Mapping[str, Any]]) -> List[Mapping[str, 
 
 
 def revision_rows(record: Record) -> List[Dict[str, Any]]:
-    """One row for each revision of the upgrade, in order: its entry in the record, and `back`: the same revision's way down, or None."""
-    down = {row["revision"]: row for row in record["revisions"] if row["run"] == "downgrade"}
+    """One row for each pending revision, in order: its entry in the record, and `back`: its way down, or None where that did not end."""
+    down = {row["revision"]: row for row in record["revisions"] if row["run"] == "downgrade" and row["status"] == "ok"}
     return [{**row, "back": down.get(row["revision"])} for row in record["revisions"] if row["run"] == "upgrade"]
+
+
+def times(record: Record, run: str) -> List[float]:
+    """Seconds of each revision of a run that ended."""
+    return [row["seconds"] for row in record["revisions"] if row["run"] == run and row["status"] == "ok"]
 
 
 def telling_locks(row: Mapping[str, Any]) -> List[str]:

@@ -82,11 +82,11 @@ def _band(record: Record, say: Speaker) -> Html:
 
 def _counted(record: Record, say: Speaker) -> str:
     counts = {severity: sum(finding["severity"] == severity for finding in record["findings"]) for severity in ("blocker", "warning")}
-    revisions = sum(row["run"] == "upgrade" for row in record["revisions"])
+    pending = record["application"].get("pending")
     parts = [
         say("{count:count blocker|blockers}", count=counts["blocker"]),
         say("{count:count warning|warnings}", count=counts["warning"]),
-        say("{count:count pending revision|pending revisions}", count=revisions),
+        *([] if pending is None else [say("{count:count pending revision|pending revisions}", count=len(pending))]),
         record["started_at"].replace("T", " ").replace("Z", " UTC"),
     ]
     return " · ".join(parts)

@@ -120,12 +120,19 @@ def _expectations(record: Record, say: Speaker) -> ElementTree.Element:
 
 def _revisions(record: Record, say: Speaker) -> ElementTree.Element:
     suite = _suite("revisions")
+    failures = {finding.get("revision") or finding["object"]: finding for finding in record["findings"] if finding["code"] == "migration-failed"}
     for row in report_figures.revision_rows(record):
-        _case(suite, f"{row['revision']}: {row['message']}", row["seconds"])
-    for finding in record["findings"]:
-        if finding["code"] == "migration-failed":
-            case = _case(suite, finding.get("revision") or finding["object"] or say.word("upgrade"))
+        case = _case(suite, f"{row['revision']}: {row['message']}", row["seconds"] or 0.0)
+        finding = failures.pop(row["revision"], None)
+        if finding:
             _say(case, "failure", finding["code"], say.of(finding, "message"), report_figures.where(finding) or "")
+        elif row["status"] == "failed":
+            _say(case, "error", "", say("the upgrade ended in this revision"))
+        elif row["status"] != "ok":
+            _say(case, "skipped", "", say.word(row["status"]))
+    for revision, finding in failures.items():
+        case = _case(suite, revision or say.word("upgrade"))
+        _say(case, "failure", finding["code"], say.of(finding, "message"), report_figures.where(finding) or "")
     return suite
 
 

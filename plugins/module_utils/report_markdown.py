@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, html_parts, report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
@@ -89,10 +89,12 @@ def _revisions(record: Record, say: Speaker) -> List[str]:
                say("way down")]  # fmt: skip
     cells = [
         [
-            _code(row["revision"]), _text(row["message"]), say.duration(row["seconds"] * 1000),
+            _code(row["revision"]), _text(row["message"]),
+            _or_dash(report_figures.ms(row["seconds"]), say.duration) + (f" **{say.word(row['status'])}**" if row["status"] != "ok" else ""),
             _text(_few(report_figures.telling_locks(row), say, 3)),
-            say.duration(row["blocked_reads_ms"]), say.duration(row["blocked_writes_ms"]), _text(_few(report_figures.rewritten(row), say, 3)),
-            say.number(row["rows"]), say.size(row["wal_bytes"]), say.duration(row["back"]["seconds"] * 1000) if row["back"] else "–",
+            _or_dash(row["blocked_reads_ms"], say.duration), _or_dash(row["blocked_writes_ms"], say.duration),
+            _text(_few(report_figures.rewritten(row), say, 3)), _or_dash(row["rows"], say.number), _or_dash(row["wal_bytes"], say.size),
+            _or_dash(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say.duration),
         ]
         for row in rows
     ]  # fmt: skip
@@ -142,8 +144,7 @@ def _waits(record: Record, say: Speaker) -> List[str]:
     lines = _grid(columns, rows)
     more = len(run["tables"]) + run["tables_left_out"] - _MOST_TABLES
     lines += ["", say("and {more} more", more=more)] if more > 0 else []
-    said = say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=run["downtime_ms"])
-    return [*lines, "", said]
+    return [*lines, "", report_figures.waiting(record, say)]
 
 
 def _squawk(record: Record, say: Speaker) -> List[str]:
@@ -203,6 +204,10 @@ def _folded(heading: str, lines: Sequence[str]) -> List[str]:
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     return lines + [f"| {' | '.join(str(value) for value in row)} |" for row in rows]
+
+
+def _or_dash(value: Optional[float], said: Callable[[float], str]) -> str:
+    return "–" if value is None else said(value)
 
 
 def _few(items: Sequence[str], say: Speaker, most: int) -> str:

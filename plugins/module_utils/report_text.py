@@ -47,8 +47,11 @@ def _told(finding: Mapping[str, object], say: Speaker) -> str:
 
 def _timing(record: Record, say: Speaker) -> str:
     parts: List[str] = [say("{seconds:whole} in all", seconds=record["seconds"])]
-    ran = {run: [row["seconds"] for row in record["revisions"] if row["run"] == run] for run in ("upgrade", "downgrade")}
-    if ran["upgrade"]:
+    ran = {run: report_figures.times(record, run) for run in ("upgrade", "downgrade")}
+    pending = [row for row in record["revisions"] if row["run"] == "upgrade"]
+    if len(ran["upgrade"]) < len(pending):
+        parts.append(say("the upgrade failed after {count} of {all:count revision|revisions}", count=len(ran["upgrade"]), all=len(pending)))
+    elif ran["upgrade"]:
         parts.append(say("upgrade {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["upgrade"]), count=len(ran["upgrade"])))
     if ran["downgrade"]:
         parts.append(say("way back {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["downgrade"]), count=len(ran["downgrade"])))

@@ -12,7 +12,9 @@ import bisect
 import re
 from typing import Any, Dict, List, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import Event
+from ansible_collections.migrations.rehearsal.plugins.module_utils.written_rows import is_bookkeeping
 
 # Upper bounds of the histogram's classes in milliseconds; the last class has none.
 BOUNDS_MS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
@@ -27,11 +29,14 @@ _LISTS = re.compile(rf"\b(VALUES|IN) ?{_ROW}(?: ?, ?{_ROW})*", re.IGNORECASE)
 def fold(events: Sequence[Event]) -> Dict[str, Any]:
     """{"bounds_ms", "statements": […], "left_out": number}: the statements of all revisions, those that took longest in all first.
 
+    What Alembic notes in its own table is left out.
+
     A statement: {"sql", "revisions", "calls", "total_ms", "mean_ms", "max_ms", "rows", "wal_bytes", "histogram": calls in each class}.
     """
     found: Dict[str, Dict[str, Any]] = {}
+    own = timeline.version_tables(events)
     for event in events:
-        if event["event"] != "statement" or not event.get("revision"):
+        if event["event"] != "statement" or not event.get("revision") or is_bookkeeping(event, own):
             continue
         sql = shape(str(event["sql"]))
         entry = found.setdefault(

@@ -13,21 +13,22 @@ import re
 from typing import FrozenSet, Optional, Tuple
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
-_NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
+# A table as SQL writes it: with its schema, quoted or not.
+NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _COLUMNS = rf"\(\s*({_PART}(?:\s*,\s*{_PART})*)\s*\)"
 
-_ALTER_TABLE = re.compile(rf"\s*alter\s+(?:foreign\s+)?table\s+(?:if\s+exists\s+)?(?:only\s+)?({_NAME})", re.IGNORECASE)
-_CREATE_TABLE = re.compile(rf"\s*create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?({_NAME})", re.IGNORECASE)
+_ALTER_TABLE = re.compile(rf"\s*alter\s+(?:foreign\s+)?table\s+(?:if\s+exists\s+)?(?:only\s+)?({NAME})", re.IGNORECASE)
+_CREATE_TABLE = re.compile(rf"\s*create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?({NAME})", re.IGNORECASE)
 _CREATE_INDEX = re.compile(
-    rf"\s*create\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?:{_NAME}\s+)?on\s+(?:only\s+)?({_NAME})"
+    rf"\s*create\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?:{NAME}\s+)?on\s+(?:only\s+)?({NAME})"
     rf"(?:\s+using\s+\w+)?\s*(?:{_COLUMNS})?",
     re.IGNORECASE,
 )
-_DATA = re.compile(rf"\s*(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|truncate(?:\s+table)?)\s+({_NAME})", re.IGNORECASE)
-_DROP = re.compile(rf"\s*drop\s+(?:foreign\s+)?(?:table|materialized\s+view|view|sequence)\s+(?:if\s+exists\s+)?({_NAME})", re.IGNORECASE)
+_DATA = re.compile(rf"\s*(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|truncate(?:\s+table)?)\s+({NAME})", re.IGNORECASE)
+_DROP = re.compile(rf"\s*drop\s+(?:foreign\s+)?(?:table|materialized\s+view|view|sequence)\s+(?:if\s+exists\s+)?({NAME})", re.IGNORECASE)
 _KEY = re.compile(rf"\b(?:unique|primary\s+key)\s*(?:nulls\s+not\s+distinct\s*)?{_COLUMNS}", re.IGNORECASE)
-_FOREIGN_KEY = re.compile(rf"\bforeign\s+key\s*{_COLUMNS}\s*references\s+({_NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
-_REFERENCES = re.compile(rf"({_PART})\s+[^,()]*(?:\([^()]*\))?[^,()]*\breferences\s+({_NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
+_FOREIGN_KEY = re.compile(rf"\bforeign\s+key\s*{_COLUMNS}\s*references\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
+_REFERENCES = re.compile(rf"({_PART})\s+[^,()]*(?:\([^()]*\))?[^,()]*\breferences\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
 _NEW_TYPE = re.compile(
     rf"\balter\s+(?:column\s+)?({_PART})\s+(?:set\s+data\s+)?type\s+([^,;]+?)(?=\s+(?:using|collate)\b|\s*(?:,|;|$))", re.IGNORECASE
 )

@@ -76,7 +76,8 @@ class Span:
     ms: float
 
 
-def _version_tables(events: Sequence[Event]) -> FrozenSet[str]:
+def version_tables(events: Sequence[Event]) -> FrozenSet[str]:
+    """Alembic's own, with their schema unless that is public."""
     names = set()
     for event in events:
         if event["event"] == "current":
@@ -90,7 +91,7 @@ def _last_time(events: Sequence[Event]) -> float:
 
 def holds(events: Sequence[Event]) -> List[Hold]:
     """Every lock on a relation that existed before the run, Alembic's own version table aside, in the order of taking."""
-    ignored = _version_tables(events)
+    ignored = version_tables(events)
     found: List[Hold] = []
     # (relation, mode) → hold, for each connection; `end` is filled in when it is known.
     held: Dict[Any, Dict[Tuple[str, str], Hold]] = {}

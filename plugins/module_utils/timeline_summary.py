@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
-from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import MODES, READS, WRITES, Blocked, Event, Hold, Span
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import MODES, READS, WRITES, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.written_rows import written_rows
 
 
 def summarise(events: Sequence[Event]) -> Dict[str, Any]:
@@ -22,7 +23,7 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
         "mode": timeline.transaction_mode(events),
         "downtime_ms": timeline.downtime_ms(entries),
         "start": start,
-        "revisions": _revisions(events, held, entries, start),
+        "revisions": _revisions(events, held, start),
         "blocked": [
             {
                 "table": entry.table,
@@ -40,14 +41,14 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
     }
 
 
-def _revisions(events: Sequence[Event], held: Sequence[Hold], entries: Sequence[Blocked], start: float) -> List[Dict[str, Any]]:
+def _revisions(events: Sequence[Event], held: Sequence[Hold], start: float) -> List[Dict[str, Any]]:
     """One row for each revision that began, in order."""
     statements: Dict[str, List[Event]] = {}
     for event in events:
         if event["event"] == "statement" and event.get("revision"):
             statements.setdefault(event["revision"], []).append(event)
     ended = {event["revision"] for event in events if event["event"] == "revision_end"}
-    waiting = {what: timeline.union(window for entry in entries if entry.what == what for window in entry.windows) for what in (READS, WRITES)}
+    longest, own_tables = _longest_by_revision(held), timeline.version_tables(events)
     rows = []
     for span in timeline.spans(events):
         own = [event for event in statements.get(span.revision, ()) if span.start <= event["t0"] <= span.end]
@@ -61,12 +62,12 @@ def _revisions(events: Sequence[Event], held: Sequence[Hold], entries: Sequence[
                 "end_ms": round(span.end - start, 3),
                 "ended": span.revision in ended,
                 "statements": len(own),
-                "rows": sum(event["rows"] or 0 for event in own),
+                "rows": sum(written_rows(event, own_tables) for event in own),
                 "wal_bytes": sum(event.get("wal") or 0 for event in own),
                 "locks": _locks(held, span.revision),
                 "rewrites": [rewrite for event in own for rewrite in event.get("rewrites", ())],
                 "scans": [scan for event in own for scan in event.get("scans", ())],
-                "blocked": {what: _blocked_during(span, windows) for what, windows in waiting.items()},
+                "blocked": longest.get(span.revision, {READS: 0.0, WRITES: 0.0}),
             }
         )
     return rows
@@ -81,8 +82,11 @@ def _locks(held: Sequence[Hold], revision: str) -> Dict[str, str]:
     return dict(sorted(strongest.items()))
 
 
-def _blocked_during(span: Span, windows: Sequence[timeline.Window]) -> float:
-    """Time of a revision in which some table has its traffic waiting, whoever took the lock; several tables at a time count once."""
-    return timeline.total_ms(
-        timeline.union((max(span.start, start), min(span.end, end)) for start, end in windows if min(span.end, end) > max(span.start, start))
-    )
+def _longest_by_revision(held: Sequence[Hold]) -> Dict[Optional[str], Dict[str, float]]:
+    """Revision → how long the locks that it took keep reads and writes waiting: the longest single one, to its release, whoever ran meanwhile."""
+    longest: Dict[Optional[str], Dict[str, float]] = {}
+    for (_table, what), group in timeline.by_traffic(held).items():
+        for hold in group:
+            waits = longest.setdefault(hold.revision, {READS: 0.0, WRITES: 0.0})
+            waits[what] = max(waits[what], hold.ms)
+    return longest

@@ -46,7 +46,7 @@ def test_a_good_rehearsal_is_go_with_everything_measured() -> None:
     assert record["revisions"][0] | {"seconds": 0} == {
         "revision": "b2", "message": "Add a column", "run": "upgrade", "direction": "upgrade", "seconds": 0, "statements": 1, "rows": 0,
         "wal_bytes": 1000, "locks": {"shifts": "AccessExclusive"}, "blocked_reads_ms": 1.5, "blocked_writes_ms": 1.5, "rewrites": [], "scans": [],
-        "start_ms": 0, "end_ms": 2.5, "file": None,
+        "start_ms": 0, "end_ms": 2.5, "file": None, "status": "ok",
     }  # fmt: skip
     assert [change["text"] for change in record["schema_changes"]["upgrade"]] == ["column shifts.note added: text"]
     assert (record["finished_at"], record["seconds"]) == ("2026-11-22T22:30:22Z", 11.0)

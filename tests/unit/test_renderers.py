@@ -61,6 +61,29 @@ def cells(html: str) -> list[list[str]]:
     return [[re.sub("<[^>]+>", " ", cell).strip() for cell in re.findall("<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
 
 
+def test_a_failed_upgrade_predicts_nothing_and_hides_no_revision() -> None:
+    failed = report_records.failed()
+    assert failed["verdict"] == "NO-GO"
+    told = [row for row in failed["revisions"] if row["run"] == "upgrade"]
+    assert [row["status"] for row in told] == ["ok", "ok", "failed", *["not run"] * 9]
+    assert told[2]["statements"] == 1 and told[2]["seconds"] > 0 and told[3]["seconds"] is None
+    assert (failed["downtime_ms"], failed["longest_window"], failed["deploy_plan"]) == (None, None, None)
+    number = report_figures.downtime(failed, SAY)
+    assert (number["value"], number["mood"]) == ("not measured", "unknown") and number["detail"].startswith("until the upgrade failed: ")
+    shown = cells(part(failed, "revisions"))
+    assert [" ".join(row[1].split()[1:3]) for row in shown[1:4]] == ["Change of", "failed Change", "not run"]
+    assert shown[3][2] == shown[3][4] == shown[3][7] == "–"
+    assert "12 pending revisions" in reports.render(failed, "html") and "predicted downtime, if nothing else" not in reports.render(failed, "html")
+    assert "the upgrade failed after 2 of 12 revisions" in reports.render(failed, "text")
+    markdown = reports.render(failed, "md")
+    assert markdown.count("– **not run**") == 9 and markdown.count("**failed** |") == 1
+
+
+def test_what_is_pending_is_told_where_it_is_known(go: dict[str, Any]) -> None:
+    assert "1 pending revision" in reports.render(go, "html")
+    assert "pending" not in reports.render(report_records.incomplete(), "html")
+
+
 # The three numbers.
 
 

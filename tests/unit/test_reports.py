@@ -19,9 +19,8 @@ import xmlschema
 from ansible_collections.migrations.rehearsal.plugins.action import report as report_action
 from ansible_collections.migrations.rehearsal.plugins.module_utils import reports, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
-from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import rehearsal_directory
-from evidence_builder import good, stage
+from evidence_builder import good
 
 from migration_rehearsal import cli
 
@@ -36,15 +35,11 @@ JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
 SCHEMA = json.loads((ROOT / "docs" / "record.schema.json").read_text(encoding="utf-8"))
 
 
-def incomplete() -> dict[str, Any]:
-    stages = [stage("preflight"), stage("backup", "prod1", "unreachable", error="no route to prod1"), stage("cleanup")]
-    return judge(good(stages=stages, manifest=None, copy=None, application=None, snapshots={}, fingerprints={}, checks={}, migrations={}, cleanup={}))
-
-
 MAKERS = {
     "go": report_records.go,
     "no_go": report_records.no_go,
-    "incomplete": incomplete,
+    "failed": report_records.failed,
+    "incomplete": report_records.incomplete,
     "large": lambda: report_records.large(30, 40),
     "hostile": report_records.hostile,
 }
@@ -98,7 +93,7 @@ def test_junit_is_valid_and_red_exactly_where_the_verdict_is(record: dict[str, A
 
 
 def test_an_error_is_what_could_not_be_carried_out() -> None:
-    root = ElementTree.fromstring(reports.render(incomplete(), "junit"))
+    root = ElementTree.fromstring(reports.render(report_records.incomplete(), "junit"))
     (suite,) = root.findall("testsuite[@name='rehearsal.checks']")
     assert suite.get("failures") == "0"
     assert int(suite.get("errors", "0")) > 0

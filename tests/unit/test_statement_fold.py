@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_fold import shape
+from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_fold import fold, shape
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,13 @@ def test_a_long_list_that_is_none_in_the_end_takes_no_ages() -> None:
     values = " , ".join(["'***'::text"] * 2000)
     assert shape(f"INSERT INTO t VALUES ({values} , now())").startswith("INSERT INTO t VALUES ('***'::text , ")
     assert shape(f"INSERT INTO t VALUES ({values})") == "INSERT INTO t VALUES (…)"
+
+
+def test_what_alembic_notes_for_itself_is_left_out() -> None:
+    common = {"event": "statement", "revision": "a", "t0": 1.0, "t1": 2.0, "rows": 1}
+    events = [
+        {"event": "current", "version_table": "versions", "version_table_schema": "ops"},
+        {**common, "sql": "UPDATE ops.versions SET version_num = '***'"},
+        {**common, "sql": "UPDATE versions SET a = '***'"},
+    ]
+    assert [entry["sql"] for entry in fold(events)["statements"]] == ["UPDATE versions SET a = '***'"]

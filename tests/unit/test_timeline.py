@@ -236,3 +236,29 @@ def test_shares_add_up_to_the_blocked_time_within_revisions(taken: list[tuple[in
     for entry in timeline.blocked(events):
         assert sum(entry.shares.values()) == pytest.approx(entry.total_ms)
         assert entry.longest_ms <= entry.total_ms
+
+
+def test_a_revision_answers_for_the_locks_that_it_took_and_for_no_others() -> None:
+    """A lock of the first one waits for the third, which takes none: it is the first one's price, to its very end."""
+    rows = {row["revision"]: row["blocked"] for row in timeline_summary.summarise(ONE)["revisions"]}
+    assert rows == {"a2": {"reads": 1059, "writes": 1059}, "a3": {"reads": 0, "writes": 0}, "a4": {"reads": 0, "writes": 0}}
+
+
+@pytest.mark.parametrize(
+    ("sql", "written"),
+    [
+        ("INSERT INTO t VALUES (?)", 7),
+        ("  -- why\n update only s.t SET a = ?", 7),
+        ("/* x */ DELETE FROM t", 7),
+        ("WITH old AS (SELECT 1) UPDATE t SET a = ?", 7),
+        ("CREATE TABLE u AS SELECT * FROM t", 7),
+        ("SELECT id FROM t", 0),
+        ("WITH old AS (SELECT 1) SELECT * FROM old", 0),
+        ("UPDATE alembic_version SET version_num = ?", 0),
+        ('insert into "public"."alembic_version" VALUES (?)', 0),
+        ("DELETE FROM other.alembic_version", 7),
+    ],
+)
+def test_rows_are_those_that_a_migration_wrote_itself(sql: str, written: int) -> None:
+    (row,) = timeline_summary.summarise([current(), begin("a", 0), {**statement("a", 1, 2, sql=sql), "rows": 7}, end("a", 3, 3)])["revisions"]
+    assert (row["statements"], row["rows"]) == (1, written)
