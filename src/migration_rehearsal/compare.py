@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import verdict
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures, timeline, verdict
 
 from migration_rehearsal.times import changed, seconds
 
@@ -16,8 +16,6 @@ WORSE, BETTER, OTHERWISE = "worse", "better", "otherwise"
 NOT_MEASURED = "not measured"
 _RANKS = (verdict.GO, verdict.GO_WITH_WARNINGS, verdict.INCOMPLETE, verdict.NO_GO)
 _WEIGHTS = {"info": 0, "warning": 1, "blocker": 2}
-# As PostgreSQL orders them, from what keeps least waiting to what keeps most.
-_MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
 _RUNS = (("upgrade", "upgrade"), ("downgrade", "way back"))
 
 
@@ -66,10 +64,11 @@ def _verdict(a: Record, b: Record) -> Iterator[Difference]:
 
 
 def _findings(a: Record, b: Record) -> Iterator[Difference]:
-    before, after = ({(one["code"], one["object"]): one for one in record["findings"]} for record in (a, b))
-    for key, finding in after.items():
-        text = f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
-        old = before.get(key)
+    pairs = _paired(a["findings"], b["findings"])
+    for old, finding in pairs:
+        if finding is None:
+            continue
+        text = _weighed(finding)
         if old is None:
             known = _complete(a)
             how = WORSE if known and finding["severity"] != "info" else OTHERWISE
@@ -77,12 +76,30 @@ def _findings(a: Record, b: Record) -> Iterator[Difference]:
         elif old["severity"] != finding["severity"]:
             worse = _WEIGHTS[finding["severity"]] > _WEIGHTS[old["severity"]]
             yield Difference(WORSE if worse else BETTER, "finding", finding["object"], f"was {old['severity'].upper()}, now {text}")
-    for key, finding in before.items():
-        if key not in after:
-            known = _complete(b)
-            how = BETTER if known and finding["severity"] != "info" else OTHERWISE
-            text = f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
-            yield Difference(how, "finding", finding["object"], f"{'gone' if known else 'not known any more'}: {text}")
+    for old in (old for old, finding in pairs if old is not None and finding is None):
+        known = _complete(b)
+        how = BETTER if known and old["severity"] != "info" else OTHERWISE
+        yield Difference(how, "finding", old["object"], f"{'gone' if known else 'not known any more'}: {_weighed(old)}")
+
+
+def _paired(before: Sequence[Record], after: Sequence[Record]) -> list[tuple[Record | None, Record | None]]:
+    """Each finding of `after` with the one of `before` that says the same of the same thing, and those that have none, in order.
+
+    Several may say so: both ways lock a table, two revisions rewrite it. Of these the same revision's go together, then whichever are left.
+    """
+    left = list(before)
+    found: dict[int, Record] = {}
+    for key in (("code", "object", "stage", "revision"), ("code", "object", "stage")):
+        for number, finding in enumerate(after):
+            match = next((one for one in left if all(one.get(name) == finding.get(name) for name in key)), None) if number not in found else None
+            if match is not None:
+                left = [one for one in left if one is not match]
+                found[number] = match
+    return [*((found.get(number), finding) for number, finding in enumerate(after)), *((one, None) for one in left)]
+
+
+def _weighed(finding: Record) -> str:
+    return f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
 
 
 def _complete(record: Record) -> bool:
@@ -99,11 +116,13 @@ def _revisions(a: Record, b: Record) -> Iterator[Difference]:
                 Difference(OTHERWISE, "revision", one, f"{one} is not run any more: {_title(before[one])}") for one in before if one not in after
             )
         for revision in (one for one in after if one in before):
-            yield from _revision(name, before[revision], after[revision])
+            # Of one that failed or was not run there is nothing to hold against another; the findings say why.
+            if before[revision]["status"] == after[revision]["status"] == "ok":
+                yield from _revision(name, before[revision], after[revision])
 
 
 def _title(row: Record) -> str:
-    return f"{row['message'] or 'no message'} ({seconds(row['seconds'])})"
+    return f"{row['message'] or 'no message'} ({seconds(row['seconds']) if row['status'] == 'ok' else row['status']})"
 
 
 def _revision(run: str, old: Record, new: Record) -> Iterator[Difference]:
@@ -132,17 +151,18 @@ def _revision(run: str, old: Record, new: Record) -> Iterator[Difference]:
 
 
 def _strength(mode: str | None) -> int:
-    return _MODES.index(mode) if mode in _MODES else -1
+    return timeline.MODES.index(mode) if mode in timeline.MODES else -1
 
 
 def _times(a: Record, b: Record) -> Iterator[Difference]:
     if a["downtime_ms"] is not None and b["downtime_ms"] is not None:
         yield from _time("downtime", "predicted downtime", a["downtime_ms"] / 1000, b["downtime_ms"] / 1000)
     for run, name in _RUNS:
-        sums = [sum(row["seconds"] for row in record["revisions"] if row["run"] == run) for record in (a, b)]
-        if all(sums):
-            yield from _time("time", f"{name} in all", *sums)
-    yield from _time("time", "the rehearsal itself", a["seconds"], b["seconds"])
+        rows = [[row for row in record["revisions"] if row["run"] == run] for record in (a, b)]
+        if all(one and all(row["status"] == "ok" for row in one) for one in rows):
+            yield from _time("time", f"{name} in all", *(sum(report_figures.times(record, run)) for record in (a, b)))
+    # A busy machine, or more data: no migration's doing.
+    yield from (dataclasses.replace(one, how=OTHERWISE) for one in _time("time", "the rehearsal itself", a["seconds"], b["seconds"]))
 
 
 def _time(about: str, name: str, before: float, after: float) -> Iterator[Difference]:

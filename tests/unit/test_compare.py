@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import files,
 from migration_rehearsal import cli, exit_codes
 from migration_rehearsal.compare import BETTER, OTHERWISE, WORSE, differences, remarks
 from migration_rehearsal.times import changed, sparkline
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import report_records  # noqa: E402
 
 FINDING = {"code": "orphans", "severity": "blocker", "stage": "data", "object": "fk", "message": "3 rows", "advice": "Repair them."}
 
@@ -52,6 +57,29 @@ def test_a_finding_that_weighs_otherwise(record: dict[str, Any], later: dict[str
     later["findings"] = [FINDING]
     assert told(record, later) == [(WORSE, "finding", "was WARNING, now BLOCKER orphans: 3 rows")]
     assert told(later, record)[0][0] == BETTER
+
+
+def test_no_finding_hides_behind_another_of_the_same_thing(record: dict[str, Any], later: dict[str, Any]) -> None:
+    record["findings"] = [{**FINDING, "stage": "upgrade", "revision": "a1"}]
+    later["findings"] = [{**FINDING, "stage": "upgrade", "revision": "a2", "message": "new"}, {**FINDING, "stage": "upgrade", "revision": "a1"}]
+    assert told(record, later) == [(WORSE, "finding", "new: BLOCKER orphans: new")]
+    later["findings"] = [{**FINDING, "stage": "downgrade", "revision": "a1"}]
+    assert [one[0] for one in told(record, later)] == [WORSE, BETTER]
+    # A migration that was written anew has another revision, and the same defect.
+    later["findings"] = [{**FINDING, "stage": "upgrade", "revision": "a3"}]
+    assert told(record, later) == []
+
+
+def test_a_run_that_failed_has_no_times_to_compare() -> None:
+    failed, whole = report_records.failed(), report_records.no_go()
+    for one in (told(failed, whole), told(whole, failed)):
+        assert {how for how, about, _text in one if about in ("time", "downtime") and how != OTHERWISE} == set()
+        assert not [text for _how, about, text in one if about in ("time", "lock") and ("r002" in text or "r007" in text or "in all" in text)]
+
+
+def test_the_machines_own_pace_makes_nothing_worse(record: dict[str, Any], later: dict[str, Any]) -> None:
+    later["seconds"] = record["seconds"] * 2
+    assert [(how, about) for how, about, _text in told(record, later)] == [(OTHERWISE, "time")]
 
 
 @pytest.mark.parametrize("verdict", ["INCOMPLETE", "NO-GO"])
