@@ -14,7 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFile, BackupFileError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, tool_environment
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, tool_environment, tool_version
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
@@ -79,6 +79,7 @@ def restore(
 def _restore_sql(
     server: Server, database: str, rehearsal_id: str, work: WorkDirectory, backup: BackupFile, with_owners: bool, deadline_s: float
 ) -> None:
+    restricted = sql_dump.restricts(tool_version(server, "psql"))
     argv = server.tool(
         "psql", "--no-psqlrc", "--quiet", "--no-password", "--single-transaction", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse",
         "--output=/dev/null", "--file=-", f"--dbname={server.conninfo(database, application_name(rehearsal_id), {'synchronous_commit': 'off'})}",
@@ -89,7 +90,7 @@ def _restore_sql(
             tool = Tool(argv, work, stdin=stdin)
         try:
             with os.fdopen(writer, "wb", buffering=0) as target, backup_file.reading(backup.path, backup.compression) as stream:
-                sql_dump.pour(stream, backup.path, target, with_owners)
+                sql_dump.pour(stream, backup.path, target, with_owners, restricted)
         except BrokenPipeError:
             pass  # psql has ended at an error, and says which
         except BaseException:

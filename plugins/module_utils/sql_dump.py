@@ -3,24 +3,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plain SQL as pg_dump writes it: looked through before it runs, so that it can reach nothing but the copy.
 
-psql obeys what a file says: a dump made with --create connects to another database, and a line with a backslash can start a program. So every
-command of psql outside the rows is refused, and the rest runs in one transaction on the copy, in which no database can be made or dropped.
+psql obeys what a file says: a dump made with --create connects to another database, and a backslash outside quotes can start a program. So every
+command of psql is refused, and every statement that is about the whole server; the rest runs in one transaction on the copy.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from typing import IO, Dict, Iterator, List, Optional, Set
+import secrets
+from typing import IO, Dict, Iterator, List, Optional, Sequence, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFileError, lines
+from ansible_collections.migrations.rehearsal.plugins.module_utils import sql_lexer
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFileError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_lexer import Chunk
 
-_COPY = re.compile(rb"^COPY .* FROM stdin.*;\s*$", re.IGNORECASE)
-_END_OF_ROWS = (b"\\.\n", b"\\.\r\n", b"\\.")
-# pg_dump's own guard against such commands since August 2025. It is left out: older psql do not know it, and here every command is refused.
-_GUARD = re.compile(rb"^\\(un)?restrict\s")
+# pg_dump's own guard against commands of psql, in its minor releases since August 2025. It is left out: here every command is refused.
+_GUARD = re.compile(rb"\\(un)?restrict [A-Za-z0-9]+\s*")
 _IDENTIFIER = rb'("(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
-_DATABASE = re.compile(rb"^(CREATE|DROP|ALTER|COMMENT\s+ON)\s+DATABASE\b", re.IGNORECASE)
+_DATABASE = re.compile(rb"(CREATE|DROP|ALTER|COMMENT\s+ON)\s+DATABASE\b", re.IGNORECASE)
+_COPY = re.compile(rb"COPY\b", re.IGNORECASE)
+_OF_THE_SERVER = re.compile(
+    rb"(?:CREATE|DROP|ALTER|COMMENT\s+ON)\s+(?:ROLE|USER(?!\s+MAPPING)|GROUP|TABLESPACE)\b|ALTER\s+SYSTEM\b|(?:DROP|REASSIGN)\s+OWNED\b"
+    rb"|(?:GRANT|REVOKE)\b(?:(?!\bON\b).)*$",
+    re.IGNORECASE | re.DOTALL,
+)
 _BEGINS, _ENDS = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database dump complete\n"
 # What pg_dump --create says of the database itself; only read, never run.
 _CREATE = re.compile(rb"^CREATE DATABASE .* WITH TEMPLATE = template0 (.*);\s*$")
@@ -33,6 +40,8 @@ _SESSION = re.compile(rb"^SET SESSION AUTHORIZATION '?" + _IDENTIFIER + rb"'?;\s
 _EXTENSION = re.compile(rb"^CREATE EXTENSION (?:IF NOT EXISTS )?" + _IDENTIFIER)
 _VERSION = re.compile(rb"^-- Dumped from database version (\d+)")
 _NOBODY = {"public", "current_user", "session_user", "current_role"}
+# The first minor release of each major version whose psql knows \restrict.
+_RESTRICTS = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 
 
 @dataclasses.dataclass
@@ -48,23 +57,23 @@ class Scan:
     database: Dict[str, str] = dataclasses.field(default_factory=dict)
     settings: Dict[str, List[str]] = dataclasses.field(default_factory=dict)
 
-    def look(self, line: bytes) -> None:
-        """Take up what one line outside the rows says."""
+    def look(self, text: bytes) -> None:
+        """Take up what one statement or comment says."""
         for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION):
-            role = pattern.match(line)
+            role = pattern.match(text)
             if role:
                 self.roles |= {_name(role.group(1))} - _NOBODY
-        extension = _EXTENSION.match(line)
+        extension = _EXTENSION.match(text)
         if extension:
             self.extensions.add(_name(extension.group(1)))
-        version = _VERSION.match(line)
+        version = _VERSION.match(text)
         if version and self.server_major is None:
             self.server_major = int(version.group(1))
-        created = _CREATE.match(line)
+        created = _CREATE.match(text)
         if created:
             for name, quoted, bare in _OPTION.findall(created.group(1)):
                 self.database[name.decode()] = (quoted.replace(b"''", b"'") or bare).decode(errors="replace")
-        setting = _SETTING.match(line)
+        setting = _SETTING.match(text)
         if setting:
             of_role = _name(setting.group(1)) if setting.group(1) else ""
             name = setting.group(2).decode(errors="replace").strip('"')
@@ -82,67 +91,79 @@ def _value(text: str) -> str:
 def scan(stream: IO[bytes], name: str) -> Scan:
     """Look through a dump. Raises BackupFileError for what must not run."""
     found = Scan()
-    for line in _statements(stream, name, None):
-        found.look(line)
+    for chunk in _allowed(sql_lexer.chunks(stream, name), name):
+        found.look(chunk.text)
     return found
 
 
 def read_definitions(stream: IO[bytes]) -> Scan:
     """What pg_restore says of an archive that it lists with --schema-only --create. Nothing of it runs."""
     found = Scan()
-    for line in lines(stream):
-        found.look(line)
+    for chunk in sql_lexer.chunks(stream, "the backup"):
+        found.look(chunk.text)
     return found
 
 
-def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool) -> None:
-    """Write what may run to psql; without owners, as pg_restore --no-owner --no-privileges would."""
+def restricts(version: Sequence[int]) -> bool:
+    """Whether psql of that version can be told to refuse every command of its own, whatever it takes for one."""
+    return version[0] > max(_RESTRICTS) or version[1] >= _RESTRICTS.get(version[0], 1 << 30)
+
+
+def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool, restricted: bool) -> None:
+    """Write what may run to psql; without owners, as pg_restore --no-owner --no-privileges would.
+
+    `restricted`: psql itself shall refuse its commands too.
+    """
     buffer: List[bytes] = []
     size = 0
 
-    def write(line: bytes) -> None:
+    def write(text: bytes) -> None:
         nonlocal size
-        buffer.append(line)
-        size += len(line)
+        buffer.append(text)
+        size += len(text)
         if size > 1 << 20:
             target.write(b"".join(buffer))
             buffer.clear()
             size = 0
 
-    for line in _statements(stream, name, write):
-        belongs = any(pattern.match(line) for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION))
+    if restricted:
+        write(f"\\restrict {secrets.token_hex(16)}\n".encode())
+    for chunk in _allowed(sql_lexer.chunks(stream, name, write), name):
+        belongs = any(pattern.match(chunk.text) for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION))
         if with_owners or not belongs:
-            write(line)
+            write(chunk.text)
     target.write(b"".join(buffer))
 
 
-def _statements(stream: IO[bytes], name: str, rows: Optional[object]) -> Iterator[bytes]:
-    """The lines outside the rows; the rows, with their ends, go to `rows`."""
-    put = rows if callable(rows) else None
-    in_rows, begun, complete = False, False, False
-    for number, line in enumerate(lines(stream), 1):
-        if in_rows:
-            if put:
-                put(line)
-            in_rows = line not in _END_OF_ROWS
-            continue
-        if line.startswith(b"\\"):
-            if _GUARD.match(line):
+def _allowed(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
+    """Those that may run; BackupFileError at the first that may not, and at the end of a dump that is not whole."""
+    begun, complete = False, False
+    for chunk in chunks:
+        if chunk.command:
+            if _GUARD.fullmatch(chunk.text):
                 continue
             raise BackupFileError(
-                f"{name}, line {number}: a command of psql («{line.split()[0].decode(errors='replace')}»), which could lead to another database: "
+                f"{name}, line {chunk.line}: a command of psql («{chunk.command.decode(errors='replace')}»), which could lead to another database: "
                 "make the dump with pg_dump without --create and --clean, or in the custom format"
             )
-        if _DATABASE.match(line):
-            raise BackupFileError(
-                f"{name}, line {number}: it creates, drops or alters a database: make the dump with pg_dump without --create and --clean, or in the "
-                "custom format"
-            )
-        begun, complete = begun or line == _BEGINS, complete or line == _ENDS
-        yield line
-        in_rows = _COPY.match(line) is not None
-    if in_rows or (begun and not complete):
-        raise BackupFileError(f"{name} is cut short: {'it ends within the rows of a table' if in_rows else 'its last line is missing'}")
+        for statement in chunk.statements:
+            if _DATABASE.match(statement):
+                raise BackupFileError(
+                    f"{name}, line {chunk.line}: it creates, drops or alters a database: make the dump with pg_dump without --create and --clean, or "
+                    "in the custom format"
+                )
+            if _COPY.match(statement) and not sql_lexer.brings_rows(statement):
+                raise BackupFileError(f"{name}, line {chunk.line}: a COPY to or from a file or a program, which pg_dump does not write")
+            if _OF_THE_SERVER.match(statement):
+                words = " ".join(statement.decode(errors="replace").split()[:2])
+                raise BackupFileError(
+                    f"{name}, line {chunk.line}: «{words}» is about the whole server, not about the copy: make the dump with pg_dump, and have the "
+                    "roles that it needs on dev's server before"
+                )
+        begun, complete = begun or chunk.text == _BEGINS, complete or chunk.text == _ENDS
+        yield chunk
+    if begun and not complete:
+        raise BackupFileError(f"{name} is cut short: its last line is missing")
 
 
 def _name(identifier: bytes) -> str:

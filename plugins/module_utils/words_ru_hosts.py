@@ -190,6 +190,22 @@ TEXTS: Dict[str, str] = {
     "без --create и --clean или в формате custom",
     "{file}, line {line}: it creates, drops or alters a database: make the dump with pg_dump without --create and --clean, or in the custom "
     "format": "{file}, строка {line}: создаёт, удаляет или меняет базу: сделайте дамп pg_dump без --create и --clean или в формате custom",
+    "{file}, line {line}: «{words}» is about the whole server, not about the copy: make the dump with pg_dump, and have the roles that it needs on "
+    "dev's server before": "{file}, строка {line}: «{words}» касается всего сервера, а не копии: сделайте дамп pg_dump, а нужные ему роли создайте на "
+    "сервере dev заранее",
+    "{file}, line {line}: {why}": "{file}, строка {line}: {why}",
+    "a COPY to or from a file or a program, which pg_dump does not write": "COPY в файл, из файла или через программу: pg_dump такого не пишет",
+    "COPY within another statement": "COPY внутри другой команды",
+    "COPY FROM stdin is not the last of its line": "COPY FROM stdin не завершает строку",
+    "a zero byte, which no text of PostgreSQL's has: the file is damaged": "нулевой байт, которого нет ни в одном тексте PostgreSQL: файл повреждён",
+    "standard_conforming_strings is not set as pg_dump sets it": "standard_conforming_strings задан не так, как его задаёт pg_dump",
+    "a string goes on on a line of its own, which psql and the server read differently": "строковая константа продолжается на отдельной строке: "
+    "psql и сервер читают это по-разному",
+    "«{text}» beside a quote, which versions of psql read differently": "«{text}» рядом с кавычкой: версии psql читают это по-разному",
+    "the dump is in {encoding}, which cannot be looked through: make it with pg_dump --encoding=UTF8": "дамп в кодировке {encoding}, которую нельзя "
+    "просмотреть: сделайте его с pg_dump --encoding=UTF8",
+    "it ends within a string, a name or a comment": "он кончается внутри строковой константы, имени или комментария",
+    "it ends before the rows of a table": "он кончается перед строками таблицы",
     "the dump could not be brought out of «{prefix}»: {error}": "дамп не удалось вынести из «{prefix}»: {error}",
     "the dump could not be brought to where «{prefix}» runs: {error}": "дамп не удалось перенести туда, где работает «{prefix}»: {error}",
     "the dump could not be handed on, {error}: what was not written to any file has to be dumped again": "дамп не удалось передать дальше, "

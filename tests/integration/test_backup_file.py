@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup_file, clean_up, copying
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup_file, clean_up, copying, sql_dump
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFileError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("backup_file")]
@@ -31,6 +32,12 @@ ALTER DATABASE {database} SET timezone = 'Europe/Moscow';
 CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
 INSERT INTO alembic_version VALUES ('abc');
 """
+# What a dump has within quotes, and psql would obey outside them.
+ODD = """CREATE FUNCTION odd() RETURNS text LANGUAGE sql AS $_$
+COPY people FROM stdin;
+\\! touch {shell}
+ALTER DATABASE postgres RENAME TO x;
+$_$"""
 
 
 class Stand:
@@ -43,6 +50,14 @@ class Stand:
         with Session(postgres.server, self.database, "tests") as session:
             for statement in FILLED.format(role=self.role, database=self.database).strip().split(";\n"):
                 session.execute(statement.rstrip(";"))
+            session.execute("SET check_function_bodies = off")
+            session.execute(ODD.format(shell=self.shell))
+            session.execute("INSERT INTO notes (text) VALUES (E'C:\\\\'), (E'a\\n\\\\connect postgres\\nALTER DATABASE postgres RENAME TO x;')")
+
+    @property
+    def shell(self) -> Path:
+        """What only a shell could make."""
+        return self.place / "shell"
 
     def dump(self, name: str, *options: str) -> Path:
         path = self.place / name
@@ -126,7 +141,7 @@ def test_every_form_is_recognised_and_restored(stand: Stand, form: str) -> None:
     assert found["zone"] == ("Europe/Moscow" if not form.startswith("plain") else found["zone"])
     assert made.manifest["backup_file"]["format"] == form.split()[0].replace("packed", "packed directory")
     assert made.copy["proved_by"] == "nothing"
-    assert made.manifest["rows"] == {"people": 500, "notes": 0, "alembic_version": 1}
+    assert made.manifest["rows"] == {"people": 500, "notes": 2, "alembic_version": 1}
     assert made.manifest["revisions"] == {"alembic_version": ["abc"]}
     assert digest(path) == before
 
@@ -150,6 +165,25 @@ def test_a_dump_that_leads_elsewhere_is_refused_before_anything_runs(stand: Stan
     shell = stand.place / "shell.sql"
     shell.write_text("SELECT 1;\n\\! touch /tmp/never\n")
     assert "line 2: a command of psql" in refusal(stand, shell)
+
+
+def test_a_dump_that_hides_where_it_leads_is_refused_before_anything_runs(stand: Stand) -> None:
+    evil = stand.place / "evil.sql"
+    hidden = f"\\connect postgres\nCREATE TABLE hacked (id int);\n\\! touch {stand.shell}\n"
+    evil.write_text(f"CREATE TABLE t (id int);\nSELECT $$\nCOPY t FROM stdin;\n$$;\n{hidden}SELECT $$\n\\.\n$$;\n")
+    assert "line 5: a command of psql" in refusal(stand, evil)
+    with Session(stand.postgres.server, "postgres", "tests") as session:
+        assert session.value("SELECT to_regclass('hacked') IS NULL")
+    assert not stand.shell.exists()
+
+
+def test_psql_itself_refuses_what_it_takes_for_its_commands(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_dump, "_allowed", lambda chunks, _name: chunks)
+    hidden = stand.place / "hidden.sql"
+    hidden.write_text(f"SELECT 1;\n\\! touch {stand.shell}\nCREATE TABLE people (id int, name text);\n")
+    with pytest.raises(ToolFailed, match="restricted"):
+        stand.rehearse(hidden)
+    assert not stand.shell.exists()
 
 
 def test_backslashes_in_rows_are_rows(stand: Stand) -> None:
