@@ -206,7 +206,7 @@ def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -
             else:
                 ok = all(entry["rows"] == entry["matching"] for entry in found)
                 worst = min(found, key=lambda entry: int(entry["matching"] - entry["rows"]))
-                measured = text("{matching} of {rows} rows", matching=worst["matching"], rows=worst["rows"])
+                measured = text("{matching:number} of {rows:number} rows", matching=worst["matching"], rows=worst["rows"])
             name = column_name(table, column)
             item, wanted = text("every existing row holds {name} = {value}", name=name, value=shown), text("{value} in every row", value=shown)
             results.append(Check(item, "upgrade", name, ok, measured, wanted))

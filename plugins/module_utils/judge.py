@@ -384,7 +384,7 @@ def _clean_up_error(evidence: Evidence) -> str:
 def _missing(bench: _Bench, evidence: Evidence) -> None:
     """No failed stage explains a gap: then the gap itself is a finding, for green means measured."""
     for name in evidence.missing:
-        bench.say("not-measured", "evidence", name, text("{name} is missing from the evidence, and with it what it said", name=name))
+        bench.say("not-measured", "evidence", name, text("the evidence lacks {name}, and with it what it said", name=name))
     if evidence.failed_stages():
         return
     wanted: Dict[str, Any] = {
@@ -406,4 +406,4 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
     }
     for what, found in wanted.items():
         if found is None:
-            bench.say("not-measured", "evidence", str(what), text("{name} is missing from the evidence", name=what))
+            bench.say("not-measured", "evidence", str(what), text("the evidence lacks {name}", name=what))

@@ -128,13 +128,19 @@ def _downgrade_text(evidence: Evidence, seconds: Optional[float], loses: Entries
             ms=ms,
             revision=evidence.expectations.downgrade_to,
         )
-    lost = _named(loses) if loses else text("nothing that was there before") if loses is not None else text("what was not compared")
+    nothing = loses is not None and not loses
+    lost = _named(loses) if loses else text("what was not compared")
     if not goes:
+        if nothing:
+            return text("downgrade takes {ms:duration} and loses nothing that was there before", ms=ms)
         return text("downgrade takes {ms:duration} and loses {lost}", ms=ms, lost=lost)
     where = text("the {count} tables and columns that it drops", count=len(goes)) if len(goes) > 1 else goes[0]["object"]
     full = [entry for entry in goes if entry["count"]]
     now = text("now {named}", named=_named(full)) if full else text("nothing now")
-    return text("downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} ({now})", ms=ms, lost=lost, where=where, now=now)
+    values = {"ms": ms, "where": where, "now": now}
+    if nothing:
+        return text("downgrade takes {ms:duration} and loses nothing that was there before, only what is in {where} by then ({now})", **values)
+    return text("downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} by then ({now})", lost=lost, **values)
 
 
 def _restore_text(seconds: Optional[float]) -> Text:

@@ -9,11 +9,11 @@ from typing import Dict
 
 TEXTS: Dict[str, str] = {
     # Changes of the schema.
-    "{title} added": "{title}: добавлено",
-    "{title} added: {words}": "{title}: добавлено: {words}",
-    "{title} removed": "{title}: удалено",
-    "{title} changed: {words}": "{title}: изменено: {words}",
-    "{title} changed: {words:semicolons}": "{title}: изменено: {words:semicolons}",
+    "{title} added": "добавлено: {title}",
+    "{title} added: {words}": "добавлено: {title} — {words}",
+    "{title} removed": "удалено: {title}",
+    "{title} changed: {words}": "изменено: {title} — {words}",
+    "{title} changed: {words:semicolons}": "изменено: {title} — {words:semicolons}",
     "{noun} {name} on {table}": "{noun} {name} на {table}",
     "grant on {name} to {role}": "права на {name} для {role}",
     "default privileges for {name} to {role}": "права по умолчанию на {name} для {role}",
@@ -69,8 +69,8 @@ TEXTS: Dict[str, str] = {
     "{name} was not fingerprinted before: {reason:heard}": "отпечаток {name} до обновления не снят: {reason:heard}",
     "{name} was not fingerprinted after: {reason:heard}": "отпечаток {name} после обновления не снят: {reason:heard}",
     "{name} is new, with {rows:count row|rows}": "{name}: новая, {rows:count строка|строки|строк}",
-    "{name} is gone; each of its {rows:count row|rows} is in {other}": "{name}: её больше нет; все строки ({rows:number}) в {other}",
-    "{name} is gone, with {rows:count row|rows} ({values:count non-null value|non-null values})": "{name}: её больше нет, пропало "
+    "{name} is gone; each of its {rows:count row|rows} is in {other}": "{name}: больше нет; все строки ({rows:number}) в {other}",
+    "{name} is gone, with {rows:count row|rows} ({values:count non-null value|non-null values})": "{name}: больше нет, пропало "
     "{rows:count строка|строки|строк} ({values:count значение|значения|значений} не NULL)",
     "{name}: {lost:count row is|rows are} gone and {added:count is|are} new, by their keys": "{name}: по ключам строк пропало {lost:number}, "
     "появилось "
@@ -93,9 +93,9 @@ TEXTS: Dict[str, str] = {
     "{name}: every column holds the values that it held, but in other rows{many}": "{name}: в каждом столбце те же значения, но в других "
     "строках{many}",
     " ({rows:count row|rows})": " ({rows:count строка|строки|строк})",
-    "{name} is gone, with {values:count non-null value|non-null values}": "{name}: его больше нет, пропало "
+    "{name} is gone, with {values:count non-null value|non-null values}": "{name}: больше нет, пропало "
     "{values:count значение|значения|значений} не NULL",
-    "{name} is gone; {other} has the same value in every row": "{name}: его больше нет; в {other} те же значения в каждой строке",
+    "{name} is gone; {other} has the same value in every row": "{name}: больше нет; в {other} те же значения в каждой строке",
     "{name}: each of {rows:count row|rows} has the declared value ({declared})": "{name}: во всех строках ({rows:number}) объявленное значение "
     "({declared})",
     "{name}: could not be compared: {why}": "{name}: сравнить не удалось: {why}",
@@ -117,7 +117,7 @@ TEXTS: Dict[str, str] = {
     "present, but not valid": "есть, но недействителен",
     "revision {wanted} is reached": "достигнута ревизия {wanted}",
     "{name} is dropped": "удалено: {name}",
-    "{matching} of {rows} rows": "{matching} из {rows} строк",
+    "{matching:number} of {rows:number} rows": "{matching:number} из {rows:number} строк",
     "every existing row holds {name} = {value}": "в каждой прежней строке {name} = {value}",
     "{value} in every row": "{value} в каждой строке",
     "table {table} exists": "таблица {table} есть",
@@ -205,8 +205,8 @@ TEXTS: Dict[str, str] = {
     "{named} gives another schema the second time: {changes:semicolons 8}": "{named} во второй раз даёт другую схему: {changes:semicolons 8}",
     "{named} gives other data the second time: {changes:semicolons 8}": "{named} во второй раз даёт другие данные: {changes:semicolons 8}",
     # Existing backups.
-    "the copy was made from an existing backup": "копия сделана из готового бэкапа",
-    "{message}; the backup does not tell production's {untold:list}": "{message}; бэкап не говорит о продакшене: {untold:list}",
+    "the copy was made from an existing backup": "копия сделана из готовой резервной копии",
+    "{message}; the backup does not tell production's {untold:list}": "{message}; резервная копия не говорит о продакшене: {untold:list}",
 }
 
 # Kinds of objects and fields of their records, said with `term()`: those that are not SQL's own words.

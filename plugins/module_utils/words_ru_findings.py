@@ -17,7 +17,7 @@ TEXTS: Dict[str, str] = {
     "Something was not measured": "Что-то не измерено",
     "See which stage failed before it.": "Посмотрите, какой этап до этого не удался.",
     "Something may be left behind": "Что-то могло остаться",
-    "Run the sweep playbook when the host can be reached again.": "Запустите сценарий sweep, когда хост снова будет доступен.",
+    "Run the sweep playbook when the host can be reached again.": "Запустите плейбук sweep, когда хост снова будет доступен.",
     "The copy is not what production was": "Копия не совпадает с продакшеном",
     "Do not trust a rehearsal on it. Make dev equal (extension versions, collation, settings) and run again.": "Репетиции на ней верить нельзя. "
     "Сделайте dev таким же (версии расширений, сортировка, настройки) и запустите снова.",
@@ -181,6 +181,6 @@ TEXTS: Dict[str, str] = {
     "самой задачи в выводе Ansible; в отчётах его нет, потому что в нём могут быть данные из строк.",
     "A smoke test on the migrated copy failed": "Проверка приложения на обновлённой копии не прошла",
     "The copy was not held against production": "Копию не сверяли с продакшеном",
-    "Rehearse from production itself before the deployment, or take a backup of today.": "Перед выкладкой прорепетируйте с самого продакшена или "
-    "возьмите сегодняшний бэкап.",
+    "Rehearse from production itself before the deployment, or take a backup of today.": "Перед выкаткой прорепетируйте с самого продакшена или "
+    "возьмите сегодняшнюю резервную копию.",
 }

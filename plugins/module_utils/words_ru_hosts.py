@@ -22,6 +22,7 @@ TEXTS: Dict[str, str] = {
     "no difference": "различий нет",
     "not compared: {reason}": "не сравнивалось: {reason}",
     "not measured: {reason}": "не измерено: {reason}",
+    "{ran} revisions from nothing, no difference": "ревизий с пустой базы: {ran}, различий нет",
     "{ran} revisions from nothing, {count} differences": "ревизий с пустой базы: {ran}, различий: {count}",
     "{count} revisions, each up, down and up again": "ревизий: {count}, каждая вверх, вниз и снова вверх",
     "{count} revisions, each up, down and up again: not to the end": "ревизий: {count}, каждая вверх, вниз и снова вверх: не до конца",
@@ -70,10 +71,10 @@ TEXTS: Dict[str, str] = {
     "{there} of {all} bytes are there": "на месте {there} из {all} байт",
     "files of {user} cannot be carried over connection {connection}: use the ssh connection, or log in as that user": "файлы {user} нельзя передать "
     "через соединение {connection}: используйте соединение ssh или входите этим пользователем",
-    "a backup cannot be streamed over connection {connection}: choose rehearsal_transfer controller": "бэкап нельзя передать потоком через "
+    "a backup cannot be streamed over connection {connection}: choose rehearsal_transfer controller": "резервную копию нельзя передать потоком через "
     "соединение "
     "{connection}: задайте rehearsal_transfer: controller",
-    "the end of the backup did not arrive": "конец бэкапа не дошёл",
+    "the end of the backup did not arrive": "конец резервной копии не дошёл",
     "ansible-playbook ended before the rehearsal did": "ansible-playbook закончился раньше репетиции",
     "ansible-playbook ended before the rehearsal did; clean-up was run after it": "ansible-playbook закончился раньше репетиции; уборка выполнена "
     "после него",
@@ -121,7 +122,7 @@ TEXTS: Dict[str, str] = {
     "{free} МиБ",
     "the dump": "дамп",
     "the dump in the container": "дамп в контейнере",
-    "the backup with its unpacked dump": "бэкап с распакованным дампом",
+    "the backup with its unpacked dump": "резервная копия с распакованным дампом",
     "the copy in a server of its own": "копия на собственном сервере",
     "dev: system user {user} cannot reach {path}: name another rehearsal_ephemeral.bin_dir or owner": "dev: системному пользователю {user} "
     "недоступен "
@@ -154,24 +155,24 @@ TEXTS: Dict[str, str] = {
     "{sessions} other sessions were active, {allowed} are allowed (rehearsal_production_max_active_sessions)": "других активных сеансов: {sessions}, "
     "допустимо {allowed} (rehearsal_production_max_active_sessions)",
     "production's load cannot be watched: {error}": "за нагрузкой продакшена нельзя следить: {error}",
-    "the backup cannot be read: {error}": "бэкап не читается: {error}",
-    "cannot unpack the backup into {path}: {error}": "бэкап нельзя распаковать в {path}: {error}",
-    "the manifest is missing from the backup": "в бэкапе нет манифеста",
+    "the backup cannot be read: {error}": "резервная копия не читается: {error}",
+    "cannot unpack the backup into {path}: {error}": "резервную копию нельзя распаковать в {path}: {error}",
+    "the manifest is missing from the backup": "в резервной копии нет манифеста",
     "the manifest changed on its way from production": "манифест изменился по пути с продакшена",
-    "the backup has files that its manifest does not know: {files}": "в бэкапе есть файлы, которых нет в манифесте: {files}",
-    "unexpected entry «{name}» in the backup": "неожиданная запись «{name}» в бэкапе",
-    "{file} is missing from the backup": "в бэкапе нет {file}",
+    "the backup has files that its manifest does not know: {files}": "в резервной копии есть файлы, которых нет в манифесте: {files}",
+    "unexpected entry «{name}» in the backup": "неожиданная запись «{name}» в резервной копии",
+    "{file} is missing from the backup": "в резервной копии нет {file}",
     "{file} is not what was taken on production: the checksums differ": "{file} — не то, что снято на продакшене: контрольные суммы различаются",
     "{file} is a tar archive without a {name} of pg_dump's": "{file} — архив tar без {name} от pg_dump",
-    "{file} is a directory without {name}: it is no backup in pg_dump's directory format": "{file} — каталог без {name}: это не бэкап в формате "
-    "каталога pg_dump",
-    "{file} is one file of a backup in pg_dump's {format} format: name the whole of it": "{file} — один файл бэкапа pg_dump в формате {format}: "
-    "укажите бэкап целиком",
+    "{file} is a directory without {name}: it is no backup in pg_dump's directory format": "{file} — каталог без {name}: это не резервная "
+    "копия в формате каталога pg_dump",
+    "{file} is one file of a backup in pg_dump's {format} format: name the whole of it": "{file} — один файл резервной копии pg_dump в "
+    "формате {format}: укажите копию целиком",
     "{file} is a dump of a whole cluster (pg_dumpall): a rehearsal needs one database, dumped with pg_dump": "{file} — дамп всего кластера "
     "(pg_dumpall): для репетиции нужна одна база, выгруженная pg_dump",
     "{file} is neither SQL nor an archive of pg_dump's": "{file} — не SQL и не архив pg_dump",
-    "there is no backup file {file}": "файла бэкапа {file} нет",
-    "the backup file {file} cannot be read: {error}": "файл бэкапа {file} не читается: {error}",
+    "there is no backup file {file}": "файла резервной копии {file} нет",
+    "the backup file {file} cannot be read: {error}": "файл резервной копии {file} не читается: {error}",
     "{file} is not the table of contents of a directory that pg_dump made": "{file} — не оглавление каталога, созданного pg_dump",
     "{file} is compressed with {program}, and this host has no program of that name: install {package}": "{file} сжат {program}, а на этом хосте "
     "такой "
@@ -213,7 +214,7 @@ TEXTS: Dict[str, str] = {
     "что не записано в файл, придётся выгружать снова",
     "the dump could not be handed on: {error}": "дамп не удалось передать дальше: {error}",
     "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
-    "the backup could not be written there: {error}": "бэкап там не удалось записать: {error}",
+    "the backup could not be written there: {error}": "резервную копию там не удалось записать: {error}",
     # Physical copies.
     "its PostgreSQL is older than 13, whose base backups have no checksums to prove them by": "его PostgreSQL старше 13: у таких физических "
     "копий нет "
@@ -311,10 +312,10 @@ TEXTS: Dict[str, str] = {
     "membership of {role} in {group}: {error}": "членство {role} в {group}: {error}",
     "setting of role {role}: {error}": "настройка роли {role}: {error}",
     "{setting} of role {role}: {error}": "{setting} роли {role}: {error}",
-    "there is no backup in {path} to take the old rows from": "в {path} нет бэкапа, из которого взять прежние строки",
+    "there is no backup in {path} to take the old rows from": "в {path} нет резервной копии, из которой взять прежние строки",
     "a declared change cannot be measured: {error}": "объявленное изменение нельзя измерить: {error}",
     "the copy was changed by added tasks after it had been restored, so the backup does not hold its old rows": "копию изменили добавленные задачи "
-    "после восстановления, поэтому прежних строк в бэкапе нет",
+    "после восстановления, поэтому прежних строк в резервной копии нет",
     "{thing}: the declared expression is empty, or its parentheses or quotes are not closed": "{thing}: объявленное выражение пусто, или в нём не "
     "закрыты скобки или кавычки",
     "{thing}: the declared expression has {what}": "{thing}: в объявленном выражении есть {what}",
@@ -347,7 +348,7 @@ TEXTS: Dict[str, str] = {
     "as dumped": "как в дампе",
     "extension version": "версия расширения",
     "values": "значения",
-    "not told by the backup": "в бэкапе не сказано",
+    "not told by the backup": "в резервной копии не сказано",
     "settings": "настройки",
     "collate": "порядок сортировки",
     "ctype": "типы символов",

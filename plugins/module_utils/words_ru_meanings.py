@@ -26,7 +26,7 @@ TEXTS: Dict[str, str] = {
     "A fact of the restored copy differs from the manifest that was taken in the dump's own snapshot.":
     "Восстановленная копия в чём-то отличается от манифеста, снятого в том же снимке, что и дамп.",
     "The copy was made from an existing backup: how old that is, and whether production looks like it, was not measured.":
-    "Копия сделана из готового бэкапа: сколько ему времени и похож ли на него продакшен, не измерялось.",
+    "Копия сделана из готовой резервной копии: насколько та стара и похож ли на неё продакшен, не измерялось.",
     "The copy's surroundings differ from production's, so that times, plans or rights may differ too.":
     "Окружение копии отличается от продакшена, поэтому время, планы или права тоже могут отличаться.",
     "A connection that the application opened was not the copy. It was stopped before its first statement.":
@@ -40,7 +40,7 @@ TEXTS: Dict[str, str] = {
     "The application's Python, its env.py or its settings ended with an error before any revision ran.":
     "Python приложения, его env.py или настройки завершились ошибкой до первой ревизии.",
     "A pending revision ended with an error on production's own data.":
-    "Одна из новых ревизий завершилась ошибкой на данных самого продакшена.",
+    "Одна из ревизий к применению завершилась ошибкой на данных самого продакшена.",
     "A revision's downgrade ended with an error.":
     "Downgrade одной из ревизий завершился ошибкой.",
     "After the way back, the same revisions do not apply a second time.":
@@ -167,7 +167,7 @@ TEXTS: Dict[str, str] = {
     "json cannot be indexed or compared.":
     "json нельзя индексировать и сравнивать.",
     "A 32-bit key ends at 2,147,483,647.":
-    "32-битный ключ кончается на 2 147 483 647.",
+    "Предел 32-битного ключа — 2 147 483 647.",
     "Triggers, event triggers, subscriptions, foreign servers or scheduled jobs are on the copy and may run during migrations. What is known "
     "to reach out is disabled before anything is migrated: triggers and event triggers whose function sends something, subscriptions, the jobs "
     "of pgAgent and pg_timetable. pg_cron stays out of the copy altogether. A warning where something could not be disabled.":

@@ -31,13 +31,13 @@ TEXTS: Dict[str, str] = {
     "production already stands at {heads}": "продакшен уже на {heads}",
     "{count:count revision was|revisions were} taken back, and of {changes} changes of the schema none was undone: {texts:list 1}": "откат выполнен "
     "({count:count ревизия|ревизии|ревизий}), но из изменений схемы ({changes}) не отменено ни одно: {texts:list 1}",
-    "{name} is missing from the evidence, and with it what it said": "в свидетельствах нет {name}, а значит, и того, что там было",
+    "the evidence lacks {name}, and with it what it said": "в свидетельствах нет {name}, а значит, и того, что там было",
     "{stage} on {host}: {error:heard}": "{stage} на {host}: {error:heard}",
     "disabled on the copy before anything was migrated: {what}": "отключено на копии до миграций: {what}",
     "could not be disabled on the copy: {what}: {error:heard}": "не удалось отключить на копии: {what}: {error:heard}",
-    "clean-up on {side} is not proven: {error:heard}": "уборка на {side} не доказана: {error:heard}",
-    "still there on {side} after clean-up: {thing:heard}": "после уборки на {side} осталось: {thing:heard}",
-    "{name} is missing from the evidence": "в свидетельствах нет {name}",
+    "clean-up on {side} is not proven: {error:heard}": "уборка не доказана ({side}): {error:heard}",
+    "still there on {side} after clean-up: {thing:heard}": "после уборки осталось ({side}): {thing:heard}",
+    "the evidence lacks {name}": "в свидетельствах нет {name}",
     "the whole": "всё",
     "the stages": "этапов",
     "the manifest": "манифеста",
@@ -97,8 +97,8 @@ TEXTS: Dict[str, str] = {
     "{whose} did something that no statement accounts for (on {named}): its times are too short or unknown": "{whose}: сделано нечто, чего не "
     "объясняет ни одна команда ({named}): время занижено или неизвестно",
     "size not known": "размер неизвестен",
-    "revision {revisions:list} started {program}: where it connects was not seen": "ревизия {revisions:list} запустила {program}: куда она "
-    "подключается, не видно",
+    "revision {revisions:list} started {program}: where it connects was not seen": "запущена программа {program} (ревизии: {revisions:list}): куда "
+    "она подключается, не видно",
     "the application started {program} outside the revisions; where it connects was not seen": "приложение запустило {program} вне ревизий; куда "
     "оно подключается, не видно",
     ": taken by {whose} with «{sql}»": ": взяла {whose} командой «{sql}»",
@@ -118,8 +118,11 @@ TEXTS: Dict[str, str] = {
     "index {index} on {table} was left invalid": "индекс {index} на {table} остался недействительным",
     "{name} was left NOT VALID": "{name} осталось NOT VALID",
     ", {bytes:megabytes} of WAL": ", WAL: {bytes:megabytes}",
-    "downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} ({now})": "откат занимает {ms:duration} и теряет: {lost}, а также "
-    "всё, что есть в {where} ({now})",
+    "downgrade takes {ms:duration} and loses {lost}, and whatever is in {where} by then ({now})": "откат занимает {ms:duration} и теряет: {lost}, "
+    "а также всё, что к тому времени будет в {where} ({now})",
+    "downgrade takes {ms:duration} and loses nothing that was there before": "откат занимает {ms:duration} и не теряет ничего из прежнего",
+    "downgrade takes {ms:duration} and loses nothing that was there before, only what is in {where} by then ({now})": "откат занимает {ms:duration} "
+    "и не теряет ничего из прежнего, только то, что к тому времени будет в {where} ({now})",
     "restore takes {ms:duration} (as measured on dev) and loses what was written since the backup": "восстановление занимает {ms:duration} (измерено "
     "на dev) и теряет записанное после резервной копии",
     "{named:list} and {more} more": "{named:list} и ещё {more}",
@@ -132,8 +135,7 @@ TEXTS: Dict[str, str] = {
     "the restore was not measured": "восстановление не измерялось",
     "the downgrade fails": "откат не проходит",
     "the downgrade was not measured": "откат не измерялся",
-    "nothing that was there before": "ничего из того, что было",
-    "what was not compared": "то, что не сравнивалось",
+    "what was not compared": "что именно, не сравнивалось",
     "at most {count:count value|values} in {object}": "не более {count:count значения|значений|значений} в {object}",
     "{count:count row|rows} of {object}": "{count:count строка|строки|строк} {object}",
     "{count:count value|values} in {object}": "{count:count значение|значения|значений} в {object}",
@@ -157,10 +159,10 @@ TEXTS: Dict[str, str] = {
     "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}": "ни один индекс не начинается с "
     "({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}",
     "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it": "ON {event} {action}, но NOT NULL "
-    "({columns}): {event} в {table} не пройдёт, как только на строку ссылаются",
+    "({columns}): {event} в {table} не пройдёт, как только на строку появится ссылка",
     "{column} is {type}, {other} is {other_type}": "{column} — {type}, {other} — {other_type}",
     "type {type}: what moment a value is depends on who reads it": "тип {type}: какой это момент, зависит от того, кто читает",
-    "primary key of type {type}: ends at {end:number}": "первичный ключ типа {type}: кончается на {end:number}",
+    "primary key of type {type}: ends at {end:number}": "первичный ключ типа {type}: предел {end:number}",
     "{kind} is NOT VALID: rows that were there before may break it": "{kind}: NOT VALID, прежние строки могут его нарушать",
     "{kind} is NOT ENFORCED: any row may break it": "{kind}: NOT ENFORCED, любая строка может его нарушать",
     "constraint of domain {domain} is NOT VALID: values that were there before may break it": "ограничение домена {domain}: NOT VALID, прежние "
@@ -171,6 +173,7 @@ TEXTS: Dict[str, str] = {
     "записи и не нужен ни одному запросу",
     "{columns} on {table} is indexed in the same way by {other}": "{columns} в {table} так же индексирует {other}",
     "{columns} on {table} is the beginning of {other} {others}": "{columns} в {table} — начало {other} {others}",
-    "an existing backup of {rows:count row|rows}, not held against production": "готовый бэкап, строк: {rows:number}; с продакшеном не сверялся",
     "the triggers that keep the {kind} are disabled: any row may break it": "{kind}: триггеры отключены, любая строка может нарушать ограничение",
+    "an existing backup of {rows:count row|rows}, not held against production": "готовая резервная копия, строк: {rows:number}; с продакшеном не "
+    "сверялась",
 }

@@ -13,7 +13,7 @@ TEXTS: Dict[str, str] = {
     "at revision {revisions:list}": "на ревизии {revisions:list}",
     "at no revision": "без ревизии",
     "Commands are those that dev was rehearsed with; on production, start the application's Python in its own way.": "Команды те же, с "
-    "которыми репетировали на dev; на продакшене Python приложения запускается по-своему.",
+    "которыми репетировали на dev; на продакшене запускайте Python приложения так, как это принято там.",
     "{driver} does not read PGOPTIONS: set the limits for the migrations' role instead, in this database: {settings:list}.": "{driver} не "
     "читает PGOPTIONS: задайте ограничения роли миграций в этой базе: {settings:list}.",
     "See that production is where it was": "Убедиться, что продакшен там же, где был",
@@ -176,7 +176,7 @@ TEXTS: Dict[str, str] = {
     "longest: reads and writes of {table} wait {ms:duration}": "дольше всего: чтение и запись {table} ждут {ms:duration}",
     "longest: writes of {table} wait {ms:duration}": "дольше всего: запись {table} ждёт {ms:duration}",
     "Way back": "Откат",
-    "restoring the backup: {ms:duration}": "восстановление из копии: {ms:duration}",
+    "restoring the backup: {ms:duration}": "восстановление из резервной копии: {ms:duration}",
     "Existing data changed": "Изменены существующие данные",
     "{count:count undeclared change|undeclared changes}": "{count:count необъявленное изменение|необъявленных изменения|необъявленных изменений}",
     "{count}, as declared": "{count}, как объявлено",
@@ -217,7 +217,7 @@ TEXTS: Dict[str, str] = {
     "Until the upgrade failed, some table's reads or writes waited for {ms:duration}.": "До падения обновления чтение или запись хотя бы одной "
     "таблицы ждали {ms:duration}.",
     "the upgrade ended in this revision": "обновление закончилось на этой ревизии",
-    "{count:count pending revision|pending revisions}": "{count:count новая ревизия|новые ревизии|новых ревизий}",
+    "{count:count pending revision|pending revisions}": "{count:count ревизия к применению|ревизии к применению|ревизий к применению}",
     "To the report": "К отчёту",
     "Parts": "Разделы",
     "measured {measured}, expected {expected}": "измерено: {measured}, ожидалось: {expected}",
@@ -235,7 +235,7 @@ TEXTS: Dict[str, str] = {
     "Report: {path}": "Отчёт: {path}",
     "upgrade {seconds:seconds} ({count:count revision|revisions})": "обновление {seconds:seconds} (ревизий: {count})",
     "way back {seconds:seconds} ({count:count revision|revisions})": "откат {seconds:seconds} (ревизий: {count})",
-    "{what} of {table} blocked for {seconds:seconds} at a stretch": "{what} {table} заблокировано {seconds:seconds} подряд",
+    "{what} of {table} blocked for {seconds:seconds} at a stretch": "блокировка ({what} {table}) {seconds:seconds} подряд",
     "{count} more for information, in the report": "ещё {count} для сведения — в отчёте",
     "Way back: {text}": "Путь назад: {text}",
     "accepted": "принято",
@@ -243,9 +243,9 @@ TEXTS: Dict[str, str] = {
     "a revision runs": "выполняется ревизия",
     "Which tables are locked when, during {ms:duration}": "Какие таблицы когда заблокированы, за {ms:duration}",
     "{count:count more table|more tables}": "ещё {count:count таблица|таблицы|таблиц}",
-    "reads and writes of {table} wait {ms:duration}; locked by {revisions:list}": "чтение и запись {table} ждут {ms:duration}; заблокировала "
+    "reads and writes of {table} wait {ms:duration}; locked by {revisions:list}": "чтение и запись {table} ждут {ms:duration}; кто взял блокировку: "
     "{revisions:list}",
-    "writes of {table} wait {ms:duration}; locked by {revisions:list}": "запись {table} ждёт {ms:duration}; заблокировала {revisions:list}",
+    "writes of {table} wait {ms:duration}; locked by {revisions:list}": "запись {table} ждёт {ms:duration}; кто взял блокировку: {revisions:list}",
     "above {ms:duration}: {count:number}": "дольше {ms:duration}: {count:number}",
     "up to {ms:duration}: {count:number}": "до {ms:duration}: {count:number}",
 }
@@ -259,7 +259,7 @@ FIXED: Dict[str, str] = {
     "blocker": "блокирует",
     "warning": "предупреждение",
     "info": "для сведения",
-    "ok": "хорошо",
+    "ok": "успешно",
     "failed": "не удалось",
     "not run": "не выполнялась",
     "unreachable": "недоступен",
@@ -281,7 +281,7 @@ FIXED: Dict[str, str] = {
     "evidence before": "свидетельства до",
     "evidence again": "свидетельства после повтора",
     "interrupted": "прервано",
-    "playbook": "сценарий",
+    "playbook": "плейбук",
     "confirmed": "подтверждено",
     "refuted": "опровергнуто",
     "added": "добавлено",
@@ -322,5 +322,9 @@ FIXED: Dict[str, str] = {
     "other": "другое",
     "grant": "права",
     "default privileges": "права по умолчанию",
+    # Why a table was written anew.
+    "access method": "метод доступа",
+    "tablespace": "табличное пространство",
+    "persistence": "журналируемость",
     "setting": "настройка",
 }

@@ -95,7 +95,12 @@ def main() -> None:
         module.fail_json(msg=str(error), findings=error.findings())
     files.write_json(work.file("evidence", "drift.json"), found)
     number = len(found["changes"])
-    summary = f"not measured: {found['reason']}" if found["reason"] else f"{found['ran']} revisions from nothing, {number or 'no'} differences"
+    if found["reason"]:
+        summary = f"not measured: {found['reason']}"
+    elif number:
+        summary = f"{found['ran']} revisions from nothing, {number} differences"
+    else:
+        summary = f"{found['ran']} revisions from nothing, no difference"
     module.exit_json(changed=False, summary=summary)
 
 

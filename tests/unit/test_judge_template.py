@@ -67,7 +67,7 @@ def test_a_template_that_was_changed_is_a_blocker() -> None:
 def test_without_the_evidence_of_the_template_it_is_not_green(missing: str) -> None:
     record = judge(again(**{missing: None}))
     assert record["verdict"] == "INCOMPLETE"
-    assert said(record, "not-measured") == [f"«{missing}» of the kept template is missing from the evidence"]
+    assert said(record, "not-measured") == [f"the evidence lacks «{missing}» of the kept template"]
 
 
 def rehearsed(root: Path, rehearsal_id: str = FIRST, host: str = "dev", source: str = "production/shop", **template: Any) -> Path:

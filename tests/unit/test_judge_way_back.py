@@ -35,13 +35,13 @@ def test_both_ways_are_told_with_time_and_price() -> None:
     assert (found["downgrade_seconds"], found["restore_seconds"], found["loses"]) == (0.003, 2.0, [])
     assert [(one["object"], one["count"], one["unit"]) for one in found["goes_with_it"]] == [("shifts.note", 2, "values")]
     assert found["text"] == (
-        "downgrade takes 3 ms and loses nothing that was there before, and whatever is in shifts.note (now 2 values in shifts.note); "
+        "downgrade takes 3 ms and loses nothing that was there before, only what is in shifts.note by then (now 2 values in shifts.note); "
         "restore takes 2 s (as measured on dev) and loses what was written since the backup"
     )
 
 
 def test_new_columns_count_before_anything_is_in_them() -> None:
-    assert "and whatever is in shifts.note (nothing now);" in back(with_prints(after=noted(0), again=noted(0)))["text"]
+    assert "only what is in shifts.note by then (nothing now);" in back(with_prints(after=noted(0), again=noted(0)))["text"]
 
 
 def test_a_new_table_goes_with_the_way_back() -> None:
@@ -49,7 +49,7 @@ def test_a_new_table_goes_with_the_way_back() -> None:
     after["tables"]["visits"] = {**fingerprint()["tables"]["shifts"], "rows": 7}
     found = back(with_prints(after=after, again=after))
     assert [(one["object"], one["count"], one["unit"]) for one in found["goes_with_it"]] == [("shifts.note", 0, "values"), ("visits", 7, "rows")]
-    assert "and whatever is in the 2 tables and columns that it drops (now 7 rows of visits);" in found["text"]
+    assert "only what is in the 2 tables and columns that it drops by then (now 7 rows of visits);" in found["text"]
 
 
 def test_what_was_there_before_and_is_lost_is_counted() -> None:

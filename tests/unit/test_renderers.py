@@ -197,7 +197,7 @@ def test_the_more_telling_of_what_was_not_measured_comes_first(go: dict[str, Any
     evidence = good(expectations_file.parse(f"after_upgrade:\n  tables:\n{wanted}", "expectations.yml"))
     del evidence.snapshots["after"]
     messages = [finding["message"] for finding in judge(evidence)["findings"] if finding["code"] == "not-measured"]
-    assert messages[0] == "snapshot «after» is missing from the evidence"
+    assert messages[0] == "the evidence lacks snapshot «after»"
     assert messages[-1].endswith("more like these; all are in the evidence")
 
 

@@ -81,6 +81,35 @@ def test_russian_figures() -> None:
     assert say.size(12_300_000) == "12,3\u00a0МБ"
 
 
+def test_russian_has_one_word_for_one_thing() -> None:
+    """«копия» is the throw-away database, «резервная копия» the backup, «дамп» a file of pg_dump's, «выкатка» the deploy, «плейбук» a playbook."""
+    said = [text for catalog in (CATALOGS["ru"], words.HEARD["ru"]) for text in catalog.values()]
+    assert [text for text in said if re.search(r"бэкап|выкладк|сценари|скрипт", text, re.IGNORECASE)] == []
+
+
+def test_russian_agrees_with_what_it_speaks_of() -> None:
+    """Names have no gender and lists no number: what is said of them stands apart."""
+    title = text("{noun} {name}", noun=words.term("table"), name="rate_history")
+    shown = [
+        text("{title} removed", title=title),
+        text("{title} added: {words}", title=title, words="integer"),
+        text("clean-up on {side} is not proven: {error:heard}", side="production", error="x"),
+        text("revision {revisions:list} started {program}: where it connects was not seen", revisions=["r1", "r2"], program="psql"),
+        text("{matching:number} of {rows:number} rows", matching=1200, rows=1200),
+        text("downgrade takes {ms:duration} and loses nothing that was there before, only what is in {where} by then ({now})", ms=92,
+             where=text("the {count} tables and columns that it drops", count=5), now=text("nothing now")),
+    ]  # fmt: skip
+    assert [words.render(one, "ru") for one in shown] == [
+        "удалено: таблица rate_history",
+        "добавлено: таблица rate_history — integer",
+        "уборка не доказана (production): x",
+        "запущена программа psql (ревизии: r1, r2): куда она подключается, не видно",
+        "1\u202f200 из 1\u202f200 строк",
+        "откат занимает 92\u00a0мс и не теряет ничего из прежнего, только то, что к тому времени будет в таблицах и столбцах, которые он удаляет (5) "
+        "(сейчас пусто)",
+    ]
+
+
 def test_a_text_is_its_english_and_can_be_carried() -> None:
     inner = text("{count:count row|rows} of {object}", count=3, object="shifts")
     outer = text("downgrade takes {ms:duration} and loses {lost}", ms=92, lost=inner)
@@ -244,6 +273,8 @@ def test_an_ear_takes_what_fits_best_and_leaves_what_is_not_ours() -> None:
         "таблиц в каталоге: 25, сняты отпечатки строк: 3\u202f603, таблиц: 25, внешних ключей проверено на строки без родителя: 35"
     )
     assert words.heard("database x, /tmp/y", "ru") == "база x, /tmp/y"
+    assert words.heard("5 revisions from nothing, no difference", "ru") == "ревизий с пустой базы: 5, различий нет"
+    assert words.heard("5 revisions from nothing, 3 differences", "ru") == "ревизий с пустой базы: 5, различий: 3"
     # Half a list in another language would be worse than none.
     assert words.heard("database x, something else", "ru") == "database x, something else"
     assert words.heard("anything", "en") == "anything"
