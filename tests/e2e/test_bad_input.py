@@ -178,6 +178,9 @@ def unusable(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Played:
     dev["no-command"] = demo.dev_variables(rehearsal_application=demo.application(command=sys.executable))
     dev["unknown-application-key"] = demo.dev_variables(rehearsal_application=demo.application(enviroment={}))
     dev["wrong-keep"] = demo.dev_variables(rehearsal_keep="everything")
+    dev["wrong-language"] = demo.dev_variables(rehearsal_language="de")
+    dev["wrong-formats"] = demo.dev_variables(rehearsal_report_formats=["md", "pdf"])
+    dev["wrong-root"] = demo.dev_variables(rehearsal_report_source_root="../up")
     dev["wrong-production"] = demo.dev_variables(rehearsal_production="elsewhere")
     inventory = demo.write_inventory(directory, prod={"production": demo.production_variables()}, dev=dev)
     return demo.play(inventory, directory / "run")
@@ -191,6 +194,9 @@ UNUSABLE = {
     "no-command": r"no-command: rehearsal_application\.command must be a list of words",
     "unknown-application-key": r"unknown-application-key: rehearsal_application has unknown keys: enviroment",
     "wrong-keep": r"wrong-keep: rehearsal_keep is «everything»: it must be one of copy, backup, template, none",
+    "wrong-language": r"wrong-language: rehearsal_language is «de»: it must be one of en, ru",
+    "wrong-formats": r"wrong-formats: rehearsal_report_formats names pdf: there are json, text, html, md, junit, sarif",
+    "wrong-root": r"wrong-root: rehearsal_report_source_root cannot be used: the source root is «../up»",
     "wrong-production": r"wrong-production: rehearsal_production names «elsewhere», which is not a host",
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.migrations.rehearsal.plugins.module_utils.files import read_json
 from playbook import Demo, Played, findings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("many")]
@@ -39,6 +40,8 @@ def played(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pla
                 "dev-b": demo.dev_variables(
                     rehearsal_production="shop-b",
                     rehearsal_expectations=expectations_with(demo, place, revision="96bcb588d0c8"),
+                    rehearsal_language="ru",
+                    rehearsal_report_formats=["json", "md"],
                 ),
                 "dev-c": demo.dev_variables(),
             },
@@ -67,6 +70,18 @@ def test_each_has_a_verdict_of_its_own(played: Played) -> None:
 
 def test_one_that_is_not_go_makes_the_whole_red(played: Played) -> None:
     assert played.rc != 0
+
+
+def test_one_has_its_reports_in_the_language_and_formats_that_it_asked_for(played: Played) -> None:
+    one, other = (
+        next(path for path in played.directories if read_json(str(path / "record.json"))["copy"]["host"] == host) for host in ("dev-a", "dev-b")
+    )
+    assert {path.name for path in other.glob("*.*")} == {"record.json", "report.md", "state.json"}
+    assert {path.name for path in one.glob("report.*")} == {"report.html", "report.md", "report.sarif", "report.txt"}
+    assert "## Чек-лист" in (other / "report.md").read_text() and "## Checklist" in (one / "report.md").read_text()
+    # The verdict on the screen as well, which leads to what was written.
+    assert f"Отчёт: {other}/report.md" in played.stdout and f"Report: {one}/report.html" in played.stdout
+    assert "Выкатывать" not in (one / "report.md").read_text()
 
 
 def test_they_ran_side_by_side(played: Played) -> None:

@@ -6,16 +6,22 @@ import dataclasses
 import json
 import re
 import stat
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.migrations.rehearsal.plugins.module_utils import reports
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import parse_time
 from playbook import Demo, Played, findings, finish, telling_words
 
 from migration_rehearsal import demo_servers
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from english_left import sentences, words_of_page  # noqa: E402
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("rehearsal")]
 
@@ -189,6 +195,17 @@ def test_report_follows_the_checklist(run: MainRun) -> None:
     assert places == sorted(places)
     for finding in run.record["findings"]:
         assert finding["severity"] == "info" or finding["message"] in report
+
+
+@pytest.mark.parametrize("name", ["html", "md", "text"])
+def test_in_russian_all_of_it_is_russian(demo: Demo, run: MainRun, name: str) -> None:
+    """What the stages really said, too. Left as they are: the project's own messages, reasons and names of checks."""
+    shown = reports.render(run.record, name, "ru")
+    left = sentences(words_of_page(shown) if name == "html" else shown)
+    project = demo.state.application
+    own = " ".join(path.read_text() for path in [project / "expectations.yml", *(project / "migrations" / "versions").glob("*.py")])
+    assert [found for found in left if found not in own] == []
+    assert "Ожидаемый простой" in shown or name == "text"
 
 
 def test_end_of_the_output_says_it_all(run: MainRun) -> None:

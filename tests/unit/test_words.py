@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import html.parser
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests"))
 
 import report_records  # noqa: E402
+from english_left import sentences, words_of_page  # noqa: E402
 
 
 def said() -> Iterator[str]:
@@ -120,45 +120,6 @@ def test_a_text_is_its_english_and_can_be_carried() -> None:
     assert words.translated(carried["other"][0], "text", "en") == "3 rows of shifts"
 
 
-# What is English in every language: PostgreSQL's own words for types and constraints, and what records quote.
-_SQL_WORDS = re.compile(
-    r"bigint not null|timestamp with(out)? time zone|double precision|character varying|not null default|on delete set null|set not null|"
-    r"generated \w+ as identity"
-)
-# Runs of words that only a sentence has: small letters, three or more of them.
-_SENTENCE = re.compile(r"\b[A-Za-z][a-z']+(?:,? [a-z']{2,}){2,}\b")
-# Said by somebody else, in whatever language.
-_QUOTED = ("Change of number", "Add a column", "permission denied", "no route to prod1", "of the third kind")
-
-
-def sentences(shown: str) -> list[str]:
-    """What is left of English sentences in a text without its code."""
-    without = _SQL_WORDS.sub("", re.sub(r"`[^`]*`|«[^»]*»", "", shown))
-    return [found for found in _SENTENCE.findall(without) if not any(quoted in found for quoted in _QUOTED)]
-
-
-class _Words(html.parser.HTMLParser):
-    """The text of a page, and of what is read out, without code, pictures' names, style and script."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self._within: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "link", "input", "br"):
-            self._within.append(tag)
-        self.text += [value for name, value in attrs if name in ("placeholder", "aria-label", "data-all", "data-none", "data-fewer") and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._within.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not {"code", "style", "script"} & set(self._within):
-            self.text.append(data)
-
-
 def incomplete() -> dict[str, Any]:
     """A rehearsal whose stages failed, each in its own way."""
     errors = [
@@ -184,7 +145,7 @@ def test_a_russian_report_has_no_english_sentence_of_ours(made: Callable[[], dic
     record = made()
     english, russian = (reports.render(record, name, language) for language in ("en", "ru"))
     if name == "html":
-        english, russian = ("\n".join(_Words(page).text) for page in (english, russian))
+        english, russian = (words_of_page(page) for page in (english, russian))
     if name == "junit":
         english, russian = (re.sub(r"<[^>]*?>", lambda found: " ".join(re.findall('"(.*?)"', found[0])), page) for page in (english, russian))
     assert sentences(russian) == []
