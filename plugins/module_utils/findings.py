@@ -478,7 +478,8 @@ CODES: Dict[str, Code] = {
         "Something on the copy could act on the outside world",
         "Triggers, event triggers, subscriptions, foreign servers or scheduled jobs are on the copy and may run during migrations. What is known to "
         "reach out is disabled before anything is migrated: triggers and event triggers whose function sends something, subscriptions, the jobs of "
-        "pgAgent and pg_timetable. pg_cron stays out of the copy altogether. A warning where something could not be disabled.",
+        "pgAgent and pg_timetable; the user mappings of foreign servers are dropped. pg_cron stays out of the copy altogether. A warning where "
+        "something could not be disabled.",
         "Disable them before the migrations if they reach other systems.",
     ),
 }

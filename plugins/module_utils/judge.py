@@ -164,6 +164,8 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
             message = text("disabled on the copy before anything was migrated: {what}", what=what)
             if found.get("changed"):
                 message = text("{message}; left out of the proof against production: {changed:list}", message=message, changed=found["changed"])
+            elif found["kind"] == "foreign server":
+                message = text("{message}; a migration that reaches through it fails here for that reason alone", message=message)
             bench.say("outside-world", "restore", found["object"], message, INFO)
         else:
             message = text("could not be disabled on the copy: {what}: {error:heard}", what=what, error=found["error"])

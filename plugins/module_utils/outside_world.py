@@ -40,7 +40,8 @@ def stop(session: Session, catalog: Mapping[str, Any]) -> List[Stopped]:
     for entry in to_stop(catalog):
         entry["error"] = None
         try:
-            session.execute(entry.pop("statement"))
+            for statement in entry.pop("statements"):
+                session.execute(statement)
         except PostgresError as error:
             entry["error"] = error.message
         stopped.append(entry)
@@ -100,7 +101,17 @@ def to_stop(catalog: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
                 relation = f"{quote_identifier(table['schema'])}.{quote_identifier(table['name'])}"
                 reason = f"runs {record['function']}: {senders[record['function']]}"
                 yield _entry("trigger", column_name(name, trigger), reason, f"ALTER TABLE {relation} DISABLE TRIGGER {quote_identifier(trigger)}")
+    for name, record in catalog["foreign_servers"].items():
+        if record["user_mappings"]:
+            # Without one there is no connection, be it of a superuser. An option of the server can differ with every wrapper; this does not.
+            drops = [f"DROP USER MAPPING FOR {_mapped(user)} SERVER {quote_identifier(name)}" for user in record["user_mappings"]]
+            yield _entry("foreign server", name, "its user mappings open a connection to another server", *drops)
 
 
-def _entry(kind: str, name: str, reason: str, statement: str) -> Dict[str, Any]:
-    return {"kind": kind, "object": name, "reason": reason, "statement": statement}
+def _mapped(user: str) -> str:
+    # The view's word for all roles; no role can be called so.
+    return "PUBLIC" if user == "public" else quote_identifier(user)
+
+
+def _entry(kind: str, name: str, reason: str, *statements: str) -> Dict[str, Any]:
+    return {"kind": kind, "object": name, "reason": reason, "statements": statements}

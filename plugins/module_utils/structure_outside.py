@@ -21,6 +21,8 @@ _SENDS = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Wrappers that open no connection for a role without a user mapping.
+_MAPPED_ONLY = ("postgres_fdw", "dblink_fdw")
 _CALL = re.compile(r"([A-Za-z_][\w$]*)\s*\(")
 
 
@@ -54,6 +56,8 @@ def check(snapshot: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:
                 f"ALTER SUBSCRIPTION {name} DISABLE, then SET (slot_name = NONE), on the copy",
             )  # fmt: skip
     for name, record in snapshot["foreign_servers"].items():
+        if not record["user_mappings"] and record["wrapper"] in _MAPPED_ONLY:
+            continue
         mapped = ", ".join(record["user_mappings"]) or text("nobody")
         yield finding(
             CODE, name, touched.object("foreign server", name),

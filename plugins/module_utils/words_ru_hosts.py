@@ -192,8 +192,8 @@ TEXTS: Dict[str, str] = {
     "{file}, line {line}: it creates, drops or alters a database: make the dump with pg_dump without --create and --clean, or in the custom "
     "format": "{file}, строка {line}: создаёт, удаляет или меняет базу: сделайте дамп pg_dump без --create и --clean или в формате custom",
     "{file}, line {line}: «{words}» is about the whole server, not about the copy: make the dump with pg_dump, and have the roles that it needs on "
-    "dev's server before": "{file}, строка {line}: «{words}» касается всего сервера, а не копии: сделайте дамп pg_dump, а нужные ему роли создайте на "
-    "сервере dev заранее",
+    "dev's server before": "{file}, строка {line}: «{words}» касается всего сервера, а не копии: сделайте дамп pg_dump, а нужные ему роли создайте "
+    "на сервере dev заранее",
     "{file}, line {line}: {why}": "{file}, строка {line}: {why}",
     "a COPY to or from a file or a program, which pg_dump does not write": "COPY в файл, из файла или через программу: pg_dump такого не пишет",
     "COPY within another statement": "COPY внутри другой команды",
@@ -340,6 +340,7 @@ TEXTS: Dict[str, str] = {
     "{jobs} would run by the clock": "по расписанию запустилось бы: {jobs}",
     "{left} of them are enabled still": "из них всё ещё включено: {left}",
     "its launcher would run production's jobs": "его планировщик выполнял бы задания продакшена",
+    "its user mappings open a connection to another server": "его сопоставления пользователей открывают соединение с другим сервером",
     "takes rows from its publisher": "берёт строки у своего издателя",
     "runs {function}: {reason}": "выполняет {function}: {reason}",
     "language {language} may do anything": "язык {language} может что угодно",

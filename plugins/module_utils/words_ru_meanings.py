@@ -170,11 +170,12 @@ TEXTS: Dict[str, str] = {
     "Предел 32-битного ключа — 2 147 483 647.",
     "Triggers, event triggers, subscriptions, foreign servers or scheduled jobs are on the copy and may run during migrations. What is known "
     "to reach out is disabled before anything is migrated: triggers and event triggers whose function sends something, subscriptions, the jobs "
-    "of pgAgent and pg_timetable. pg_cron stays out of the copy altogether. A warning where something could not be disabled.":
+    "of pgAgent and pg_timetable; the user mappings of foreign servers are dropped. pg_cron stays out of the copy altogether. A warning where "
+    "something could not be disabled.":
     "На копии есть триггеры, событийные триггеры, подписки, внешние серверы или задания по расписанию, которые могут сработать во время "
     "миграций. То, о чём известно, что оно обращается вовне, отключается до миграций: триггеры и событийные триггеры, чья функция что-то "
-    "отправляет, подписки, задания pgAgent и pg_timetable. pg_cron в копию не попадает вовсе. Предупреждение — там, где что-то отключить не "
-    "удалось.",
+    "отправляет, подписки, задания pgAgent и pg_timetable; сопоставления пользователей внешних серверов удаляются. pg_cron в копию не попадает "
+    "вовсе. Предупреждение — там, где что-то отключить не удалось.",
     "The triggers that keep a foreign key (or a deferrable constraint) are disabled, as DISABLE TRIGGER ALL leaves them: it stands in "
     "the catalog and refuses nothing.":
     "Триггеры, которые держат внешний ключ (или откладываемое ограничение), отключены, как после DISABLE TRIGGER ALL: оно стоит в "

@@ -34,6 +34,8 @@ TEXTS: Dict[str, str] = {
     "the evidence lacks {name}, and with it what it said": "в свидетельствах нет {name}, а значит, и того, что там было",
     "{stage} on {host}: {error:heard}": "{stage} на {host}: {error:heard}",
     "disabled on the copy before anything was migrated: {what}": "отключено на копии до миграций: {what}",
+    "{message}; a migration that reaches through it fails here for that reason alone": "{message}; миграция, которая обращается через него, упадёт "
+    "здесь только поэтому",
     "could not be disabled on the copy: {what}: {error:heard}": "не удалось отключить на копии: {what}: {error:heard}",
     "clean-up on {side} is not proven: {error:heard}": "уборка не доказана ({side}): {error:heard}",
     "still there on {side} after clean-up: {thing:heard}": "после уборки осталось ({side}): {thing:heard}",

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, dump_outlets, fingerprint, outside_world, snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import sha256
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("copy proof")]
@@ -91,6 +91,34 @@ def test_a_subscription_is_stopped(postgres_server: Any, database: str) -> None:
         assert [(entry["kind"], entry["object"], entry["error"]) for entry in stopped] == [("subscription", "news", None)]
     finally:
         run(postgres_server, database, "ALTER SUBSCRIPTION news DISABLE", "ALTER SUBSCRIPTION news SET (slot_name = NONE)", "DROP SUBSCRIPTION news")
+
+
+def test_nothing_is_written_through_a_foreign_server(postgres_servers: Any, tmp_path: Path) -> None:
+    server = postgres_servers(15)  # Debian's: the embedded ones have no postgres_fdw
+    billing, production = (server.create_database(f"{name}_{new_id()[-6:]}") for name in ("billing", "production"))
+    run(server, billing, "CREATE TABLE bills (id int)")
+    run(
+        server, production, "CREATE EXTENSION postgres_fdw",
+        f"CREATE SERVER \"Billing\" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{server.host}', port '{server.port}', dbname '{billing}')",
+        f"CREATE USER MAPPING FOR CURRENT_USER SERVER \"Billing\" OPTIONS (user '{server.user}')",
+        "CREATE USER MAPPING FOR PUBLIC SERVER \"Billing\" OPTIONS (user 'nobody')",
+        "CREATE FOREIGN TABLE bills (id int) SERVER \"Billing\" OPTIONS (table_name 'bills')", "INSERT INTO bills VALUES (1)",
+    )  # fmt: skip
+    name = ""
+    try:
+        name, _manifest, copy = rehearse(server, production, tmp_path, False)
+        assert [(entry["kind"], entry["object"], entry["error"]) for entry in copy["stopped"]] == [("foreign server", "Billing", None)]
+        with pytest.raises(PostgresError, match="user mapping not found"):
+            run(server, name, "INSERT INTO bills VALUES (2)")
+        with Session(server.server, name, "tests") as session:
+            catalog = snapshot.take_snapshot(session)
+            assert catalog["foreign_servers"]["Billing"]["user_mappings"] == [] and not list(outside_world.to_stop(catalog))
+        with Session(server.server, billing, "tests") as session:
+            assert session.value("SELECT count(*) AS n FROM bills") == 1
+        run(server, production, "INSERT INTO bills VALUES (3)")
+    finally:
+        for database in (name, production, billing):
+            server.drop_database(database)
 
 
 def test_what_cannot_be_stopped_is_said_with_its_reason(postgres_server: Any, production: str) -> None:

@@ -29,6 +29,13 @@ def test_what_was_stopped_is_for_information() -> None:
     ]  # fmt: skip
 
 
+def test_a_foreign_server_without_its_mappings_is_said_with_what_follows() -> None:
+    reason = "its user mappings open a connection to another server"
+    ((severity, name, message),) = said({"kind": "foreign server", "object": "billing", "reason": reason, "error": None})
+    assert (severity, name) == ("info", "billing")
+    assert message.endswith(f"foreign server billing ({reason}); a migration that reaches through it fails here for that reason alone")
+
+
 def test_what_could_not_be_stopped_is_a_warning() -> None:
     ((severity, _object, message),) = said({**JOBS, "error": "2 of them are enabled still"})
     assert severity == "warning" and message.endswith("(2 would run by the clock): 2 of them are enabled still")
