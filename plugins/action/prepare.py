@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, identity
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, deploy_commands, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import (
@@ -231,9 +231,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _context(rehearsal: dict[str, Any], application: dict[str, Any], values: InventoryValues) -> dict[str, Any]:
         """What was asked for, without any secret: of the application's environment, the names only."""
+        asked = "production" in rehearsal["sides"]
+        production = deploy_commands.noted(values.value(rehearsal["production_host"], "rehearsal_postgres") or {}) if asked else {}
         return {
             **{key: rehearsal[key] for key in ("id", "production_host", "dev_host", "database", "copy_database", "created", "expires", "keep")},
             "sides": rehearsal["sides"],
+            "production_postgres": production,
             "origin": rehearsal["origin"],
             "application": {
                 "command": application["command"],

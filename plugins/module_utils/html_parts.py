@@ -131,7 +131,8 @@ def notes(plan: Mapping[str, Any], say: Speaker) -> List[str]:
 def command_line(step: Mapping[str, Any]) -> str:
     """A step's command as a shell takes it. What stands for a value to be filled in is not quoted."""
     said = [f"{name}={shlex.quote(value)}" for name, value in step["environment"].items()]
-    return " ".join(said + [word if word.endswith("=…") else shlex.quote(word) for word in step["command"]])
+    said += [word if word.endswith("=…") else shlex.quote(word) for word in step["command"]]
+    return " ".join(said + [f"{sign} {shlex.quote(step[way])}" for sign, way in (("<", "input"), (">", "output")) if step[way]])
 
 
 def _step(step: Mapping[str, Any], say: Speaker) -> Html:

@@ -57,7 +57,7 @@ def _downgrade_seconds(evidence: Evidence) -> Optional[float]:
     spans = timeline.spans(events)
     if not spans or not any(event["event"] == "done" for event in events):
         return None
-    return round((max(span.end for span in spans) - min(span.start for span in spans)) / 1000, 3)
+    return timeline.whole_s(spans)
 
 
 def _losses(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str, Any]]]:

@@ -57,6 +57,16 @@ def compare_modes(events: Sequence[Event], held: Sequence[Hold], measured: Seque
     return [OtherMode(entry.table, entry.what, entry.longest_ms, longest.get((entry.table, entry.what), 0.0)) for entry in measured]
 
 
+def each_alone_ms(events: Sequence[Event], held: Sequence[Hold]) -> Dict[str, float]:
+    """Revision of a run in one transaction → time in which some table's traffic would wait, if it had a transaction of its own."""
+    found: Dict[str, float] = {}
+    for group in _transactions(events, held):
+        windows = [(hold.start, hold.end) for holds in timeline.by_traffic(group).values() for hold in holds]
+        if windows and group[0].revision:
+            found[group[0].revision] = found.get(group[0].revision, 0.0) + timeline.total_ms(timeline.union(windows))
+    return found
+
+
 def _transactions(events: Sequence[Event], held: Sequence[Hold]) -> List[List[Hold]]:
     """The locks as they would be held; between those of two lists all are given back: a commit follows each revision in a transaction of its own."""
     if timeline.transaction_mode(events) != ONE_TRANSACTION:

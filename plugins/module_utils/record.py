@@ -74,7 +74,7 @@ def build(
         "timelines": timelines,
         "statements": {run: statement_fold.fold(evidence.migrations[run]) for run in ("upgrade", "downgrade") if run in evidence.migrations},
         "way_back": way_back,
-        "deploy_plan": deploy_plan.deploy_plan(evidence, {finding.code for finding in findings}, way_back),
+        "deploy_plan": deploy_plan.deploy_plan(evidence, {finding.code for finding in findings}, way_back, _setting_names(evidence.manifest or {})),
         "budgets": dataclasses.asdict(budgets),
         "findings": [located.located(finding).to_json() for finding in findings],
         "checklist": _checklist(evidence, findings, checks),

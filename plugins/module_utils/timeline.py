@@ -155,6 +155,11 @@ def spans(events: Sequence[Event]) -> List[Span]:
     return found
 
 
+def whole_s(found: Sequence[Span]) -> float:
+    """Seconds from the begin of the first revision to the last commit."""
+    return round((max(span.end for span in found) - min(span.start for span in found)) / 1000, 3)
+
+
 def union(windows: Iterable[Window]) -> List[Window]:
     """The same time, in windows that do not overlap, in order."""
     merged: List[Window] = []

@@ -23,16 +23,32 @@ TEXTS: Dict[str, str] = {
     "The values of -x are left out: {names:list}.": "Значения -x опущены: {names:list}.",
     "The rehearsal set options of Alembic's configuration or wrapped env.py; production must have the same in its own way.": "Репетиция задавала "
     "параметры конфигурации Alembic или обёртку env.py; на продакшене должно быть то же самое.",
-    "When lock_timeout strikes, nothing was changed: run the same command again.": "Если сработал lock_timeout, ничего не изменено: повторите "
-    "ту же команду.",
+    "When a limit strikes, nothing was changed: run the same command again.": "Если сработало ограничение, ничего не изменено: повторите ту же "
+    "команду.",
+    "When a limit strikes, the revisions before stay applied and the one that ran is not: run the same command again.": "Если сработало "
+    "ограничение, предыдущие ревизии остаются применёнными, а прерванная — нет: повторите ту же команду.",
+    "{revisions:list} run statements outside a transaction, which stay when a limit strikes: drop an index that was left invalid, see what else is "
+    "done already, then run the same command again.": "{revisions:list}: команды вне транзакции, и сделанное ими остаётся, если сработало "
+    "ограничение: удалите индекс, оставшийся недействительным, проверьте, что ещё уже сделано, и повторите ту же команду.",
     "Apply revision {revision}: {message}": "Применить ревизию {revision}: {message}",
     "Apply {count:count revision|revisions}": "Применить {count:count ревизию|ревизии|ревизий}",
     "about {bytes:size}": "около {bytes:size}",
     "PGOPTIONS must reach the application's own process: give it to the container too (exec -e PGOPTIONS).": "PGOPTIONS должна дойти до процесса "
     "приложения: передайте её и в контейнер (exec -e PGOPTIONS).",
     "Go back with the downgrades": "Откатиться через downgrade",
-    "Or restore the backup into a new database, and let the application use that": "Или восстановить резервную копию в новую базу и переключить "
-    "на неё приложение",
+    "Or make a new database for the backup": "Или создать новую базу для резервной копии",
+    "Restore the backup into it, and let the application use that": "Восстановить в неё резервную копию и переключить на неё приложение",
+    "Limit new sessions of role {role} in this database: those of the application too, for as long as it lasts": "Ограничить новые сеансы роли "
+    "{role} в этой базе: пока ограничение действует, оно касается и приложения",
+    "Take the limits of role {role} back, also after a failure": "Снять ограничения с роли {role}, в том числе после ошибки",
+    "PostgreSQL's commands are for {host}, as its inventory reaches the server; they need a role that may do it.": "Команды PostgreSQL — для "
+    "{host}, так, как к серверу обращается инвентарь; у роли должны быть права на них.",
+    "How production's server is reached was not part of this rehearsal: add host, port and user to PostgreSQL's commands.": "Как подключаться к "
+    "серверу продакшена, в этой репетиции не указано: добавьте к командам PostgreSQL хост, порт и пользователя.",
+    "{driver} does not read PGOPTIONS, hence the limits of role {role}: name production's own role for it.": "{driver} не читает PGOPTIONS, "
+    "поэтому ограничения задаются роли {role}: подставьте роль с продакшена.",
+    "The restored database lacks what ALTER DATABASE set for it; set it there too: {settings:list}.": "В восстановленной базе нет того, что задано "
+    "через ALTER DATABASE; задайте и там: {settings:list}.",
     "The verdict is {verdict}: this plan is not to be carried out.": "Вердикт {verdict}: этот план выполнять нельзя.",
     # Headings and labels.
     "During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.": "В течение {ms:duration} ждёт "

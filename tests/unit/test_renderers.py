@@ -394,7 +394,8 @@ def test_a_stage_tells_its_summary_or_its_error() -> None:
 
 
 def test_commands_can_be_copied_into_a_shell() -> None:
-    step = {"environment": {"PGOPTIONS": "-c lock_timeout=5s"}, "command": ["python", "-m", "alembic", "-x", "db=…", "a b"]}
+    command = ["python", "-m", "alembic", "-x", "db=…", "a b"]
+    step = {"environment": {"PGOPTIONS": "-c lock_timeout=5s"}, "command": command, "input": None, "output": None}
     assert html_parts.command_line(step) == "PGOPTIONS='-c lock_timeout=5s' python -m alembic -x db=… 'a b'"
 
 
