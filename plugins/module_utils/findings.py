@@ -54,6 +54,16 @@ class Finding:
         return {name: value for name, value in fields.items() if name not in _OPTIONAL or value}
 
 
+# Of one severity, what a reader must know first: what stopped the migrations or the rehearsal, then what happens to data, to keys, to what was asked
+# for, to the way back. Codes that are not named here come after these, in the order of the table; what was not measured comes last.
+_FEARED = (
+    "interrupted", "preflight", "fence", "revision-unknown", "multiple-heads", "application-failed", "hook-failed", "migration-failed",
+    "stage-failed", "smoke-test-failed", "data-changed", "data-lost", "rows-changed", "data-not-compared", "orphans",
+    "sequence-behind", "fk-set-null-not-null", "index-invalid", "copy-differs", "revision-not-reached", "expectation-not-met", "downgrade-failed", "downgrade-noop",
+    "downgrade-loses-data", "downgrade-leaves-trace", "again-failed", "again-differs-data", "again-differs", "left-behind",
+)  # fmt: skip
+_LEAST = ("acceptance-unused", "not-measured")
+
 CODES: Dict[str, Code] = {
     "preflight": Code(
         BLOCKER,
@@ -483,6 +493,14 @@ CODES: Dict[str, Code] = {
         "Disable them before the migrations if they reach other systems.",
     ),
 }
+
+
+_PLACES = {code: place for place, code in enumerate([*_FEARED, *(code for code in CODES if code not in _FEARED + _LEAST), *_LEAST])}
+
+
+def rank(code: str) -> int:
+    """The place of a code among findings of one severity."""
+    return _PLACES[code]
 
 
 def markdown() -> str:

@@ -18,7 +18,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.words import 
 
 # (id, heading, content); a part without content is left out.
 Part = Tuple[str, str, Html]
-_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
 
 
 def parts(record: Record, say: Speaker) -> Iterator[Part]:
@@ -52,9 +51,9 @@ def _checklist(record: Record, say: Speaker) -> Html:
         *(
             tag(
                 "li",
-                tag("span", _SIGNS[line["status"]], class_="sign", aria_hidden="true"),
+                tag("span", report_figures.SIGNS[line["status"]], class_="sign", aria_hidden="true"),
                 tag("span", say.word(line["status"]) + ":", class_="unseen"),
-                tag("span", tag("strong", say.of(line, "item")), tag("span", say.of(line, "detail"), class_="detail")),
+                tag("span", tag("strong", say.of(line, "item")), tag("span", report_figures.checklist_detail(line, say), class_="detail")),
                 class_=f"{line['status'].replace(' ', '-')}",
             )
             for line in record["checklist"]
@@ -302,7 +301,7 @@ def _expectations(record: Record, say: Speaker) -> Html:
     columns = [Column(""), Column(say("expectation"), wide=True), Column(say("measured")), Column(say("expected"))]
     rows = [
         (
-            Cell(_SIGNS["ok" if check["ok"] else "failed"], 1 if check["ok"] else 0),
+            Cell(report_figures.SIGNS["ok" if check["ok"] else "failed"], 1 if check["ok"] else 0),
             say.of(check, "item"),
             say.of(check, "measured"),
             say.of(check, "expected"),

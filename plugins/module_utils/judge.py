@@ -23,7 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence, version_tables
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
-from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding, rank
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import said, term, text
 
@@ -98,10 +98,10 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
 
 
 def _ordered(findings: Iterable[Finding]) -> List[Finding]:
-    """Blockers first, in the order of the stages otherwise; too many of one code are folded."""
+    """Blockers first, then what people fear most, then in the order of the stages; too many of one code are folded."""
     kept: List[Finding] = []
     counts: Dict[str, int] = {}
-    for finding in sorted(findings, key=lambda one: SEVERITIES.index(one.severity)):
+    for finding in sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), rank(one.code))):
         if finding.accepted:
             kept.append(finding)  # stays visible, however many there are
             continue

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+import itertools
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker, said, term
 
 Record = Mapping[str, Any]
+
+SIGNS: Mapping[str, str] = {"ok": "✔", "failed": "✘", "not measured": "–"}
+# Characters of the first blocker's message that stand beside the verdict.
+_LONGEST_REASON = 180
 
 # Locks below these keep no traffic waiting.
 TELLING_LOCKS = ("Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
@@ -37,6 +43,38 @@ def sentence(record: Record, say: Speaker) -> str:
     }[record["verdict"]]
 
 
+def reason(record: Record, say: Speaker) -> str:
+    """Why the verdict is not GO, in a line: the first blocker, and how many more there are; "" where nothing blocks."""
+    blockers = [finding for finding in record["findings"] if finding["severity"] == "blocker"]
+    if not blockers:
+        return ""
+    first = blockers[0]
+    known = CODES.get(first["code"])
+    values = {"title": say.word(known.title) if known else first["code"], "message": shortened(say.of(first, "message"), _LONGEST_REASON)}
+    if len(blockers) == 1:
+        return say("{title}: {message}", **values)
+    return say("{title}: {message} — and {count:count more blocker|more blockers}", count=len(blockers) - 1, **values)
+
+
+def shortened(text: str, most: int) -> str:
+    """On one line, and no longer than so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def grouped(findings: Iterable[Mapping[str, Any]]) -> List[List[Mapping[str, Any]]]:
+    """Findings of one code and one advice that stand one after the other, together: what is to be done is said once."""
+    return [list(found) for _key, found in itertools.groupby(findings, key=lambda one: (one["severity"], one["code"], one["advice"]))]
+
+
+def checklist_detail(line: Mapping[str, Any], say: Speaker) -> str:
+    """What was measured for a line of the checklist; that nothing was, where nothing was."""
+    detail = say.of(line, "detail")
+    if line["status"] != "not measured":
+        return detail
+    return say("{status}: {detail}", status=say.word("not measured"), detail=detail) if detail else say.word("not measured")
+
+
 def downtime(record: Record, say: Speaker) -> Dict[str, str]:
     """{"value", "detail", "mood"}: how long some table's reads or writes wait during the upgrade."""
     title = say("Predicted downtime")
@@ -48,13 +86,16 @@ def downtime(record: Record, say: Speaker) -> Dict[str, str]:
     over = any(finding["code"] in ("lock-blocks-reads", "lock-blocks-writes") and finding["severity"] != "info" for finding in record["findings"])
     if longest is None:
         return {"title": title, "value": say("none"), "detail": say("no table that is there keeps anybody waiting"), "mood": "good"}
-    values = {"table": longest["table"], "ms": longest["ms"]}
-    detail = (
-        say("longest: reads and writes of {table} wait {ms:duration}", **values)
-        if longest["what"] == "reads"
-        else say("longest: writes of {table} wait {ms:duration}", **values)
-    )
+    detail = longest_wait(longest, say)
     return {"title": title, "value": say.duration(record["downtime_ms"]), "detail": detail, "mood": "doubtful" if over else "good"}
+
+
+def longest_wait(longest: Mapping[str, Any], say: Speaker) -> str:
+    """Which table's traffic waits longest at a stretch. Whatever keeps reads waiting keeps writes waiting too."""
+    values = {"table": longest["table"], "ms": longest["ms"]}
+    if longest["what"] == "reads":
+        return say("longest: reads and writes of {table} wait {ms:duration}", **values)
+    return say("longest: writes of {table} wait {ms:duration}", **values)
 
 
 def waiting(record: Record, say: Speaker) -> str:

@@ -15,7 +15,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figure
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import ENGLISH, Speaker
 
-_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
+# GitHub takes 65,536 characters for a comment.
+MOST_CHARACTERS = 65_000
 _MOST_REVISIONS = 30
 _MOST_CHANGES = 40
 _MOST_TABLES = 20
@@ -28,6 +29,8 @@ def markdown(record: Record, language: str = ENGLISH) -> str:
     """The verdict and the three numbers, the runbook's checklist, findings, one row a revision; the rest folded."""
     say = Speaker(language)
     lines = [f"# {say.word(record['verdict'])}: {_text(report_figures.source(record))}", "", report_figures.sentence(record, say), ""]
+    reason = report_figures.reason(record, say)
+    lines += [f"**{_text(reason)}**", ""] if reason else []
     numbers = report_figures.numbers(record, say)
     lines += _grid([number["title"] for number in numbers], [[f"**{_text(number['value'])}**" for number in numbers],
                                                              [_text(number["detail"]) for number in numbers]])  # fmt: skip
@@ -35,23 +38,47 @@ def markdown(record: Record, language: str = ENGLISH) -> str:
     lines += [_checklist_line(line, say) for line in record["checklist"]]
     lines += _findings(record, say)
     lines += _revisions(record, say)
-    lines += _plan(record, say)
-    lines += _folded(say("Who waits during the upgrade"), _waits(record, say))
-    lines += _folded(say("What squawk says of the executed SQL"), _squawk(record, say))
-    lines += _folded(say("Expectations"), _expectations(record, say))
-    lines += _folded(say("What the upgrade does to the schema"), _changes(record["schema_changes"].get("upgrade"), say))
-    lines += _folded(say("What the upgrade does to existing data"), _changes(record["data_changes"].get("upgrade"), say))
-    lines += _folded(say("What the way back loses"), _changes(record["data_changes"].get("way_back"), say))
-    lines += _folded(say("Production and copy"), _sides(record, say))
-    lines += _folded(say("Stages"), _stages(record, say))
-    lines += _folded(say("Clean-up"), [f"- {_text(line)}" for line in html_parts.clean_up_lines(record["cleanup"], say)])
-    lines += ["", say("Rehearsal {id}, {ms:duration} in all.", id=record["id"], ms=record["seconds"] * 1000)]
-    return "\n".join(lines) + "\n"
+    lines += _way_back(record, say)
+    folded = {
+        say("For information"): _informed(record, say),
+        say("Deploy plan"): _plan(record, say),
+        say("Who waits during the upgrade"): _waits(record, say),
+        say("What squawk says of the executed SQL"): _squawk(record, say),
+        say("Expectations"): _expectations(record, say),
+        say("What the upgrade does to the schema"): _changes(record["schema_changes"].get("upgrade"), say),
+        say("What the upgrade does to existing data"): _changes(record["data_changes"].get("upgrade"), say),
+        say("What the way back loses"): _changes(record["data_changes"].get("way_back"), say),
+        say("Production and copy"): _sides(record, say),
+        say("Stages"): _stages(record, say),
+        say("Clean-up"): [f"- {_text(line)}" for line in html_parts.clean_up_lines(record["cleanup"], say)],
+    }
+    end = say("Rehearsal {id}, {ms:duration} in all.", id=record["id"], ms=record["seconds"] * 1000)
+    return _fitted(lines, folded, end, say)
+
+
+def _fitted(lines: Sequence[str], folded: Mapping[str, Sequence[str]], end: str, say: Speaker) -> str:
+    """All of it where it is short enough for a comment; else without the longest of the folded parts, and what then is too long is cut."""
+    kept = {heading: content for heading, content in folded.items() if content}
+    left_out: List[str] = []
+    while True:
+        last = [*(["", say("Left out here, for it is long: {parts:list}. The other reports have it.", parts=left_out)] if left_out else []), "", end]
+        parts = [line for heading, content in kept.items() for line in _fold(heading, content)]
+        text = "\n".join([*lines, *parts, *last]) + "\n"
+        if len(text) <= MOST_CHARACTERS:
+            return text
+        if kept:
+            longest = max(kept, key=lambda heading: len("\n".join(kept[heading])))
+            left_out.append(longest)
+            del kept[longest]
+            continue
+        room = MOST_CHARACTERS - len("\n".join(["", "", "…", *last])) - 1
+        whole = "\n".join(lines)[:room].rpartition("\n")[0]
+        return "\n".join([whole, "", "…", *last]) + "\n"
 
 
 def _checklist_line(line: Mapping[str, Any], say: Speaker) -> str:
-    said = filter(None, (f"**{_text(say.of(line, 'item'))}**", _text(say.of(line, "detail"))))
-    return f"- {_SIGNS[line['status']]} " + " — ".join(said)
+    said = filter(None, (f"**{_text(say.of(line, 'item'))}**", _text(report_figures.checklist_detail(line, say))))
+    return f"- {report_figures.SIGNS[line['status']]} " + " — ".join(said)
 
 
 def _findings(record: Record, say: Speaker) -> List[str]:
@@ -60,23 +87,38 @@ def _findings(record: Record, say: Speaker) -> List[str]:
         found = [finding for finding in record["findings"] if finding["severity"] == severity]
         if found:
             lines += ["", f"## {heading}", ""]
-        for finding in found[:_MOST_FINDINGS]:
-            lines += _finding(finding, say)
+        for group in report_figures.grouped(found[:_MOST_FINDINGS]):
+            lines += _group(group, say)
         if len(found) > _MOST_FINDINGS:
             lines.append("- " + say("and {more} more", more=len(found) - _MOST_FINDINGS))
+    return lines
+
+
+def _informed(record: Record, say: Speaker) -> List[str]:
     informed = [finding for finding in record["findings"] if finding["severity"] == "info"]
     said = [line for finding in informed[:_MOST_FINDINGS] for line in _finding(finding, say)]
     if len(informed) > _MOST_FINDINGS:
         said.append("- " + say("and {more} more", more=len(informed) - _MOST_FINDINGS))
-    return lines + _folded(say("For information"), said)
+    return said
 
 
-def _finding(finding: Mapping[str, Any], say: Speaker) -> List[str]:
+def _group(group: Sequence[Mapping[str, Any]], say: Speaker) -> List[str]:
+    """Findings that ask for the same."""
+    advice = _text(say.word(group[0]["advice"]))
+    if len(group) == 1:
+        first, *rest = _finding(group[0], say)
+        return [first, f"  - {advice}", *rest]
+    lines = [f"- **{group[0]['code']}**: {advice}"]
+    for finding in group:
+        lines += [f"  {line}" for line in _finding(finding, say, named=False)]
+    return lines
+
+
+def _finding(finding: Mapping[str, Any], say: Speaker, named: bool = True) -> List[str]:
     place = report_figures.where(finding)
     where = f" ({_code(place)})" if place else ""
-    lines = [f"- **{finding['code']}** ({say.word(finding['stage'])}){where}: {_text(say.of(finding, 'message'))}"]
-    if finding["severity"] != "info":
-        lines.append(f"  - {_text(say.word(finding['advice']))}")
+    code = f"**{finding['code']}** " if named else ""
+    lines = [f"- {code}({say.word(finding['stage'])}){where}: {_text(say.of(finding, 'message'))}"]
     acceptance = report_figures.acceptance(finding, say)
     return [*lines, f"  - {_text(acceptance)}"] if acceptance else lines
 
@@ -103,12 +145,15 @@ def _revisions(record: Record, say: Speaker) -> List[str]:
     return lines + (["", say("and {more} more", more=len(rest))] if rest else [])
 
 
-def _plan(record: Record, say: Speaker) -> List[str]:
+def _way_back(record: Record, say: Speaker) -> List[str]:
     back = record["way_back"]
-    lines = ["", f"## {say('The way back')}", "", _text(say.of(back, "text"))] if back else []
+    return ["", f"## {say('The way back')}", "", _text(say.of(back, "text"))] if back else []
+
+
+def _plan(record: Record, say: Speaker) -> List[str]:
     plan = record["deploy_plan"]
     if plan is None or record["verdict"] not in (GO, GO_WITH_WARNINGS):
-        return lines
+        return []
     steps: List[str] = []
     for number, step in enumerate([*plan["steps"], *plan["ways_back"]], 1):
         facts = [say("expected: {ms:duration}", ms=step["seconds"] * 1000)] if step["seconds"] is not None else []
@@ -120,7 +165,7 @@ def _plan(record: Record, say: Speaker) -> List[str]:
             fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
             steps += ["", f"   {fence}sh", f"   {command}", f"   {fence}", ""]
     steps += [f"- {_text(note)}" for note in html_parts.notes(plan, say)]
-    return lines + _folded(say("Deploy plan"), steps)
+    return steps
 
 
 def _waits(record: Record, say: Speaker) -> List[str]:
@@ -165,8 +210,11 @@ def _expectations(record: Record, say: Speaker) -> List[str]:
     missed = [check for check in checks if not check["ok"]]
     lines = [say("{met} of {all} expectations met", met=len(checks) - len(missed), all=len(checks))]
     if missed:
-        columns = [say("expectation"), say("measured"), say("expected")]
-        rows = [[_text(say.of(check, field)) for field in ("item", "measured", "expected")] for check in missed[:_MOST_CHANGES]]
+        columns = [say("stage"), say("expectation"), say("measured"), say("expected")]
+        rows = [
+            [say.word(check["stage"]), *(_text(say.of(check, field)) for field in ("item", "measured", "expected"))]
+            for check in missed[:_MOST_CHANGES]
+        ]
         lines += ["", *_grid(columns, rows)]
         lines += ["", say("and {more} more", more=len(missed) - _MOST_CHANGES)] if len(missed) > _MOST_CHANGES else []
     return lines
@@ -197,8 +245,8 @@ def _stages(record: Record, say: Speaker) -> List[str]:
     return _grid([say("stage"), say("host"), say("status"), say("time"), ""], rows) if rows else []
 
 
-def _folded(heading: str, lines: Sequence[str]) -> List[str]:
-    return ["", "<details>", f"<summary><b>{heading}</b></summary>", "", *lines, "", "</details>"] if lines else []
+def _fold(heading: str, lines: Sequence[str]) -> List[str]:
+    return ["", "<details>", f"<summary><b>{heading}</b></summary>", "", *lines, "", "</details>"]
 
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import ENGLISH, Speaker
 
-_SIGNS = {"ok": "✔", "failed": "✘", "not measured": "–"}
+# What a terminal would obey, or turn round, beside control characters.
+_OBEYED = re.compile("[\x09\x0d\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def verdict_block(record: Record, report: Optional[str], language: str = ENGLISH) -> str:
@@ -20,14 +23,16 @@ def verdict_block(record: Record, report: Optional[str], language: str = ENGLISH
     called = say("rehearsal {id}", id=record["id"])
     lines = [f"{say.word(record['verdict'])}  {report_figures.source(record)}  {called}", ""]
     for line in record["checklist"]:
-        lines.append(f"  {_SIGNS[line['status']]} " + ": ".join(filter(None, (say.of(line, "item"), _one_line(say.of(line, "detail"))))))
+        said = filter(None, (say.of(line, "item"), one_line(report_figures.checklist_detail(line, say))))
+        lines.append(f"  {report_figures.SIGNS[line['status']]} " + ": ".join(said))
     shown = [finding for finding in record["findings"] if finding["severity"] != "info"]
     if any(finding["severity"] != "info" or finding.get("accepted") for finding in record["findings"]):
         lines.append("")
-    for finding in shown:
-        lines.append(f"  {say.word(finding['severity']).upper()} {_told(finding, say)}")
-        lines.append(f"    → {say.word(finding['advice'])}")
-        lines += [f"    {report_figures.acceptance(finding, say)}"] if finding.get("accepted") else []
+    for group in report_figures.grouped(shown):
+        for finding in group:
+            lines.append(f"  {say.word(finding['severity']).upper()} {_told(finding, say)}")
+            lines += [f"    {report_figures.acceptance(finding, say)}"] if finding.get("accepted") else []
+        lines.append(f"    → {say.word(group[0]['advice'])}")
     accepted = [finding for finding in record["findings"] if finding not in shown and finding.get("accepted")]
     for finding in accepted:
         lines.append(f"  {say('accepted').upper()} {_told(finding, say)}")
@@ -36,13 +41,13 @@ def verdict_block(record: Record, report: Optional[str], language: str = ENGLISH
     if informed:
         lines += ["", "  " + say("{count} more for information, in the report", count=informed)]
     lines += ["", f"  {_timing(record, say)}"]
-    lines += ["  " + say("Way back: {text}", text=_one_line(say.of(record["way_back"], "text")))] if record["way_back"] else []
+    lines += ["  " + say("Way back: {text}", text=one_line(say.of(record["way_back"], "text")))] if record["way_back"] else []
     lines += ["  " + say("Report: {path}", path=report)] if report else []
-    return "\n".join(lines)
+    return "\n".join(map(_safe, lines))
 
 
 def _told(finding: Mapping[str, object], say: Speaker) -> str:
-    return f"{finding['code']}: {_one_line(say.of(finding, 'message'))}"
+    return f"{finding['code']}: {one_line(say.of(finding, 'message'))}"
 
 
 def _timing(record: Record, say: Speaker) -> str:
@@ -55,10 +60,8 @@ def _timing(record: Record, say: Speaker) -> str:
         parts.append(say("upgrade {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["upgrade"]), count=len(ran["upgrade"])))
     if ran["downgrade"]:
         parts.append(say("way back {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["downgrade"]), count=len(ran["downgrade"])))
-    longest = record.get("longest_window")
-    if longest:
-        values = {"what": say.word(longest["what"]), "table": longest["table"], "seconds": longest["ms"] / 1000}
-        parts.append(say("{what} of {table} blocked for {seconds:seconds} at a stretch", **values))
+    if record["longest_window"]:
+        parts.append(report_figures.longest_wait(record["longest_window"], say))
     return ", ".join(parts)
 
 
@@ -69,7 +72,7 @@ def summary_table(records: Sequence[Record], language: str = ENGLISH) -> str:
     rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, say.language)] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
-    return "\n".join(lines)
+    return "\n".join(map(_safe, lines))
 
 
 def _rehearsed(record: Record, say: Speaker) -> str:
@@ -83,5 +86,11 @@ def first(record: Record, language: str = ENGLISH) -> str:
     return _told(findings[0], say) if findings else _timing(record, say)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def one_line(text: str) -> str:
+    """What others said, for a terminal: on one line, without runs of blanks."""
+    return _safe(" ".join(text.split()))
+
+
+def _safe(line: str) -> str:
+    """Without anything that a terminal would obey."""
+    return clean(_OBEYED.sub("\ufffd", line.replace("\n", " ")))

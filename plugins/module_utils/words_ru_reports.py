@@ -227,6 +227,10 @@ TEXTS: Dict[str, str] = {
     "Rehearsal {id}, {ms:duration} in all. Made from record.json alone; no row value is in it.": "Репетиция {id}, всего {ms:duration}. "
     "Сделано только из record.json; значений строк здесь нет.",
     "{count:count blocker|blockers}": "{count:count блокирующее замечание|блокирующих замечания|блокирующих замечаний}",
+    "{title}: {message} — and {count:count more blocker|more blockers}": "{title}: {message} — и ещё "
+    "{count:count блокирующее замечание|блокирующих замечания|блокирующих замечаний}",
+    "Left out here, for it is long: {parts:list}. The other reports have it.": "Здесь опущено, потому что длинно: {parts:list}. В других отчётах это "
+    "есть.",
     "{count:count warning|warnings}": "{count:count предупреждение|предупреждения|предупреждений}",
     "the upgrade failed after {count} of {all:count revision|revisions}": "обновление упало после {count} из {all:count ревизии|ревизий|ревизий}",
     "until the upgrade failed: {ms:duration}": "до падения обновления: {ms:duration}",
@@ -251,7 +255,6 @@ TEXTS: Dict[str, str] = {
     "Report: {path}": "Отчёт: {path}",
     "upgrade {seconds:seconds} ({count:count revision|revisions})": "обновление {seconds:seconds} (ревизий: {count})",
     "way back {seconds:seconds} ({count:count revision|revisions})": "откат {seconds:seconds} (ревизий: {count})",
-    "{what} of {table} blocked for {seconds:seconds} at a stretch": "блокировка ({what} {table}) {seconds:seconds} подряд",
     "{count} more for information, in the report": "ещё {count} для сведения — в отчёте",
     "Way back: {text}": "Путь назад: {text}",
     "accepted": "принято",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures, timeline, verdict
+from ansible_collections.migrations.rehearsal.plugins.module_utils.report_text import one_line
 
 from migration_rehearsal.times import changed, seconds
 
@@ -99,7 +100,7 @@ def _paired(before: Sequence[Record], after: Sequence[Record]) -> list[tuple[Rec
 
 
 def _weighed(finding: Record) -> str:
-    return f"{finding['severity'].upper()} {finding['code']}: {_one_line(finding['message'])}"
+    return f"{finding['severity'].upper()} {finding['code']}: {one_line(finding['message'])}"
 
 
 def _complete(record: Record) -> bool:
@@ -178,9 +179,9 @@ def _texts(about: str, a: Mapping[str, Sequence[Record]], b: Mapping[str, Sequen
     for phase in dict.fromkeys([*a, *b]):
         before, after = ({one["text"]: one for one in side.get(phase) or ()} for side in (a, b))
         named = _PHASES.get(phase, phase)
-        yield from (Difference(OTHERWISE, about, after[one]["object"], f"new in {named}: {_one_line(one)}") for one in after if one not in before)
+        yield from (Difference(OTHERWISE, about, after[one]["object"], f"new in {named}: {one_line(one)}") for one in after if one not in before)
         yield from (
-            Difference(OTHERWISE, about, before[one]["object"], f"not any more in {named}: {_one_line(one)}") for one in before if one not in after
+            Difference(OTHERWISE, about, before[one]["object"], f"not any more in {named}: {one_line(one)}") for one in before if one not in after
         )
 
 
@@ -189,7 +190,3 @@ def _production(a: Record, b: Record) -> Iterator[Difference]:
     for key, name in (("rows", "rows"), ("tables", "tables")):
         if before.get(key) != after.get(key) and None not in (before.get(key), after.get(key)):
             yield Difference(OTHERWISE, "production", "", f"production has {after[key]:,} {name}, had {before[key]:,}")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

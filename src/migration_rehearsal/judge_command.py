@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def run_judge(directory: Path, expectations: Path | None, policy: Path | None, o
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}")
-    _print(report_text.verdict_block(record, report, language) + "\n")
+    print(report_text.verdict_block(record, report, language))
     return exit_codes.of_verdicts([record["verdict"]])
 
 
@@ -108,15 +107,8 @@ def run_report(path: Path, format_: str, output: Path | None = None, language: s
         what = str(error) if isinstance(error, reports.RecordOfAnotherVersion) else _what(error)
         return _refuse(f"{path} is no record of this version: {what}")
     if output is None:
-        _print(text)
+        sys.stdout.write(text)
     return exit_codes.GO
-
-
-def _print(text: str) -> None:
-    """To a stream of any encoding: what it has no signs for becomes a question mark."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write(text)
 
 
 def _refuse(message: str) -> int:

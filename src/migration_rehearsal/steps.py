@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, history, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils.report_text import one_line
 
 WAITING, RUNNING, OK, FAILED, LEFT_OUT = "waiting", "running", "ok", "failed", "left out"
 _MODULES = "migrations.rehearsal."
@@ -269,8 +270,3 @@ def _close(one: Progress) -> None:
         one.status, one.seconds = FAILED if one.broken else OK, time.monotonic() - one.since
     elif one.status == WAITING:
         one.status = LEFT_OUT
-
-
-def one_line(text: str) -> str:
-    """Without line breaks and runs of blanks."""
-    return " ".join(text.split())

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    findings,
     html_compared,
     html_parts,
     html_tables,
@@ -21,6 +22,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     reports,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
+from markdown_it import MarkdownIt
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -419,7 +421,102 @@ def test_markdown_is_short_and_says_what_it_leaves_out() -> None:
     assert len(re.findall(r"^\| `r\d+`", revisions, re.MULTILINE)) == 30 and "and 30 more" in revisions
     changes = shown[shown.index("What the upgrade does to the schema") :]
     assert changes[: changes.index("</details>")].count("\n- ") == 41 and "and 10 more" in changes
-    assert len(shown) < 60_000
+
+
+def rendered(text: str) -> str:
+    """HTML, as GitHub and GitLab make it: CommonMark with tables."""
+    return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_markdown_is_short_enough_for_a_comment_whatever_happened(language: str) -> None:
+    shown = reports.render(report_records.large(), "md", language)
+    assert len(shown) <= 65_536 and len(report_records.large()["revisions"]) >= 400
+    assert ("Left out here" if language == "en" else "Здесь опущено") in shown
+    page = rendered(shown)
+    assert page.count("<details>") == page.count("</details>") >= 3
+
+
+def test_markdown_is_cut_where_even_its_first_parts_are_too_long(rich: dict[str, Any]) -> None:
+    for finding in rich["findings"]:
+        finding["message"] = "long " * 1000
+        finding.pop("said", None)
+    shown = reports.render(rich, "md")
+    assert len(shown) <= 65_536 and "\n…\n" in shown and shown.rstrip().endswith("in all.")
+    assert "Way back" in shown and "## Blockers" in shown and "<details>" not in shown
+
+
+def test_markdown_renders(rich: dict[str, Any]) -> None:
+    page = rendered(reports.render(rich, "md"))
+    heads = [len(re.findall("<th", head)) for head in re.findall("<thead>(.*?)</thead>", page, re.DOTALL)]
+    bodies = [re.findall("<tr>(.*?)</tr>", body, re.DOTALL) for body in re.findall("<tbody>(.*?)</tbody>", page, re.DOTALL)]
+    # Every row of every table has its cells: the numbers, revisions, who waits, squawk, expectations, facts, stages.
+    assert len(heads) == len(bodies) == 7
+    assert all(len(re.findall("<td", row)) == cells for cells, rows in zip(heads, bodies, strict=True) for row in rows)
+    assert len(bodies[1]) == 12
+    assert page.count("<summary>") == page.count("<details>") == page.count("</details>") >= 8
+    # Nothing of its syntax is left over.
+    text = re.sub("<(pre|code).*?</\\1>|<[^>]+>", "", page, flags=re.DOTALL)
+    assert "**" not in text and "| ---" not in text and "## " not in text
+
+
+def test_names_that_mean_harm_break_no_row_of_markdown() -> None:
+    page = rendered(reports.render(report_records.hostile(), "md"))
+    plain = rendered(reports.render(report_records.no_go(), "md"))
+    assert "<img" not in page and "<script" not in page and "</script" not in page and "<a " not in page
+    for element in ("table", "tr", "td", "details", "summary"):
+        assert page.count(f"<{element}>") == plain.count(f"<{element}>"), element
+
+
+def test_a_terminal_obeys_no_name() -> None:
+    record = report_records.hostile()
+    for finding in record["findings"]:
+        finding["message"] += " \x1b[2J\r\n\t\x9b1m"
+        finding.pop("said", None)
+    record["production"]["database"] = "a\x1b]0;b\x07\nGO"
+    shown = report_text.verdict_block(record, "report.html") + report_text.summary_table([record]) + report_text.first(record)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", shown)
+    assert not [line for line in shown.splitlines() if line.startswith("GO")]
+    # The two blanks between the verdict, the database and the rehearsal are ours.
+    assert re.match(r"NO-GO  \S", shown)
+
+
+# What comes first.
+
+
+def test_what_people_fear_comes_first_and_what_was_not_measured_last() -> None:
+    assert sorted(["lock-blocks-reads", "not-measured", "again-differs", "data-changed", "orphans", "migration-failed"], key=findings.rank) == [
+        "migration-failed", "data-changed", "orphans", "again-differs", "lock-blocks-reads", "not-measured",
+    ]  # fmt: skip
+    record = report_records.rich()
+    assert record["findings"][0]["code"] == "data-changed"
+    codes = [finding["code"] for finding in record["findings"] if finding["severity"] == "blocker"]
+    assert codes == sorted(codes, key=findings.rank)
+
+
+def test_the_reason_stands_beside_the_verdict(rich: dict[str, Any], go: dict[str, Any]) -> None:
+    blockers = sum(finding["severity"] == "blocker" for finding in rich["findings"])
+    said = report_figures.reason(rich, SAY)
+    assert said.startswith("Existing values changed unexpectedly: shifts.rate ") and said.endswith(f"and {blockers - 1} more blockers")
+    assert report_figures.reason(go, SAY) == ""
+    rich["findings"] = [{**rich["findings"][0], "message": "x" * 400, "said": {}}]
+    assert len(report_figures.reason(rich, SAY)) < 230 and report_figures.reason(rich, SAY).endswith("x…")
+    assert report_figures.reason(rich, SAY) in reports.render(rich, "md")
+
+
+def test_what_is_to_be_done_is_said_once_for_findings_of_one_code(rich: dict[str, Any]) -> None:
+    again = [finding for finding in rich["findings"] if finding["code"] == "again-differs"]
+    assert len(again) > 3
+    for name in ("md", "text"):
+        shown = reports.render(rich, name)
+        assert shown.count(again[0]["advice"]) == 1
+        assert all(finding["message"].replace("_", "") in shown.replace("_", "") for finding in again)
+
+
+def test_what_was_not_measured_says_so(go: dict[str, Any]) -> None:
+    go["checklist"][0].update(status="not measured", detail="", said={})
+    for name in ("html", "md", "text"):
+        assert "not measured" in reports.render(go, name), name
 
 
 def test_junit_has_a_red_case_for_what_is_red(rich: dict[str, Any]) -> None:
