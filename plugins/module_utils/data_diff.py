@@ -474,6 +474,9 @@ def _changed_text(table: _Table, column: str, label: str, numbers: Mapping[str, 
     # A column that was dropped and made again lost its values without a row being written.
     elif table.at_most is not None and table.at_most >= max(1, abs(numbers["values_before"] - numbers["values_after"])):
         parts.append(text(", in {rows:count row|rows} at most", rows=table.at_most))
+    types = {"old": table.old["columns"][column]["type"], "new": table.new["columns"][column]["type"]}
+    if types["old"] != types["new"] and label not in table.declared:
+        parts.append(text("; its type changed from {old} to {new}: declare «old» if every value was kept", **types))
     if numbers["values_before"] != numbers["values_after"]:
         before, after = numbers["values_before"], numbers["values_after"]
         parts.append(text("; non-null values: {before:number}, now {after:number}", before=before, after=after))

@@ -152,11 +152,11 @@ def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Ex
 
 
 def _duplicates(session: Session, catalog: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """What keeps unique indexes that are not valid from becoming so; indexes of expressions are not counted."""
+    """What keeps unique indexes that are not valid from becoming so."""
     found: List[Dict[str, Any]] = []
     for name, table in catalog["tables"].items():
         for index, record in table["indexes"].items():
-            if record["unique"] and not record["valid"] and all(column in table["columns"] for column in record["columns"]):
-                counted = row_checks.duplicates(session, name, record["columns"], record["predicate"])
+            if record["unique"] and not record["valid"]:
+                counted = row_checks.duplicates(session, name, record["columns"], record["predicate"], record["nulls_not_distinct"])
                 found.append({"index": object_name(table["schema"], index), **counted})
     return found

@@ -147,7 +147,7 @@ class Expectations:
 class Check:
     """One expectation and what was found: a line of the checklist, and a finding when it is not ok.
 
-    `stage` is `upgrade` or `downgrade`; `object` is an object name, or the query of an assertion; "" for the revision.
+    `stage` is `upgrade` or `downgrade`; `object` is an object name, or the query of an assertion; "" for the revision. `code` is that of the finding.
     """
 
     item: str
@@ -156,6 +156,7 @@ class Check:
     ok: bool
     measured: str
     expected: str
+    code: str = "expectation-not-met"
 
 
 def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[str, Any]], heads_after: Optional[Sequence[str]]) -> List[Check]:
@@ -169,7 +170,8 @@ def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[
         wanted = ", ".join(expectations.revision)
         reached = heads_after is not None and set(heads_after) == set(expectations.revision)
         measured = NOT_MEASURED if heads_after is None else ", ".join(heads_after) or text("no revision")
-        checks.append(Check(text("revision {wanted} is reached", wanted=wanted), "upgrade", "", reached, measured, wanted))
+        said = text("revision {wanted} is reached", wanted=wanted)
+        checks.append(Check(said, "upgrade", "", reached, measured, wanted, "revision-not-reached"))
     for stage, structure in (("upgrade", expectations.after_upgrade), ("downgrade", expectations.after_downgrade)):
         now, earlier = (_tables(snapshots, moment) for moment in _MOMENTS[stage])
         for item, object_, expected, look in _looks(structure, earlier):
@@ -197,12 +199,14 @@ def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -
                 and entry.get("column") == column
                 and "expected" in entry
                 and same_value(entry["expected"], value)
-                and isinstance(entry.get("rows"), int)
-                and isinstance(entry.get("matching"), int)
+                and ("no_value_of" in entry or (isinstance(entry.get("rows"), int) and isinstance(entry.get("matching"), int)))
             ]
+            impossible = [entry["no_value_of"] for entry in found if "no_value_of" in entry]
             shown = json.dumps(value, ensure_ascii=False)
             if not found:
                 ok, measured = False, NOT_MEASURED
+            elif impossible:
+                ok, measured = False, text("no value of type {type}", type=impossible[0])
             else:
                 ok = all(entry["rows"] == entry["matching"] for entry in found)
                 worst = min(found, key=lambda entry: int(entry["matching"] - entry["rows"]))

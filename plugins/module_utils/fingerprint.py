@@ -56,7 +56,7 @@ def take_fingerprint(
 
     `session` must not be inside a transaction; one REPEATABLE READ READ ONLY transaction is used, of the exported snapshot `snapshot_id` if given.
     `declared` maps "table.column" to an SQL expression over `old` (other columns of the row by their names); `canonical` names the columns to be
-    compared with such expressions: give `declared` before the upgrade, and its keys as `canonical` after it.
+    compared with such expressions: give `declared` before the upgrade, and its keys as `canonical` after it (those that are gone have no hash).
     `since` is the fingerprint taken before: rows are then bound to the key that the table had then, rows added are told from rows changed where
     that can be proved, and `proof="changed"` takes over the hashes of what provably was not touched (see `untouched`). "counts" hashes nothing.
     `connections`: how many sessions may work at a time, all in one snapshot; this one counts. `counter` is told the bytes of each table that is done.
@@ -75,7 +75,7 @@ def take_fingerprint(
         wanted = [relation for relation in found if tables is None or relation.name in tables]
         is_new = untouched.new_row_condition(session, since["mark"]) if since is not None else None
         jobs = [Job(relation, declared or {}, canonical, since, is_new, proof) for relation in wanted]
-        _refuse_unknown(declared or {}, canonical, jobs, tables)
+        _refuse_unknown(declared or {}, jobs, tables)
         result: Dict[str, Any] = {
             "proof": proof,
             "server_version_num": int(session.value("SELECT current_setting('server_version_num') AS v")),
@@ -298,9 +298,9 @@ def mixed(hashes: Sequence[str]) -> str:
     return digest
 
 
-def _refuse_unknown(declared: Mapping[str, str], canonical: Collection[str], jobs: List[Job], tables: Optional[Collection[str]]) -> None:
+def _refuse_unknown(declared: Mapping[str, str], jobs: List[Job], tables: Optional[Collection[str]]) -> None:
     known = {column_name(job.relation.name, column.name) for job in jobs for column in job.relation.columns}
-    for name in [*declared, *canonical]:
+    for name in declared:
         if name not in known:
             where = "" if tables is None else " among the tables asked for"
             raise ValueError(f"{name}: declared as changed, but there is no such column{where}")
@@ -325,7 +325,7 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
     for job in jobs:
         todo.put(job)
     done: Dict[str, Dict[str, Any]] = {}
-    errors: List[Exception] = []
+    errors: List[BaseException] = []
 
     def work(own: Session) -> None:
         while not errors:
@@ -340,7 +340,7 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
             own_session = Session(session.server, session.database, application_name, READ_ONLY, session.deadline_s)
             with own_session as own, proof_transaction(own, snapshot):
                 work(own)
-        except (PostgresError, ValueError) as error:
+        except BaseException as error:  # a table that is not there without a word would pass for one that was never there
             errors.append(error)
 
     threads = [threading.Thread(target=helper, name=f"fingerprint {number}") for number in range(helpers)]
@@ -348,11 +348,12 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
         thread.start()
     try:
         work(session)
-    except (PostgresError, ValueError) as error:
+    except BaseException as error:
         errors.append(error)
     finally:
         for thread in threads:
             thread.join()
     if errors:
         raise errors[0]
+    assert len(done) == len(jobs)
     return done

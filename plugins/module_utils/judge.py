@@ -48,12 +48,12 @@ class _Bench:
         return min(self.policy.severities.get(code, known.severity), known.lowest, key=SEVERITIES.index)
 
     def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None) -> None:
-        """Add a finding. What was declared or is old stays info, whatever the policy says of its code."""
+        """Add a finding. What was declared or is old stays info, whatever the policy says of its code; any other `severity` gives way to it."""
         known = CODES[code]
-        counted = severity or self.severity(code)
+        counted = severity if severity == INFO or (severity and code not in self.policy.severities) else self.severity(code)
         entry = self.policy.acceptance(code, thing)
         accepted = None
-        if entry is not None and severity is None:
+        if entry is not None and severity != INFO:
             expired = not entry.holds_on(self._day)
             accepted = {"reason": entry.reason, "until": entry.until, "severity": counted, "expired": expired}
             # Accepting never makes a finding heavier than it is.
@@ -246,8 +246,7 @@ def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
 def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:
     for check in checks:
         if not check.ok:
-            code = "revision-not-reached" if check.item.startswith("revision ") else "expectation-not-met"
-            bench.say(code, check.stage, check.object, _missed(check))
+            bench.say(check.code, check.stage, check.object, _missed(check))
 
 
 def _missed(check: Check) -> str:

@@ -69,8 +69,13 @@ def of_upgrade(changes: List[DataChange], expectations: Expectations, tables: Op
             yield said, change.object, text("{change}; declared as changed, so its new values were not proved{reason}", **values), INFO
         else:
             yield said, change.object, text("{change}; declared: {what}", change=change.text, what=_what(declared)), None
-    told = {change.object for change in changes if change.kind in _ROWS or change.kind == "table-dropped"}
+    told = {change.object for change in changes if change.kind not in ("column-moved", "table-moved", "column-added", "column-type-changed")}
     for name, declared in expectations.changes.items():
+        if declared.kind == "expect" and not {name, name.rpartition(".")[0]} & told:
+            said = text(
+                "{name} is not there any more by that name, so it was not held against what was declared: {what}", name=name, what=_what(declared)
+            )
+            yield "data-not-compared", name, said, None
         if name in (tables or ()) and name not in told and declared.rows and (declared.rows.added or declared.rows.removed):
             yield "rows-changed", name, text("{name}: no row was added or lost; declared: {what}", name=name, what=_what(declared)), None
 

@@ -121,8 +121,29 @@ def existing_rows(session: Session, table: str, columns: Mapping[str, Any], new_
 
     The value (null, boolean, number, text, list or dict) is read as PostgreSQL reads a literal of the column's type: "2024-01-01" for a date; any
     JSON for json and jsonb; a list for an array. Without `new_rows_condition` (SQL that is true for rows that are not meant) all rows count.
-    A table or column that does not exist has no entry: it was not measured. Raises PostgresError when a value is not one of the column's type.
+    A table or column that does not exist has no entry: it was not measured. A value that is none of the column's type has an entry
+    {"table", "column", "expected", "no_value_of": the type}. Raises PostgresError.
     """
+    try:
+        return _existing_rows(session, table, columns, new_rows_condition)
+    except (PostgresError, ValueError) as error:
+        if isinstance(error, PostgresError) and not (error.sqlstate or "").startswith(_NO_VALUE):
+            raise
+    # Which of them it is shows one by one.
+    if len(columns) > 1:
+        return [entry for name, value in columns.items() for entry in existing_rows(session, table, {name: value}, new_rows_condition)]
+    ((name, value),) = columns.items()
+    with proof_transaction(session):
+        relation = _find_table(session, table)
+        types = {row["name"]: row["type"] for row in session.rows(_column_types(relation["oid"]))} if relation else {}
+    return [{"table": table, "column": name, "expected": value, "no_value_of": types[name]}]
+
+
+# Not readable as the type, no such operator, not to be cast to it.
+_NO_VALUE = ("22", "42883", "42846", "42804")
+
+
+def _existing_rows(session: Session, table: str, columns: Mapping[str, Any], new_rows_condition: Optional[str]) -> List[Dict[str, Any]]:
     with proof_transaction(session):
         relation = _find_table(session, table)
         if relation is None:
@@ -181,17 +202,19 @@ def _holds(column: Row, expected: Any, table: str) -> str:
     return f"{value} = {literal}"
 
 
-def duplicates(session: Session, table: str, columns: Sequence[str], where: Optional[str] = None) -> Dict[str, Any]:
+def duplicates(session: Session, table: str, columns: Sequence[str], where: Optional[str] = None, nulls_clash: bool = False) -> Dict[str, Any]:
     """What a unique index on these columns would refuse: {"table", "columns", "groups", "rows"}; `rows` would have to go.
 
-    Rows with a NULL in one of the columns never clash. `where` is the predicate of a partial index. Raises ValueError if there is no such table.
+    What is not the name of a column is an expression. Rows with a NULL in one of the columns clash only if `nulls_clash` (NULLS NOT DISTINCT).
+    `where` is the predicate of a partial index. Raises ValueError if there is no such table.
     """
-    names = [f"t.{quote_identifier(name)}" for name in columns]
-    conditions = [f"num_nulls({', '.join(names)}) = 0", *([f"({where})"] if where else [])]
     with proof_transaction(session):
         relation = _find_table(session, table)
         if relation is None:
             raise ValueError(f"there is no table {table}")
+        known = {row["name"] for row in session.rows(_column_types(relation["oid"]))}
+        names = [f"t.{quote_identifier(name)}" if name in known else f"({name})" for name in columns]
+        conditions = ["true" if nulls_clash else f"num_nulls({', '.join(names)}) = 0", *([f"({where})"] if where else [])]
         found = session.row(
             f"SELECT count(*) AS groups, coalesce(sum(q.n - 1), 0)::bigint AS rows FROM (SELECT count(*) AS n "
             f"FROM {_source(relation['schema'], relation['name'], relation['kind'], 't')} "

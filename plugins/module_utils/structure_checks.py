@@ -9,7 +9,7 @@ Pure functions over one snapshot, without a look at rows. `touched` tells what t
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import structure_indexes, structure_outside
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
@@ -48,19 +48,23 @@ def _foreign_keys(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
             # A partition's foreign key comes and goes with the one of its partitioned table.
             if key["kind"] == "foreign key" and not key["inherited"]:
                 is_new = touched.constraint(name, constraint)
-                yield from _set_null(name, table, constraint, key, is_new, touched)
+                yield from _set_null(snapshot, name, constraint, is_new, touched)
                 yield from _key_types(snapshot, name, constraint, is_new, touched, domains)
                 yield from _key_index(name, table, constraint, key, is_new, touched)
 
 
-def _set_null(name: str, table: Snapshot, constraint: str, key: Snapshot, is_new: bool, touched: Touched) -> Iterator[Finding]:
+def _set_null(snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched) -> Iterator[Finding]:
+    table = snapshot["tables"][name]
+    key = table["constraints"][constraint]
+    refusing = {record["type"] for record in snapshot["types"].values() if record["kind"] == "domain" and not record.get("nullable", True)}
+    domains = _domains(snapshot)
     for event, action in (("DELETE", key["on_delete"]), ("UPDATE", key["on_update"])):
         columns = (key["on_delete_columns"] if event == "DELETE" else None) or key["columns"]
         refused = []
         for column in columns:
             record = table["columns"][column]
             nulls = action == "set null" or (action == "set default" and record["default"] is None)
-            if nulls and not record["nullable"]:
+            if nulls and (not record["nullable"] or _any_domain(record["type"], domains, refusing)):
                 refused.append(column)
         if refused:
             named = ", ".join(refused)
@@ -86,7 +90,7 @@ def _key_types(snapshot: Snapshot, name: str, constraint: str, is_new: bool, tou
         return
     for column, other in zip(key["columns"], key["referenced_columns"]):
         own_type, other_type = snapshot["tables"][name]["columns"][column]["type"], referenced["columns"][other]["type"]
-        if _base_type(own_type, domains) != _base_type(other_type, domains):
+        if _without_limits(_base_type(own_type, domains)) != _without_limits(_base_type(other_type, domains)):
             yield finding(
                 "fk-type-mismatch",
                 column_name(name, constraint),
@@ -205,6 +209,20 @@ def _not_enforced(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
 def _domains(snapshot: Snapshot) -> Dict[str, str]:
     """The base type of each domain, both as format_type() writes them."""
     return {record["type"]: record["base"] for record in snapshot["types"].values() if record["kind"] == "domain"}
+
+
+def _any_domain(type_: str, domains: Mapping[str, str], wanted: Collection[str]) -> bool:
+    """The type, or a domain under it, is one of these."""
+    while type_ in domains:
+        if type_ in wanted:
+            return True
+        type_ = domains[type_]
+    return False
+
+
+def _without_limits(type_: str) -> str:
+    """A length or a precision does not keep two columns from being compared."""
+    return re.sub(r"\([\d,]+\)", "", type_)
 
 
 def _base_type(type_: str, domains: Mapping[str, str]) -> str:

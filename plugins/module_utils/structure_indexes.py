@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
@@ -24,8 +25,16 @@ def supports(index: Mapping[str, Any], columns: List[str]) -> bool:
     """A look-up by these columns, as a foreign key does it, can use the index."""
     if not index["valid"] or index["method"] not in ("btree", "hash"):
         return False
-    whole = index["predicate"] is None or index["predicate"] in {f"({column} IS NOT NULL)" for column in columns}
-    return whole and set(index["columns"][: len(columns)]) == set(columns)
+    return _holds_every_key(index["predicate"], columns) and set(index["columns"][: len(columns)]) == set(columns)
+
+
+def _holds_every_key(predicate: Optional[str], columns: List[str]) -> bool:
+    """A partial index that leaves out NULLs only has all rows that a key can refer to. As pg_get_expr() writes it."""
+    if predicate is None:
+        return True
+    there = {f"({name} IS NOT NULL)" for column in columns for name in (column, quote_identifier(column))}
+    parts = [predicate] if predicate in there else predicate[1:-1].split(" AND ")
+    return all(part in there for part in parts)
 
 
 def _of_relation(name: str, relation: Mapping[str, Any], touched: Touched) -> Iterator[Finding]:

@@ -207,6 +207,9 @@ TEXTS: Dict[str, str] = {
     # Existing backups.
     "the copy was made from an existing backup": "копия сделана из готовой резервной копии",
     "{message}; the backup does not tell production's {untold:list}": "{message}; резервная копия не говорит о продакшене: {untold:list}",
+    "; its type changed from {old} to {new}: declare «old» if every value was kept": "; тип был {old}, стал {new}: "
+    "объявите «old», если каждое значение сохранено",
+    "no value of type {type}": "это не значение типа {type}",
 }
 
 # Kinds of objects and fields of their records, said with `term()`: those that are not SQL's own words.

@@ -178,4 +178,6 @@ TEXTS: Dict[str, str] = {
     "the triggers that keep the {kind} are disabled: any row may break it": "{kind}: триггеры отключены, любая строка может нарушать ограничение",
     "an existing backup of {rows:count row|rows}, not held against production": "готовая резервная копия, строк: {rows:number}; с продакшеном не "
     "сверялась",
+    "{name} is not there any more by that name, so it was not held against what was declared: {what}": "{name}: под "
+    "этим именем его больше нет, с объявленным не сверено: {what}",
 }

@@ -160,7 +160,7 @@ def _existing_rows(evidence: Evidence) -> dict[str, dict[str, Any]]:
     """What was measured of every row: table -> column -> value."""
     found: dict[str, dict[str, Any]] = {}
     for entry in evidence.checks.get("after", {}).get("existing_rows") or []:
-        if entry["rows"] == entry["matching"]:
+        if "no_value_of" not in entry and entry["rows"] == entry["matching"]:
             found.setdefault(entry["table"], {})[entry["column"]] = entry["expected"]
     return found
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, hash_sql
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, fingerprint, hash_sql
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import check_expression, proof_transaction, take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import read_relations
@@ -372,6 +375,22 @@ def test_several_sessions_see_one_snapshot(own: Session, postgres_server) -> Non
     assert proved(take_fingerprint(own, connections=3)) != proved(alone)
     with pytest.raises(ValueError, match=r"t3\.id: a change of a primary key"):
         take_fingerprint(own, declared={"t3.id": "old + 1"}, connections=3)
+
+
+def test_a_helper_that_fails_takes_no_table_along(own: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        own.execute(f"CREATE TABLE t{number} AS SELECT g AS id FROM generate_series(1, 1000) AS g")
+    run = fingerprint.Job.run
+
+    def broken(job: fingerprint.Job, session: Session) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError("broken pipe")
+        time.sleep(0.05)
+        return run(job, session)
+
+    monkeypatch.setattr(fingerprint.Job, "run", broken)
+    with pytest.raises(OSError, match="broken pipe"):
+        take_fingerprint(own, connections=2)
 
 
 @pytest.fixture

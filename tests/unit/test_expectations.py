@@ -132,7 +132,7 @@ def test_declared_expressions_are_those_that_can_be_proved() -> None:
 def test_revision(wanted: tuple[str, ...], reached: list[str] | None, ok: bool, measured: str) -> None:
     text = ", ".join(wanted)
     assert check_structure(Expectations(revision=wanted), {}, reached) == [
-        Check(f"revision {text} is reached", "upgrade", "", ok, measured, text),
+        Check(f"revision {text} is reached", "upgrade", "", ok, measured, text, "revision-not-reached"),
     ]
 
 
@@ -308,6 +308,11 @@ def rows(value: Any, checks: Any) -> Check:
 
 def measured_rows(**changed: Any) -> dict[str, Any]:
     return {"existing_rows": [{"table": "t", "column": "c", "expected": True, "rows": 200, "matching": 200, **changed}]}
+
+
+def test_a_value_that_no_row_can_hold_is_measured() -> None:
+    check = rows(True, {"existing_rows": [{"table": "t", "column": "c", "expected": True, "no_value_of": "integer"}]})
+    assert (check.ok, check.measured) == (False, "no value of type integer")
 
 
 def test_existing_rows_that_all_hold_the_value() -> None:

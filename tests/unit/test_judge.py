@@ -193,6 +193,16 @@ def test_rows_that_were_declared_must_come() -> None:
     assert judge(good(expecting("changes: {shifts: {rows: {added: 0}}}")))["verdict"] == GO
 
 
+def test_what_was_declared_of_a_column_that_is_gone_is_not_proved() -> None:
+    before, after = fingerprint(rate="7"), fingerprint(pay="7", note="0")
+    before["tables"]["shifts"]["columns"]["rate"]["expected_hash"] = "9"
+    del after["tables"]["shifts"]["columns"]["rate"]
+    prints = {"before": before, "after": after, "back": before, "again": after}
+    record = judge(dataclasses.replace(good(expecting('changes: {shifts.rate: {expect: "old / 100.0"}}')), fingerprints=prints))
+    assert codes(record, BLOCKER) == ["data-not-compared"]
+    assert "declared: «old / 100.0»" in record["findings"][0]["message"]
+
+
 def test_a_column_that_may_change_may_not_be_dropped() -> None:
     before, after = fingerprint(), fingerprint(note="0")
     del after["tables"]["shifts"]["columns"]["rate"]
@@ -247,6 +257,11 @@ def test_an_upgrade_that_changes_no_schema_has_no_noop_of_a_way_back() -> None:
 def test_a_way_back_that_was_asked_to_stop_earlier_is_not_held_against_before() -> None:
     evidence = spoil(good(expecting('downgrade_to: "-1"')), "snapshots", "back", snapshot(shifts(note=column("text"))))
     assert judge(evidence)["verdict"] == GO
+
+
+def test_an_assertion_may_have_any_name() -> None:
+    evidence = good(expecting("assertions: [{name: revision table is empty, query: before.tables.nothing}]"))
+    assert codes(judge(evidence, assertions.evaluate)) == ["expectation-not-met"]
 
 
 def test_what_the_way_back_loses_is_a_warning_with_numbers() -> None:

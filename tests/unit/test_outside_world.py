@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 from evidence_builder import good
 
 TABLE = "pgagent.pga_job"
@@ -39,6 +40,18 @@ def test_a_foreign_server_without_its_mappings_is_said_with_what_follows() -> No
 def test_what_could_not_be_stopped_is_a_warning() -> None:
     ((severity, _object, message),) = said({**JOBS, "error": "2 of them are enabled still"})
     assert severity == "warning" and message.endswith("(2 would run by the clock): 2 of them are enabled still")
+
+
+def test_what_could_not_be_stopped_can_be_accepted_and_lowered() -> None:
+    evidence = good()
+    assert evidence.copy is not None
+    evidence.copy["stopped"] = [{**TRIGGER, "error": "must be owner"}]
+    accepted = Policy(accepted=(Accepted("outside-world", "shifts.tell", "it only writes a log", "2099-01-01"),))
+    for policy, verdict in ((accepted, "GO"), (Policy({"outside-world": "info"}), "GO"), (Policy({"outside-world": "blocker"}), "NO-GO")):
+        record = judge(evidence, policy=policy)
+        assert record["verdict"] == verdict
+    evidence.copy["stopped"] = [TRIGGER]
+    assert judge(evidence, policy=Policy({"outside-world": "blocker"}))["verdict"] == "GO"
 
 
 def test_an_extension_that_stayed_out_is_said_with_what_follows() -> None:

@@ -51,6 +51,10 @@ BAD = {
         "fk-set-null-not-null", "shifts.fk", snapshot(USERS, shifts(KEY, foreign_key("user_id", "users", "set default"))),
     ),
     "fk-type-mismatch": ("fk-type-mismatch", "shifts.fk", snapshot(USERS, shifts(column("integer")))),
+    "fk-set-null-not-null: by the domain": (
+        "fk-set-null-not-null", "shifts.fk",
+        snapshot(USERS, shifts(column("public.d"), foreign_key("user_id", "users", "set null")), types={"d": domain("bigint", nullable=False)}),
+    ),
     "fk-without-index: none": ("fk-without-index", "shifts.fk", snapshot(USERS, shifts(indexed=False))),
     "fk-without-index: not the first column": (
         "fk-without-index", "shifts.fk", snapshot(USERS, shifts(indexes={"ix": index("shifts", "id DESC", "user_id")})),
@@ -133,6 +137,24 @@ GOOD = {
     "domain over the same type": snapshot(USERS, shifts(column("public.d")), types={"d": domain("bigint")}),
     "index with more columns": snapshot(USERS, shifts(indexes={"ix": index("shifts", "user_id DESC", "id")})),
     "index where not null": snapshot(USERS, shifts(indexes={"ix": index("shifts", "user_id", predicate="(user_id IS NOT NULL)")})),
+    "index of another spelling where not null": snapshot(
+        USERS,
+        table(
+            "shifts",
+            {"id": KEY, "userId": column()},
+            constraints={"fk": foreign_key("userId", "users")},
+            indexes={"ix": index("shifts", "userId", predicate='("userId" IS NOT NULL)')},
+        ),
+    ),
+    "index where neither is null": snapshot(
+        table("users", {"id": KEY, "code": KEY}, None),
+        shifts(
+            key={**foreign_key("user_id", "users"), "columns": ["user_id", "id"], "referenced_columns": ["id", "code"]},
+            indexes={"ix": index("shifts", "user_id", "id", predicate="((user_id IS NOT NULL) AND (id IS NOT NULL))")},
+        ),
+    ),
+    "other length": snapshot(table("users", {"id": column("character varying(50)", nullable=False)}), shifts(column("character varying(20)"))),
+    "other precision": snapshot(table("users", {"id": column("numeric(12,2)", nullable=False)}), shifts(column("numeric(10)"))),
     "hash index": snapshot(USERS, shifts(indexes={"ix": index("shifts", "user_id", method="hash")})),
     "key of a partition": snapshot(USERS, shifts(indexed=False, key=foreign_key("user_id", "users", inherited=True))),
     "other order": snapshot(with_indexes(i1=index("t", "a"), i2=index("t", "b", "a"))),
@@ -168,6 +190,12 @@ def test_what_is_in_order_is_left_alone(name: str) -> None:
 
 def codes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, bool]]:
     return [(one["code"], one["touched"]) for one in check(after, diff(before, after))]
+
+
+def test_a_partial_index_on_more_than_the_keys_is_none() -> None:
+    predicate = "((user_id IS NOT NULL) AND (note IS NOT NULL))"
+    after = snapshot(USERS, shifts(indexes={"ix": index("shifts", "user_id", predicate=predicate)}))
+    assert codes(EMPTY, after) == [("fk-without-index", True)]
 
 
 def test_another_change_of_the_table_does_not_make_an_old_defect_new() -> None:

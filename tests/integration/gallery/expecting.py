@@ -59,6 +59,7 @@ CASES = [
     _unmet("number of foreign keys", _after("visits: {foreign_keys: 0}"), "visits"),
     _unmet("name of a foreign key", _after("visits: {foreign_keys: [visits_object_fk]}"), "visits"),
     _unmet("value of existing rows", _after("shifts: {existing_rows: {late: false}}"), "shifts.late"),
+    _unmet("value of another type of existing rows", _after("shifts: {existing_rows: {late: never, tasks: null}}"), "shifts.late"),
     _unmet("value of existing json", _after("shifts: {existing_rows: {tasks: []}}"), "shifts.tasks"),
     _unmet("table gone", "after_upgrade: {absent: {tables: [visits]}}\n", "visits"),
     _unmet("column gone", "after_upgrade: {absent: {columns: {shifts: [late]}}}\n", "shifts.late"),

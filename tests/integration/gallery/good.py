@@ -58,6 +58,8 @@ CASES = [
     _good("kopecks to roubles, declared", "ALTER TABLE contracts ALTER hourly_rate TYPE numeric(10, 2) USING hourly_rate / 100.0",
           "ALTER TABLE contracts ALTER hourly_rate TYPE integer USING (hourly_rate * 100)::integer",
           "changes:\n  contracts.hourly_rate: {expect: 'old / 100.0', reason: kopecks become roubles}\n"),
+    _good("scale of a number changed, declared", "ALTER TABLE payments ALTER amount TYPE numeric(14, 4)", "ALTER TABLE payments ALTER amount TYPE numeric(12, 2)",
+          "changes:\n  payments.amount: {expect: old}\n"),
     _good("values changed, declared", "UPDATE contracts SET hourly_rate = hourly_rate * 2", "UPDATE contracts SET hourly_rate = hourly_rate / 2",
           "changes:\n  contracts.hourly_rate: {expect: 'old * 2'}\n"),
     _good("rows added, declared", "INSERT INTO cities (name, zone) VALUES ('Тверь', 'Europe/Moscow')", "DELETE FROM cities WHERE name = 'Тверь'",
