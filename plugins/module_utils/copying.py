@@ -139,9 +139,10 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     failures = basebackup.neutralise(own, order.wish, settings)
     own.start()
     others = basebackup.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)
-    kept_out: List[Dict[str, Any]] = []
+    with Session(own.server, "postgres", application_name(order.marker.id), deadline_s=order.deadline_s) as session:
+        ephemeral_settings.set_time_zone(session, settings)
     # Its settings came with it, and so did its statistics.
-    settled = copy_database.settle(own.server, order.database, order.marker.id, {}, kept_out, order.deadline_s, analyze=False)
+    settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, analyze=False)
     facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
     manifest = {**manifest, "rows": rows}
     copy = {
@@ -169,6 +170,7 @@ def _own_server(order: Order, manifest: Dict[str, Any]) -> Tuple[Ephemeral, List
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, wanted["first_role"])
     failures = ephemeral.initialise(own, order.wish, wanted["settings"])
     with Session(own.server, "postgres", application_name(order.marker.id), deadline_s=order.deadline_s) as session:
+        ephemeral_settings.set_time_zone(session, wanted["settings"])
         failures += server_settings.create_roles(session, wanted["roles"])
     return own, failures
 

@@ -104,6 +104,13 @@ def values(phase: str) -> Dict[str, str]:
     return {**ALWAYS, **(_SETTLING_VALUES if phase == SETTLING else _MEASURING_VALUES)}
 
 
+def set_time_zone(session: Session, production: Mapping[str, str]) -> None:
+    """Production's time zone at once: the copy is held against the manifest before the other settings take effect. `replay` says where it fails."""
+    if "TimeZone" in production:
+        _set(session, "TimeZone", production["TimeZone"])
+        session.execute("SELECT pg_catalog.pg_reload_conf()")
+
+
 def replay(session: Session, production: Mapping[str, str], above: Mapping[str, str]) -> List[str]:
     """Give the running server production's settings, and those above them, from its next start on; what could not be set, in words."""
     failures: List[str] = []

@@ -1,0 +1,330 @@
+"""A physical copy: what production's server would do to the world is taken out of it before it starts, and it is proved file by file."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, copying, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
+from ansible_collections.migrations.rehearsal.plugins.module_utils.basebackup import BasebackupError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Made, Order
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+from migration_rehearsal import embedded
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("basebackup")]
+
+PASSWORD = "only-of-the-copy"
+# Before and after the server is made like production: what it says of itself then.
+PHASE = "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages, current_setting('listen_addresses') AS listens"
+
+
+class Outside:
+    """What a server that is still production's would reach: a file that its archiver writes, an address that it connects to."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.calls = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self._listener.accept()[0].close()
+            except OSError:
+                return
+            self.calls += 1
+
+    @property
+    def archivers(self) -> set[str]:
+        """The data directories of the servers that have archived anything."""
+        path = self.place / "archived"
+        return set(path.read_text().split()) if path.exists() else set()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Production:
+    server: Server
+    data: Path
+    outside: Outside
+    place: Path
+    scheduled: bool
+
+    def run(self, database: str, *statements: str) -> None:
+        with Session(self.server, database, "tests") as session:
+            for statement in statements:
+                session.execute(statement)
+
+
+def reaching(settings: dict[str, str], binaries: embedded.Binaries, place: Path) -> Iterator[Production]:
+    outside = Outside(place)
+    (place / "archived").touch()
+    (place / "archived").chmod(0o666)
+    cluster = embedded.start_cluster(
+        place / "production", binaries,
+        settings={"archive_mode": "on", "archive_command": f"pwd >> {place}/archived", "max_prepared_transactions": "5", "wal_level": "logical",
+                  # Its own subscription must not disturb: every call that is heard is a copy's.
+                  "max_logical_replication_workers": "0", "max_wal_senders": "6", "log_statement": "all", "full_page_writes": "on", **settings},
+    )  # fmt: skip
+    server = Server(bin_dir=str(cluster.bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+    production = Production(server, cluster.data_directory, outside, place, "pg_cron" in settings.get("shared_preload_libraries", ""))
+    elsewhere = f"host=127.0.0.1 port={outside.port} user=nobody dbname=nowhere"
+    subscription = f"CREATE SUBSCRIPTION {{}} CONNECTION '{elsewhere}' PUBLICATION p WITH (connect = false, slot_name = 's')"
+    try:
+        production.run(
+            "postgres", "CREATE DATABASE shop", "CREATE DATABASE billing", "CREATE DATABASE closed ALLOW_CONNECTIONS false",
+            "SELECT pg_create_physical_replication_slot('replica', true)",
+            # Before the prepared transactions, for whose end it would wait.
+            "SELECT pg_create_logical_replication_slot('stream', 'test_decoding')",
+        )  # fmt: skip
+        production.run(
+            "shop", "CREATE TABLE orders AS SELECT n AS id FROM generate_series(1, 1000) n", subscription.format("taking"),
+            "ALTER SUBSCRIPTION taking ENABLE", "BEGIN", "DELETE FROM orders WHERE id = 1", "PREPARE TRANSACTION 'shop 1'",
+        )  # fmt: skip
+        production.run(
+            "billing", "CREATE TABLE bills (id int)", subscription.format("also"), "ALTER SUBSCRIPTION also ENABLE",
+            "BEGIN", "INSERT INTO bills VALUES (1)", "PREPARE TRANSACTION 'it''s billing'",
+        )  # fmt: skip
+        if production.scheduled:
+            production.run("shop", "CREATE EXTENSION pg_cron", "SELECT cron.schedule('always', '* * * * *', 'DELETE FROM orders')")
+        production.run(
+            "postgres", f"ALTER SYSTEM SET primary_conninfo = '{elsewhere}'", "ALTER SYSTEM SET primary_slot_name = 'replica'",
+            "ALTER SYSTEM SET ssl = on", "ALTER SYSTEM SET ssl_cert_file = '/nowhere/server.crt'", "ALTER SYSTEM SET random_page_cost = 1.7",
+            "SELECT pg_reload_conf()",
+        )  # fmt: skip
+        # A server that was a replica once, and would be one again: it reads these only when it starts.
+        for name in ("standby.signal", "server.key", "server.crt"):
+            (cluster.data_directory / name).write_text("")
+            shutil.chown(cluster.data_directory / name, cluster.system_user or None)
+        yield production
+    finally:
+        embedded.remove_cluster(cluster)
+        outside.close()
+
+
+@pytest.fixture(scope="module")
+def production() -> Iterator[Production]:
+    """A server that archives, replicates, subscribes, preloads, encrypts, and has transactions prepared."""
+    binaries = embedded.find_binaries(major=15)
+    scheduled = (binaries.bin_dir.parent / "lib" / "pg_cron.so").exists()
+    preloaded = {"shared_preload_libraries": "pg_cron", "cron.database_name": "shop", "cron.use_background_workers": "on"} if scheduled else {}
+    place = Path(tempfile.mkdtemp(prefix="reaching-"))
+    place.chmod(0o711)
+    yield from reaching(preloaded, binaries, place)
+
+
+def work_directory(place: Path, marker: Marker, side: str) -> WorkDirectory:
+    work = WorkDirectory.at(str(place / "work"), marker.id, side)
+    work.create(marker)
+    return work
+
+
+@dataclasses.dataclass
+class Rehearsal:
+    """One physical copy under way."""
+
+    production: Production
+    marker: Marker
+    there: WorkDirectory
+    order: Order
+
+    def take(self, **limits: Any) -> dict[str, Any]:
+        return basebackup.take(self.production.server, "shop", self.marker.id, self.there, Limits(**limits))
+
+    def make(self, manifest: dict[str, Any]) -> Made:
+        return copying.from_basebackup(self.order, manifest, self.there.file(ARCHIVE), None)
+
+    def stop(self) -> None:
+        self.there.remove()
+        self.order.work.remove()
+
+
+@pytest.fixture
+def rehearsal(production: Production) -> Iterator[Rehearsal]:
+    marker = Marker(new_id(), "production/shop", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
+    there, here = (work_directory(production.place, marker, side) for side in ("production", "dev"))
+    wish = Wish(directory=str(production.place / "servers"), bin_dir=production.server.bin_dir, listen=("127.0.0.1",), password=PASSWORD)
+    found = Rehearsal(production, marker, there, Order("copy", marker, here, None, wish, deadline_s=120.0))
+    (production.place / "servers").mkdir(mode=0o711, exist_ok=True)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def phases(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the copy's server says of itself when it is up for the first time, before it is given to anybody."""
+    told: list[dict[str, Any]] = []
+
+    def first(own: Any, *args: Any) -> Any:
+        with Session(own.server, "template1", "tests") as session:
+            told.append(session.row(PHASE))
+        return take_over(own, *args)
+
+    take_over = basebackup.take_over
+    monkeypatch.setattr(basebackup, "take_over", first)
+    return told
+
+
+def test_nothing_of_production_wakes_up_with_the_copy(rehearsal: Rehearsal, phases: list[dict[str, Any]]) -> None:
+    outside = rehearsal.production.outside
+    made = rehearsal.make(rehearsal.take())
+    copy, expected = made.copy, ["pg_cron"] if rehearsal.production.scheduled else []
+    assert (copy["proved_by"], copy["differences"], copy["others_left"], copy["rows"] > 0) == ("checksums", [], [], True)
+    stopped = {entry["object"]: entry["error"] for entry in copy["stopped"]}
+    assert stopped["taking"] is None and set(stopped.values()) == {None}, stopped
+    assert [line for line in copy["settings_not_replayed"] if "pg_cron" not in line] == []
+    assert [line for line in copy["settings_not_replayed"] if "pg_cron" in line] == [
+        f"shared_preload_libraries: {name} was left out: it acts on its own" for name in expected
+    ]
+    with Session(made.server, "copy", "tests") as session:
+        settings = {row["name"]: row["value"] for row in session.rows("SELECT name, setting AS value FROM pg_settings")}
+        assert {name: settings[name] for name in ("archive_mode", "ssl", "primary_conninfo", "primary_slot_name", "shared_preload_libraries")} == {
+            "archive_mode": "off", "ssl": "off", "primary_conninfo": "", "primary_slot_name": "", "shared_preload_libraries": "",
+        }  # fmt: skip
+        assert (settings["max_wal_senders"], settings["max_logical_replication_workers"], settings["log_statement"]) == ("0", "0", "none")
+        assert settings["random_page_cost"] == "1.7" and settings["archive_command"] in ("", "(disabled)")
+        assert session.rows("SELECT slot_name FROM pg_replication_slots") == session.rows("SELECT gid FROM pg_prepared_xacts") == []
+        assert session.rows("SELECT backend_type FROM pg_stat_activity WHERE backend_type ~ 'cron|logical|walreceiver|archiver'") == []
+        assert session.row("SELECT pg_is_in_recovery() AS replica, count(*) AS rows FROM orders") == {"replica": False, "rows": 1000}
+        assert session.rows("SELECT subname FROM pg_subscription WHERE subenabled") == []
+        if rehearsal.production.scheduled:
+            assert session.value("SELECT array_agg(active) FROM cron.job") == [False]
+        names = [row["datname"] for row in session.rows("SELECT datname FROM pg_database ORDER BY 1")]
+        assert names == ["copy", "postgres", "template0", "template1"]
+        # The archiver, if there were one, would have something to do now.
+        session.execute("SELECT pg_switch_wal()")
+        session.execute("CHECKPOINT")
+    assert phases == [{"fsync": "off", "pages": "off", "listens": ""}]
+    with Session(rehearsal.production.server, "shop", "tests") as session:
+        assert session.value("SELECT count(*) FROM pg_prepared_xacts") == 2, "production's own are untouched"
+    assert outside.calls == 0
+    assert outside.archivers <= {str(rehearsal.production.data)}
+
+
+def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_for_the_password(rehearsal: Rehearsal) -> None:
+    made = rehearsal.make(rehearsal.take())
+    with Session(made.server, "copy", "tests") as session:
+        assert session.row(PHASE) == {"fsync": "on", "pages": "on", "listens": "127.0.0.1"}
+    passfile = rehearsal.order.work.file("passfile")
+    files.write_bytes(passfile, f"*:*:*:*:{PASSWORD}\n".encode())
+    network = dataclasses.replace(made.server, host="127.0.0.1")
+    with Session(dataclasses.replace(network, passfile=passfile), "copy", "tests") as session:
+        assert session.value("SELECT count(*) FROM orders") == 1000
+    with pytest.raises(PostgresError, match="no password supplied"):
+        Session(network, "copy", "tests")
+    other = made.server.port
+    rehearsal.stop()
+    with pytest.raises(PostgresError, match="refused"):
+        Session(dataclasses.replace(network, port=other, passfile=passfile), "copy", "tests")
+
+
+def flip(path: str, offset: int) -> None:
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def test_one_bit_that_changed_on_the_way_is_noticed(rehearsal: Rehearsal) -> None:
+    manifest = rehearsal.take()
+    archive = rehearsal.there.file(ARCHIVE)
+    flip(archive, manifest["files"][ARCHIVE]["bytes"] // 2)
+    with pytest.raises(BasebackupError, match="the base backup is not what was taken on production: the checksums differ"):
+        rehearsal.make(manifest)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda data: flip(f"{data}/global/pg_control", 3), r"pg_control"),
+        (lambda data: Path(data, "base/1/1259").unlink(), r"1259"),
+        (lambda data: flip(f"{data}/backup_manifest", 60), r"list of checksums"),
+        (lambda data: Path(data, "backup_manifest").unlink(), r"list of checksums"),
+    ],
+    ids=["a bit", "a file", "the list", "no list"],
+)
+def test_what_is_not_as_productions_server_sent_it_does_not_start(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, damage: Any, said: str
+) -> None:
+    """On the way into the data directory: the archive itself is whole."""
+    verify = basebackup.verify
+
+    def damaged(own: Any) -> None:
+        damage(own.data)
+        verify(own)
+
+    monkeypatch.setattr(basebackup, "verify", damaged)
+    with pytest.raises(BasebackupError, match=said):
+        rehearsal.make(rehearsal.take())
+    assert not (Path(copying.ephemeral.load(rehearsal.order.work).data) / "postmaster.pid").exists()  # type: ignore[union-attr]
+
+
+def test_a_production_that_gives_no_physical_copy_says_why(production: Production) -> None:
+    def reasons(server: Server = production.server) -> list[str]:
+        return basebackup.look(server, "shop", new_id(), 30.0)[1]
+
+    assert reasons() == []
+    production.run("postgres", "CREATE ROLE reader LOGIN", "CREATE ROLE taker LOGIN REPLICATION")
+    as_reader, as_taker = (dataclasses.replace(production.server, user=user) for user in ("reader", "taker"))
+    try:
+        assert reasons(as_reader) == ["the role has no right to take a base backup: ALTER ROLE … REPLICATION"]
+        assert reasons(as_taker) == []
+        hba = production.data / "pg_hba.conf"
+        allowed = hba.read_text()
+        hba.write_text(f"local replication taker reject\n{allowed}")
+        production.run("postgres", "SELECT pg_reload_conf()")
+        (refused,) = reasons(as_taker)
+        assert refused.startswith("it lets no replication connection of the role in")
+        hba.write_text(allowed)
+        production.run("postgres", "SELECT pg_reload_conf()")
+    finally:
+        production.run("postgres", "DROP ROLE reader", "DROP ROLE taker")
+    place = production.place / "tablespace"
+    place.mkdir()
+    shutil.chown(place, production.data.owner())
+    production.run("postgres", f"CREATE TABLESPACE fast LOCATION '{place}'")
+    try:
+        assert reasons() == ["it has 1 tablespaces of its own, which do not fit into one stream"]
+    finally:
+        production.run("postgres", "DROP TABLESPACE fast")
+    (nobody,) = reasons(dataclasses.replace(production.server, port=1))
+    assert "database shop on" in nobody
+
+
+def test_a_production_without_wal_senders_gives_none(tmp_path: Path) -> None:
+    place = Path(tempfile.mkdtemp(prefix="minimal-"))
+    place.chmod(0o711)
+    binaries = embedded.find_binaries(major=15)
+    cluster = embedded.start_cluster(place / "cluster", binaries, settings={"wal_level": "minimal", "max_wal_senders": "0"})
+    try:
+        server = Server(bin_dir=str(cluster.bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+        assert basebackup.look(server, "postgres", new_id(), 30.0)[1] == [
+            "wal_level is minimal there, and a base backup needs replica",
+            "all of its 0 WAL senders are taken (max_wal_senders)",
+        ]
+    finally:
+        embedded.remove_cluster(cluster)
+
+
+def test_another_c_library_would_sort_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basebackup.os, "confstr", lambda name: "glibc 2.36")
+    assert basebackup.differs_from_dev({"collation_version": "2.36"}) == [] == basebackup.differs_from_dev({"collation_version": None})
+    (reason,) = basebackup.differs_from_dev({"collation_version": "2.31"})
+    assert "the C library 2.31, dev with 2.36" in reason
