@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Tuple
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_messages import told, unquoted
 
 
 class Refused(Exception):
@@ -63,30 +65,37 @@ def server_fields(error: Any) -> Dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def place_of(error: BaseException) -> Tuple[Optional[str], Optional[int]]:
-    """File (relative to the working directory when below it) and line in the application's own code."""
+def place_of(error: BaseException, revision: Optional[str] = None) -> Tuple[Optional[str], Optional[int]]:
+    """File (relative to the working directory when below it) and line in the application's own code, or else in the revision's script."""
     if isinstance(error, SyntaxError) and error.filename:
-        return _relative(error.filename), error.lineno
+        return relative(error.filename), error.lineno
     here = os.getcwd() + os.sep
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = os.path.abspath(frame.filename)
+    frames = list(traceback.walk_tb(error.__traceback__))[::-1]
+    for frame, line in frames:
+        path = os.path.abspath(frame.f_code.co_filename)
         if path.startswith(here) and "site-packages" not in path and os.path.exists(path):
-            return _relative(path), frame.lineno
+            return relative(path), line
+    # An installed project has its revisions among its packages.
+    for frame, line in frames:
+        if revision and frame.f_globals.get("revision") == revision and "down_revision" in frame.f_globals:
+            return relative(os.path.abspath(frame.f_code.co_filename)), line
     return None, None
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
+    """A path as it is told: from the working directory on where it is below it."""
     return os.path.relpath(path) if os.path.abspath(path).startswith(os.getcwd() + os.sep) else path
 
 
 def describe_error(error: BaseException, revision: Optional[str], statement: Optional[str]) -> Dict[str, Any]:
     """The fields of an `error` event."""
-    file, line = place_of(error)
+    file, line = place_of(error, revision)
     fields: Dict[str, Any] = {"revision": revision, "statement": None, "sqlstate": None, "file": file, "line": line}
     if isinstance(error, Refused):
         return {**fields, "kind": error.kind, "message": str(error), **error.fields}
     if isinstance(error, SystemExit):
-        return {**fields, "kind": "SystemExit", "message": f"the application ended the process (exit code {error.code!r})"}
+        code = repr(error.code) if not revision or isinstance(error.code, int) else told(error, repr(error.code))
+        return {**fields, "kind": "SystemExit", "message": f"the application ended the process (exit code {code})"}
     original = driver_error(error)
     if original is not None:
         said = server_fields(original)
@@ -94,9 +103,7 @@ def describe_error(error: BaseException, revision: Optional[str], statement: Opt
         return {**fields, "kind": type(original).__name__, "message": said.get("message", type(original).__name__)}
     wrapped = getattr(error, "orig", None)
     if isinstance(wrapped, BaseException):
-        return {**fields, "kind": type(wrapped).__name__, "message": str(wrapped), "statement": statement}
-    return {**fields, "kind": type(error).__name__, "message": str(error) or type(error).__name__}
-
-
-def known_heads(heads: Sequence[str]) -> str:
-    return ", ".join(heads) if heads else "none"
+        return {**fields, "kind": type(wrapped).__name__, "message": unquoted(str(wrapped)), "statement": statement}
+    # A revision has rows in its hands; what goes wrong outside of them is about settings and files.
+    message = told(error, str(error)) if revision else str(error)
+    return {**fields, "kind": type(error).__name__, "message": message or type(error).__name__}

@@ -8,9 +8,12 @@ Runs inside the application's Python: standard library and the application's dri
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import shlex
 import sys
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import patch_on_import
 
@@ -153,13 +156,55 @@ def install_process_tracking(report: Callable[[str], None]) -> None:
     sys.addaudithook(hook)
 
 
+_SHELLS = frozenset(["sh", "bash", "dash", "ash", "zsh", "ksh"])
+# What a shell does itself, and what only starts the program that is named behind it.
+_BUILTINS = frozenset(["cd", "export", "set", "unset", "umask", "test", "true", ":", ".", "source", "echo", "printf", "read", "trap", "if", "["])
+_STARTERS = frozenset(["env", "exec", "command", "nohup", "time", "!", "then", "do", "else", "{", "("])
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_NAME = re.compile(r"[\w.+@-]+")
+
+
 def _program(event: str, args: Tuple[Any, ...]) -> str:
-    value = args[1] if event == "os.spawn" else args[0]
-    if event == "subprocess.Popen" and args[1]:
-        argv = args[1]
-        value = argv if isinstance(argv, (str, bytes, os.PathLike)) else list(argv)[0]
-        # A shell is not the program that matters.
-        if not isinstance(argv, (str, bytes, os.PathLike)) and len(argv) > 2 and str(argv[1]) == "-c":
-            value = argv[2]
-    text = os.fsdecode(value)
-    return os.path.basename(text.split()[0]) if text.split() else text
+    if event == "os.system":
+        return _of_shell(os.fsdecode(args[0])) or "sh"
+    path, argv = args[1:3] if event == "os.spawn" else args[:2]
+    if isinstance(argv, (str, bytes, os.PathLike)):
+        argv = [argv]
+    return program_name([os.fsdecode(word) for word in (argv or [path])])
+
+
+def program_name(argv: Sequence[str]) -> str:
+    """The program that a command starts, without its directory and without anything of its arguments; of a shell's script, its first program."""
+    words = list(argv)
+    while words and (_ASSIGNMENT.match(words[0]) or os.path.basename(words[0]) in _STARTERS):
+        del words[0]
+    if not words:
+        return ""
+    name = os.path.basename(words[0])
+    if name in _SHELLS:
+        options = itertools.takewhile(lambda word: word.startswith("-"), words[1:-1])
+        for number, word in enumerate(options, 1):
+            if re.fullmatch(r"-\w*c\w*", word):
+                return _of_shell(words[number + 1]) or name
+    # Anything else may hold a value: a substitution, a text in quotes.
+    return name if _NAME.fullmatch(name) else "a program"
+
+
+def _of_shell(script: str) -> str:
+    """The first program that a shell's script starts, or an empty string."""
+    try:
+        lexer = shlex.shlex(script.replace("\n", ";"), posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+    except ValueError:
+        return ""
+    command: List[str] = []
+    for word in [*words, ";"]:
+        if word and not set(word) - set(";&|"):
+            name = program_name(command)
+            if name and name not in _BUILTINS:
+                return name
+            command = []
+        else:
+            command.append(word)
+    return ""

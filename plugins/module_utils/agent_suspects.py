@@ -15,6 +15,8 @@ import sys
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 from urllib.parse import unquote
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_errors import relative
+
 # What must not leak from the host into the application: libpq's own variables, and the names projects use for their database.
 _LEADING_NAME = re.compile(
     r"^PG[A-Z]+$|(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|SQLALCHEMY|ALEMBIC)(_|$)|(^|_)(DSN|DB_?URL|DB_?URI|DATABASE_?UR[LI])$|_(DB|DATABASE)_",
@@ -80,10 +82,6 @@ def _python_files(env_file: str) -> List[str]:
     return list(dict.fromkeys(os.path.abspath(path) for path in files if path))[:_MOST_FILES]
 
 
-def _relative(path: str) -> str:
-    return os.path.relpath(path) if os.path.abspath(path).startswith(os.getcwd() + os.sep) else path
-
-
 def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -107,9 +105,9 @@ def find_suspects(
         source = _read(env_file)
         if not any(_leads_to(value, address) for value in x_arguments.values()):
             if "get_x_argument" in source or "cmd_opts" in source:
-                said.append(f"{given} was given, and {_relative(env_file)} reads -x arguments, but the connection went elsewhere")
+                said.append(f"{given} was given, and {relative(env_file)} reads -x arguments, but the connection went elsewhere")
             else:
-                said.append(f"{given} was given, but {_relative(env_file)} does not read -x arguments (no get_x_argument in it): Alembic ignored it")
+                said.append(f"{given} was given, but {relative(env_file)} does not read -x arguments (no get_x_argument in it): Alembic ignored it")
         else:
             said.append(f"the -x arguments name this database ({given})")
     for name, value in environment.items():
@@ -126,7 +124,7 @@ def find_suspects(
         for line, text, default_of in found:
             if _leads_to(text, address):
                 what = f"the default of {default_of}" if default_of else "a text"
-                said.append(f"{what} in {_relative(path)}, line {line}, names this database")
+                said.append(f"{what} in {relative(path)}, line {line}, names this database")
     for name in sorted(os.listdir(".")):
         if _SETTINGS_FILE.search(name) and os.path.isfile(name) and not any(name == file for file, _key, _value in options):
             for number, line_text in enumerate(_read(name).splitlines(), 1):

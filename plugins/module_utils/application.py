@@ -25,6 +25,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent_channel,
     agent_errors,
     agent_fence,
+    agent_messages,
     agent_models,
     agent_observer,
     agent_probe,
@@ -34,7 +35,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     names,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import EMPTY_ERROR, Event, Log, is_secret, mask_event
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import (
+    EMPTY_ERROR,
+    Event,
+    Log,
+    mask_event,
+    named_values,
+    to_hide,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import note_process
 
 # In the order in which they import each other.
@@ -42,6 +50,7 @@ _AGENT_MODULES: Tuple[ModuleType, ...] = (
     files,
     names,
     agent_channel,
+    agent_messages,
     agent_errors,
     agent_fence,
     agent_models,
@@ -127,10 +136,7 @@ def run(
 
 def declared_values(application: Application) -> List[Tuple[str, str]]:
     """(name, value) of everything that the application is told, as far as it may be a secret."""
-    found = [*application.environment.items(), *application.x.items()]
-    for name, value in application.options.items():
-        found += [(name, value)] if isinstance(value, str) else list(value.items())
-    return found
+    return [*application.environment.items(), *application.x.items(), *named_values(application.options)]
 
 
 def agent_script(parameters: Mapping[str, Any]) -> str:
@@ -145,7 +151,9 @@ def agent_script(parameters: Mapping[str, Any]) -> str:
 
 
 _BOOTSTRAP = """\
-import json, sys, types
+import json, os, sys, types
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 if sys.version_info < (3, 8):
     sys.stdout.write("{nonce} " + json.dumps({{"event": "error", "t": 0, "kind": "PythonTooOld",
         "message": "the application command starts Python %d.%d; 3.8 or later is needed" % sys.version_info[:2]}}) + "\\n")
@@ -220,7 +228,7 @@ class _Runner:
                 "measured": measured,
             }
         )
-        self._secrets = [value for name, value in declared_values(application) if is_secret(name) and len(value) >= 4]
+        self._secrets = to_hide(declared_values(application))
         self._events: List[Event] = []
         self._log = Log(log_path, self._secrets)
 

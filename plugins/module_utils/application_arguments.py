@@ -8,13 +8,10 @@ Not part of arguments.py: only the modules that start the application need the a
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, Mapping, Set, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
-
-_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"://[^\s:/@]*:(?P<password>[^\s@/]+)@")
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import named_values, secrets_among
 
 APPLICATION: Dict[str, Any] = {
     "type": "dict",
@@ -38,17 +35,7 @@ def secrets_of(options: Mapping[str, Any]) -> Set[str]:
 
     no_log alone would mask every value wherever it occurs: with DB_USER=postgres or DEBUG=1 no message could be read any more.
     """
-    found: Set[str] = set()
-    given = options.get("options") or {}
-    sections = [value for value in given.values() if isinstance(value, dict)]
-    for values in (options.get("x") or {}, options.get("environment") or {}, given, *sections):
-        for name, value in values.items():
-            if isinstance(value, dict):
-                continue
-            if _SECRET_NAME.search(name):
-                found.add(str(value))
-            found.update(match["password"] for match in _URL_PASSWORD.finditer(str(value)))
-    return {value for value in found if value}
+    return secrets_among([pair for key in ("x", "environment", "options") for pair in named_values(options.get(key) or {})])
 
 
 def application(options: Mapping[str, Any], deadline_s: float) -> Application:

@@ -7,28 +7,61 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import IO, Any, Dict, List, Optional, Sequence
+from typing import IO, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from urllib.parse import unquote
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, mask_secrets, mask_sql, mask_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_names import words_of
 
 MOST_LOG_BYTES = 1_000_000
 MOST_LINE = 2_000
 
 Event = Dict[str, Any]
 
+# Those in which the server names objects.
+NAME_FIELDS = ("schema_name", "table_name", "column_name", "constraint_name", "data_type_name")
 # The fields of an error that are there always.
 EMPTY_ERROR: Event = {"sqlstate": None, "revision": None, "statement": None, "file": None, "line": None}
 
-_SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+# In a URL, in a conninfo string, in a query string.
+_PASSWORDS = (re.compile(r"://[^\s:/@]*:([^\s@/]+)@"), re.compile(r"(?:password|pwd)\s*=\s*(?:'([^']*)'|([^\s'&;]+))", re.IGNORECASE))
+# Shorter ones stand in every other word; in a URL or behind a name they are masked all the same.
+_LEAST_SECRET = 4
 _PARAMETERS = re.compile(r"\[parameters: .*?\](?=$|\n)", re.DOTALL)
-_DETAIL = re.compile(r"^(\s*(?:DETAIL|CONTEXT):).*$", re.MULTILINE)
+# What PostgreSQL's catalogs call the lines that hold row values.
+_DETAIL_WORDS = (
+    r"DETAIL|CONTEXT|DÉTAIL|CONTEXTE|DETALLE|CONTEXTO|DETALHE|DETTAGLI|CONTESTO|DETALJ|KONTEXT|ZUSAMMENHANG|SZCZEGÓŁY|KONTEKST|AYRINTI|BAĞLAM"
+    r"|ПОДРОБНОСТИ|ВІДОМОСТІ|ДЕТАЛІ|КОНТЕКСТ|დეტალები|დეტალი|კონტექსტი|詳細|詳細内容|詳細內容|文脈|详细信息|描述|上下文|背景|상세정보|내용|구문"
+)
+_DETAIL = re.compile(rf"^(\s*(?:{_DETAIL_WORDS})\s?:).*$", re.MULTILINE)
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.|'')*'")
+# Not the apostrophe of «l'index» and «can't».
+_SINGLE = re.compile(r"(?<!\w)'(?:[^'\\\n]|\\.)*'(?!\w)")
 
 
-def is_secret(name: str) -> bool:
-    """Whether a value of this name must never be shown."""
-    return bool(_SECRET_NAME.search(name))
+def named_values(values: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """(name, value) of a mapping and of the mappings in it."""
+    found: List[Tuple[str, str]] = []
+    for name, value in values.items():
+        found += named_values(value) if isinstance(value, Mapping) else [(name, str(value))]
+    return found
+
+
+def secrets_among(values: Iterable[Tuple[str, str]]) -> Set[str]:
+    """What of some named values must never be shown: values whose name says so, and passwords within any, as they stand there and decoded."""
+    found: Set[str] = set()
+    for name, value in values:
+        if _SECRET_NAME.search(name):
+            found.add(value)
+        found.update(password for pattern in _PASSWORDS for match in pattern.finditer(value) for password in match.groups() if password)
+    return {form for secret in found for form in (secret, unquote(secret)) if form}
+
+
+def to_hide(values: Iterable[Tuple[str, str]]) -> List[str]:
+    """The secrets to be taken out of any text; what holds another one comes first."""
+    return sorted((secret for secret in secrets_among(values) if len(secret) >= _LEAST_SECRET), key=lambda secret: (-len(secret), secret))
 
 
 def mask_text(text: str, hidden: Sequence[str] = ()) -> str:
@@ -49,22 +82,32 @@ def mask_statement(sql: str, truncated: bool = False) -> str:
     return masked
 
 
-def mask_event(event: Event, hidden: List[str]) -> Event:
+def mask_event(event: Event, hidden: Sequence[str]) -> Event:
     """An event as it may be written down."""
     masked = dict(event)
     if isinstance(masked.get("sql"), str):
         masked["sql"] = mask_statement(masked["sql"], bool(masked.pop("truncated", False)))
     if masked["event"] == "error":
-        masked = {**EMPTY_ERROR, **masked}
-        statement = masked.get("statement")
-        masked["statement"] = mask_statement(statement) if statement else None
-        message = shorten(str(masked.get("message", ""))).rstrip("\n")
-        # Our own messages name revisions and files; those of servers and applications can hold anything.
-        masked["message"] = mask_values(message) if masked.get("sqlstate") else _hide(mask_secrets(message), hidden)
+        masked = _masked_error({**EMPTY_ERROR, **masked}, hidden)
+    elif masked["event"] == "measuring_failed":
+        masked["message"] = mask_text(shorten(str(masked.get("message", ""))), hidden).rstrip("\n")
+    elif masked["event"] == "fence":
+        masked["suspects"] = [_hide(mask_secrets(suspect), hidden) for suspect in masked.get("suspects") or ()]
     return masked
 
 
-def _hide(text: str, hidden: List[str]) -> str:
+def _masked_error(error: Event, hidden: Sequence[str]) -> Event:
+    statement = mask_statement(error["statement"]) if error.get("statement") else None
+    message = shorten(str(error.get("message", ""))).rstrip("\n")
+    if error.get("sqlstate"):
+        # A word that the statement has outside its literals is a name, whatever the language of the server.
+        known = words_of(statement or "") | {str(error[field]) for field in NAME_FIELDS if error.get(field)}
+        message = mask_values(_SINGLE.sub(f"'{MASK}'", message), known)
+    # All others come from us, or the agent has taken the values out (agent_messages.py).
+    return {**error, "statement": statement, "message": _hide(mask_secrets(message), hidden)}
+
+
+def _hide(text: str, hidden: Sequence[str]) -> str:
     text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
     for secret in hidden:
         text = text.replace(secret, MASK)
@@ -77,16 +120,17 @@ def shorten(line: str) -> str:
         return line
     words = line[:MOST_LINE].split(" ")
     head = " ".join(words[:-1])
-    for quote in "'\"":
-        if head.count(quote) % 2:
-            head = head[: head.rindex(quote)]
+    for opening, closing in ("''", '""', "«»", "»«", "„“", "“”"):
+        within = head.count(opening) % 2 if opening == closing else head.rfind(opening) > head.rfind(closing)
+        if within:
+            head = head[: head.rindex(opening)]
     return head + " … (the rest of the line is left out)\n"
 
 
 class Log:
     """The application's own output: masked, at most MOST_LOG_BYTES of it written."""
 
-    def __init__(self, path: Optional[str], hidden: List[str]) -> None:
+    def __init__(self, path: Optional[str], hidden: Sequence[str]) -> None:
         self._file = files.open_private(path) if path else None
         self._hidden = hidden
         self._written = 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from typing import Collection
 
 MASK = "***"
 
@@ -16,7 +17,8 @@ _NAME_BEFORE = re.compile(
     r"language|collation|tablespace|domain|policy|server|publication|subscription|key|of|on|from|option|encoding|template|aggregate|operator)\s*$",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+# In every style of PostgreSQL's catalogs.
+_QUOTED = re.compile(r'"(?P<a>(?:[^"]|"")*)"|«(?P<b>[^»]*)»|»(?P<c>[^«]*)«|„(?P<d>[^“”]*)[“”]|“(?P<e>[^”]*)”')
 _LITERAL = re.compile(
     r"""
     (?P<dollar>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)       # $$text$$
@@ -38,11 +40,17 @@ def mask_secrets(text: str) -> str:
     return _SETTING_PASSWORD.sub(lambda m: m["before"] + MASK, _URL_PASSWORD.sub(lambda m: m["before"] + MASK, text))
 
 
-def mask_values(message: str) -> str:
-    """A PostgreSQL message without the values in it: names stay, other quoted words and (key)=(value) pairs go."""
+def mask_values(message: str, known: Collection[str] = ()) -> str:
+    """A PostgreSQL message without the values in it: names stay, other quoted words and (key)=(value) pairs go.
+
+    `known` are names (each part of a dotted one) that are told apart from values whatever the language.
+    """
 
     def quoted(match: re.Match[str]) -> str:
-        return match[0] if _NAME_BEFORE.search(message[: match.start()]) else f'"{MASK}"'
+        said = next(text for text in match.groups() if text is not None).strip()
+        if _NAME_BEFORE.search(message[: match.start()]) or (said and all(part in known for part in said.split("."))):
+            return match[0]
+        return f"{match[0][0]}{MASK}{match[0][-1]}"
 
     masked = _QUOTED.sub(quoted, message)
     masked = re.sub(r"\)=\((?:[^()]|\([^()]*\))*\)", f")=({MASK})", masked)

@@ -343,12 +343,18 @@ def test_every_driver_on_every_version(place: Place, versions: tuple[str, str, s
     assert place.sql("SELECT to_regclass('t') IS NULL") == ["t"]
 
 
-def test_nothing_is_written_into_the_project(place: Place) -> None:
-    Project(place.directory).revision("a1")
+def test_nothing_is_written_into_the_project(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    project = Project(place.directory)
+    project.write("helper.py", "")
+    # Neither by this Python nor by one that it starts.
+    imports = "import os, subprocess, sys\nsys.path.insert(0, os.getcwd())\nimport helper"
+    project.revision("a1", "subprocess.run([sys.executable, '-c', 'import helper'], check=True)", imports=imports)
     log, events_file = place.directory / "application.log", place.directory / "events.jsonl"
-    before = {path for path in place.directory.rglob("*") if "__pycache__" not in path.parts}
-    assert place.run().succeeded
-    after = {path for path in place.directory.rglob("*") if "__pycache__" not in path.parts} - {log, events_file}
+    before = set(place.directory.rglob("*"))
+    outcome = place.run()
+    assert outcome.succeeded, outcome.error
+    after = set(place.directory.rglob("*")) - {log, events_file}
     assert after == before
     assert os.path.getsize(events_file) > 0
 

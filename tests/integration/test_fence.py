@@ -219,7 +219,8 @@ def test_passwords_never_leave_the_application(place: Place, python: str) -> Non
     project = Project(place.directory)
     project.revision(
         "a1",
-        "import os, sys\nprint(os.environ['DATABASE_URL'], os.environ['API_TOKEN'], file=sys.stderr)\nraise RuntimeError(os.environ['DATABASE_URL'])",
+        "import os, sys\nprint(os.environ['DATABASE_URL'], os.environ['API_TOKEN'], file=sys.stderr)\n"
+        "print('bare', op.get_bind().engine.url.password)\nraise RuntimeError(os.environ['DATABASE_URL'])",
     )
     url = place.server.url(place.copy).replace("@", f":{secret}@")
     seen: list[str] = []
@@ -233,5 +234,6 @@ def test_passwords_never_leave_the_application(place: Place, python: str) -> Non
     log, events = place.directory / "application.log", place.directory / "events.jsonl"
     outcome = application.run(app, "upgrade", marker_id=REHEARSAL, log_path=str(log), events_path=str(events), on_event=look)
     assert outcome.error is not None and outcome.error["kind"] == "RuntimeError"
+    assert "bare ***" in log.read_text()
     everything = repr(outcome) + log.read_text() + events.read_text() + "".join(seen)
     assert len(seen) == 2 and secret not in everything and "tok-123456" not in everything

@@ -42,6 +42,22 @@ def test_the_log_holds_no_secret_and_no_value(text: str, hidden: tuple[str, ...]
     assert "hunter22" not in mask_text(text, hidden)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ПОДРОБНОСТИ:  Ошибочная строка содержит (1, Иванов, null).",
+        "DÉTAIL : La ligne en échec contient (1, Иванов, null).",
+        "DETAIL:  Fehlgeschlagene Zeile enthält (1, Иванов, null).",
+        "ZUSAMMENHANG:  COPY users, Zeile 1, Spalte name: »Иванов«",
+        "详细信息:  失败, 行包含(1, Иванов, null).",
+        "DETALLE:  La fila que falla contiene (1, Иванов, null).",
+    ],
+)
+def test_the_log_holds_no_row_in_any_language(line: str) -> None:
+    assert "Иванов" not in mask_text(f"psycopg.errors.NotNullViolation: x\n{line}\n")
+    assert "Иванов" not in mask_text(line)
+
+
 def test_names_in_server_messages_stay() -> None:
     assert 'constraint "u"' in mask_text('duplicate key value violates unique constraint "u"')
 
@@ -68,3 +84,41 @@ def test_a_long_line_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     log = application_masking.Log(None, [])
     log.add("x" * 1_000_000 + "\n")
     assert seen[0] <= application_masking.MOST_LINE + 100
+
+
+ALTER = "ALTER TABLE billing.shifts ADD COLUMN planned_start integer DEFAULT 12"
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "message", "masked"),
+    [
+        # A value goes, a name of the statement stays, in the quotes of every catalog.
+        ("22P02", "syntaxe invalide pour le type integer : « Dupont 0612345678 »", "syntaxe invalide pour le type integer : «***»"),
+        ("22P02", "ungültige Eingabesyntax für Typ integer: »Schmidt«", "ungültige Eingabesyntax für Typ integer: »***«"),
+        ("22P02", 'неверный синтаксис для типа integer: "Иванов"', 'неверный синтаксис для типа integer: "***"'),
+        ("22P02", 'invalid input syntax for type integer: "Ivanov"', 'invalid input syntax for type integer: "***"'),
+        ("22000", "invalid input for query argument $1: 'Ivanov' (no integer)", "invalid input for query argument $1: '***' (no integer)"),
+        ("42701", 'столбец "planned_start" отношения "shifts" уже существует', 'столбец "planned_start" отношения "shifts" уже существует'),
+        ("42P07", "la relation « billing.shifts » existe déjà", "la relation « billing.shifts » existe déjà"),
+        ("42701", "Spalte »planned_start« von Relation »shifts« existiert bereits", "Spalte »planned_start« von Relation »shifts« existiert bereits"),
+        ("23505", 'повторяющееся значение ключа нарушает ограничение уникальности "shifts_email_key"',
+         'повторяющееся значение ключа нарушает ограничение уникальности "shifts_email_key"'),
+        ("P0001", "l'utilisateur « Dupont » n'est pas 'connu'", "l'utilisateur «***» n'est pas '***'"),
+    ],
+)  # fmt: skip
+def test_a_servers_message_keeps_names_and_no_values_in_any_language(sqlstate: str, message: str, masked: str) -> None:
+    event = {"event": "error", "kind": "X", "sqlstate": sqlstate, "message": message, "statement": ALTER, "constraint_name": "shifts_email_key"}
+    assert mask_event(event, [])["message"] == masked
+
+
+@pytest.mark.parametrize("field", ["message", "suspects"])
+def test_what_measuring_and_the_fence_say_is_masked_too(field: str) -> None:
+    failed = {"event": "measuring_failed", "kind": "DataError", "message": 'invalid input: "hunter22" of postgresql://me:hunter22@host/db'}
+    fence = {"event": "fence", "reason": "r", "suspects": ["url: postgresql://me:hunter22@host/db in settings.yml names this database", "hunter22"]}
+    assert "hunter22" not in repr(mask_event(failed if field == "message" else fence, ["hunter22"]))
+
+
+@pytest.mark.parametrize("quotes", ["''", '""', "«»", "»«", "„“", "“”"])
+def test_a_message_is_never_cut_within_a_quoted_value(quotes: str) -> None:
+    line = "x" * (application_masking.MOST_LINE - 8) + f" {quotes[0]}hunter22 and more{quotes[1]} end"
+    assert "hunt" not in application_masking.shorten(line)

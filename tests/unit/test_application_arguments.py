@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import declared_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_arguments import application, secrets_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import to_hide
 
 GIVEN = {
     "command": ["python"],
@@ -30,7 +32,28 @@ def test_what_is_left_out_is_alembics_default() -> None:
 
 
 def test_passwords_are_secret_wherever_they_stand() -> None:
-    assert secrets_of(GIVEN) == {"t0ken", "first%2Fpw", "second", "third"}
+    assert secrets_of(GIVEN) == {"t0ken", "first%2Fpw", "first/pw", "second", "third"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("APP_DSN", "host=db user=me password='open sesame' dbname=x", {"open sesame"}),
+        ("APP_DSN", "host=db password=sesame", {"sesame"}),
+        ("JDBC", "jdbc:postgresql://host/db?user=me&password=sesame&ssl=true", {"sesame"}),
+        ("CONNECTION_STRING", "Host=prod;Username=me;Password=sesame;Database=p", {"sesame"}),
+        ("DB_PWD", "sesame", {"sesame"}),
+        ("DB_HOST", "sesame", set()),
+    ],
+)
+def test_a_password_is_found_in_every_kind_of_address(name: str, value: str, secrets: set[str]) -> None:
+    given = {"command": ["python"], "environment": {name: value}}
+    assert secrets_of(given) == secrets
+    assert to_hide(declared_values(application(given, 60.0))) == sorted(secrets)
+
+
+def test_what_holds_another_secret_is_hidden_first() -> None:
+    assert to_hide([("A_KEY", "abcd"), ("B_KEY", "xabcdx"), ("C_KEY", "abc")]) == ["xabcdx", "abcd"]
 
 
 def test_the_agent_hides_options_of_all_sections() -> None:
