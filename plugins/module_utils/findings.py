@@ -59,8 +59,8 @@ class Finding:
 _FEARED = (
     "interrupted", "preflight", "fence", "revision-unknown", "multiple-heads", "application-failed", "hook-failed", "migration-failed",
     "stage-failed", "smoke-test-failed", "data-changed", "data-lost", "rows-changed", "data-not-compared", "orphans",
-    "sequence-behind", "fk-set-null-not-null", "index-invalid", "copy-differs", "revision-not-reached", "expectation-not-met", "downgrade-failed", "downgrade-noop",
-    "downgrade-loses-data", "downgrade-leaves-trace", "again-failed", "again-differs-data", "again-differs", "left-behind",
+    "sequence-behind", "fk-set-null-not-null", "index-invalid", "copy-differs", "revision-not-reached", "expectation-not-met", "downgrade-failed",
+    "downgrade-noop", "downgrade-loses-data", "downgrade-leaves-trace", "again-failed", "again-differs-data", "again-differs", "left-behind",
 )  # fmt: skip
 _LEAST = ("acceptance-unused", "not-measured")
 
@@ -77,7 +77,7 @@ CODES: Dict[str, Code] = {
         BLOCKER,
         "A stage of the rehearsal failed",
         "The rehearsal itself, not a migration, could not be carried out as far as the end.",
-        "See the message; the stages after it were not carried out, clean-up was.",
+        "See the message; the stages after it were not carried out.",
         rehearsal_failed=True,
         lowest=BLOCKER,
     ),

@@ -50,6 +50,7 @@ def entry(record: Mapping[str, Any]) -> Entry:
         "seconds": record["seconds"],
         "downtime_ms": record["downtime_ms"],
         "stages": stages,
+        "runs": {run: record["timelines"][run]["seconds"] for run in RUNS if run in record["timelines"]},
         "revisions": {run: [_revision(row) for row in record["revisions"] if row["run"] == run and row["status"] == "ok"] for run in RUNS},
         **codes,
     }
@@ -110,7 +111,14 @@ def read(report_dir: str) -> History:
     return History(sorted(found.values(), key=lambda one: (one["started_at"], one["id"])), problems)
 
 
-_SHAPE = {"id": str, "verdict": str, "production_host": str, "database": str, "dev_host": str, "started_at": str, "stages": dict, "revisions": dict}
+_NUMBER = (int, float)
+_SHAPE: Mapping[str, Any] = {
+    **dict.fromkeys(("id", "verdict", "production_host", "database", "dev_host", "started_at"), str),
+    "seconds": _NUMBER,
+    "stages": dict,
+    "revisions": dict,
+}
+_ROW_SHAPE: Mapping[str, Any] = {"revision": str, "seconds": _NUMBER, "blocked_reads_ms": _NUMBER, "blocked_writes_ms": _NUMBER}
 
 
 def _parsed(line: str) -> Any:
@@ -118,9 +126,14 @@ def _parsed(line: str) -> Any:
         one = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(one, dict) or one.get("format") != FORMAT or any(not isinstance(one.get(key), kind) for key, kind in _SHAPE.items()):
+    if not isinstance(one, dict) or one.get("format") != FORMAT or not _has(one, _SHAPE):
         return None
-    return one
+    rows = [row for run in one["revisions"].values() for row in (run if isinstance(run, list) else [None])]
+    return one if all(isinstance(row, dict) and _has(row, _ROW_SHAPE) for row in rows) else None
+
+
+def _has(one: Mapping[str, Any], shape: Mapping[str, Any]) -> bool:
+    return all(isinstance(one.get(key), kind) for key, kind in shape.items())
 
 
 def _directories(report_dir: str) -> List[str]:

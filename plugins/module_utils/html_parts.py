@@ -95,7 +95,7 @@ def _finding(finding: Mapping[str, Any], say: Speaker) -> Html:
         "article",
         tag("h3", tag("span", say.word(finding["severity"]), class_="badge"), " ", say.word(_title(finding)), " ", tag("code", finding["code"])),
         tag("p", say.of(finding, "message"), class_="message"),
-        tag("p", tag("span", "→ ", aria_hidden="true"), say.word(finding["advice"]), class_="advice"),
+        tag("p", tag("span", "→ ", aria_hidden="true"), say.word(finding["advice"]), class_="advice") if finding["advice"] else None,
         tag("p", acceptance, class_="acceptance") if acceptance else None,
         tag("p", *facts, class_="facts"),
         class_=f"finding {finding['severity']}",

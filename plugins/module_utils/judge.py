@@ -47,8 +47,11 @@ class _Bench:
         known = CODES[code]
         return min(self.policy.severities.get(code, known.severity), known.lowest, key=SEVERITIES.index)
 
-    def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None) -> None:
-        """Add a finding. What was declared or is old stays info, whatever the policy says of its code; any other `severity` gives way to it."""
+    def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None, advice: Optional[str] = None) -> None:
+        """Add a finding. What was declared or is old stays info, whatever the policy says of its code; any other `severity` gives way to it.
+
+        `advice` in the place of the code's own.
+        """
         known = CODES[code]
         counted = severity if severity == INFO or (severity and code not in self.policy.severities) else self.severity(code)
         entry = self.policy.acceptance(code, thing)
@@ -58,7 +61,7 @@ class _Bench:
             accepted = {"reason": entry.reason, "until": entry.until, "severity": counted, "expired": expired}
             # Accepting never makes a finding heavier than it is.
             counted = counted if expired else max(counted, known.lowest, key=SEVERITIES.index)
-        self.findings.append(Finding(code, counted, stage, thing, message, known.advice, accepted))
+        self.findings.append(Finding(code, counted, stage, thing, message, known.advice if advice is None else advice, accepted))
 
     def unused(self) -> Iterator[Accepted]:
         """Entries of the policy that name no finding."""
@@ -326,7 +329,8 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
         found["upgrade"] = [change.to_json() for change in changes]
         compared = prints["before"]["tables"].keys() & prints["after"]["tables"].keys()
         for code, thing, message, severity in judge_data.of_upgrade(changes, wanted, compared):
-            bench.say(code, "data", thing, message, severity)
+            # To declare it is the advice.
+            bench.say(code, "data", thing, message, severity, "" if severity == INFO else None)
     if "before" in prints and "back" in prints and wanted.downgrade_to == expected.PRODUCTION:
         changes = judge_data.changes_between(prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"))
         found["way_back"] = [change.to_json() for change in changes]

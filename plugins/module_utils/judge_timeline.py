@@ -378,6 +378,7 @@ def record_of(summary: Mapping[str, Any]) -> Dict[str, Any]:
     ordered = sorted(tables.values(), key=lambda one: (-max(one[what]["longest_ms"] for what in (READS, WRITES) if what in one), one["table"]))
     longest = ordered[0] if ordered else None
     return {
+        "seconds": summary["seconds"],
         "mode": summary["mode"],
         "downtime_ms": summary["downtime_ms"],
         "longest_window": {

@@ -27,7 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.findings impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import verdict
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # Of docs/record.schema.json. It goes up when a key is taken away or means something else; a report of another version is refused.
 SCHEMA_VERSION = 3
@@ -131,18 +131,28 @@ def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
     return proof
 
 
-def _compared(taken: Mapping[str, Any]) -> Text:
-    values: Dict[str, Any] = {"rows": sum(table["rows"] for table in taken["tables"].values()), "tables": len(taken["tables"])}
-    if taken["proof"] == "counts":
-        return text("{rows:count row|rows} of {tables:count table|tables} compared (counted only: values were not compared)", **values)
-    untouched = _data_proof(taken)["tables"].get("untouched", 0)
-    if untouched:
-        return text(
+def _compared(evidence: Evidence) -> str:
+    """What was there before and was looked at again, and what is gone since; "" where it was not."""
+    compared = _data_compared(evidence)
+    if compared is None:
+        return ""
+    before, after = evidence.fingerprints["before"]["tables"], evidence.fingerprints["after"]
+    values: Dict[str, Any] = {"rows": compared["rows"], "tables": compared["tables"]}
+    untouched = sum(table["proof"] == "untouched" for name, table in after["tables"].items() if name in before)
+    if after["proof"] == "counts":
+        said = text("{rows:count row|rows} of {tables:count table|tables} compared (counted only: values were not compared)", **values)
+    elif untouched:
+        said = text(
             "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them again)",
             untouched=untouched,
             **values,
         )
-    return text("{rows:count row|rows} of {tables:count table|tables} compared", **values)
+    else:
+        said = text("{rows:count row|rows} of {tables:count table|tables} compared", **values)
+    gone = [table["rows"] for name, table in before.items() if name not in after["tables"]]
+    if not gone:
+        return said
+    return text("{said}; {rows:count row|rows} of {tables:count table|tables} dropped", said=said, rows=sum(gone), tables=len(gone))
 
 
 def _finished(started: str, stages: Sequence[Mapping[str, Any]]) -> str:
@@ -253,7 +263,7 @@ def _checklist(evidence: Evidence, findings: Sequence[Finding], checks: Sequence
         "again": _completed(evidence, "again") and "again" in evidence.snapshots,
         "snapshot": "after" in evidence.snapshots,
         "checks": "after" in evidence.checks,
-        "fingerprint": "after" in evidence.fingerprints,
+        "fingerprint": _data_compared(evidence) is not None,
         "cleanup": all(side in evidence.cleanup for side in evidence.context.get("sides", SIDES)),
     }
     lines: List[Dict[str, Any]] = []
@@ -268,10 +278,11 @@ def _completed(evidence: Evidence, run: str) -> bool:
     return any(event["event"] == "done" for event in evidence.migrations.get(run, []))
 
 
-def _ended(evidence: Evidence, run: str) -> Dict[str, Any]:
-    """How many revisions of a run ended, and in how many seconds."""
-    ended = [event for event in evidence.migrations.get(run, []) if event["event"] == "revision_end"]
-    return {"count": len(ended), "seconds": sum(event["ms"] for event in ended) / 1000}
+def _ran(evidence: Evidence, run: str) -> Dict[str, Any]:
+    """How many revisions of a run ended, and how long it took in all."""
+    events = evidence.migrations.get(run, [])
+    spans = timeline.spans(events)
+    return {"count": sum(event["event"] == "revision_end" for event in events), "ms": timeline.whole_s(spans) * 1000 if spans else 0.0}
 
 
 def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
@@ -289,18 +300,18 @@ def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
             )
         return text("{tables:count table|tables}, {rows:count row|rows}", **sums)
     if name == "migrations":
-        ran = _ended(evidence, "upgrade")
-        return text("{count:count revision|revisions} in {seconds:seconds}", **ran) if ran["count"] else ""
+        ran = _ran(evidence, "upgrade")
+        return text("{count:count revision|revisions} in {ms:duration}", **ran) if ran["count"] else ""
     measured = [check for check in checks if check.measured != NOT_MEASURED]
     if name == "structure" and measured:
         return text("{met} of {all} expectations met", met=sum(check.ok for check in measured), all=len(measured))
     if name == "keys" and "after" in evidence.checks:
         return text("{count:count foreign key|foreign keys}, no row without its parent", count=len(evidence.checks["after"]["orphans"]))
-    if name == "data" and "after" in evidence.fingerprints:
-        return _compared(evidence.fingerprints["after"])
+    if name == "data":
+        return _compared(evidence)
     if name == "downgrade":
-        ran = _ended(evidence, "downgrade")
-        return text("{count:count revision|revisions} back in {seconds:seconds}", **ran) if ran["count"] else ""
+        ran = _ran(evidence, "downgrade")
+        return text("{count:count revision|revisions} back in {ms:duration}", **ran) if ran["count"] else ""
     if name == "cleanup":
         return _stays(evidence)
     return ""

@@ -35,6 +35,8 @@ def source(record: Record) -> str:
 
 def sentence(record: Record, say: Speaker) -> str:
     """What the verdict means for the deploy."""
+    if record["verdict"] == GO and (record["data_proof"].get("after") or {}).get("asked") == "counts":
+        return say("It can be deployed: nothing that was measured speaks against it. Values of existing data were not compared.")
     return {
         GO: say("Deploy: everything was measured, and nothing speaks against it."),
         GO_WITH_WARNINGS: say("It can be deployed: nothing that was measured stops it. Read the warnings first."),
@@ -133,16 +135,32 @@ def data_changed(record: Record, say: Speaker) -> Dict[str, str]:
     title, changes, compared = say("Existing data changed"), record["data_changes"].get("upgrade"), record["data_compared"]
     if changes is None or compared is None:
         return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
-    undeclared = [finding for finding in record["findings"] if finding["code"] in _DATA_CODES and finding["severity"] != "info"]
+    findings = [finding for finding in record["findings"] if finding["code"] in _DATA_CODES]
+    undeclared = [finding for finding in findings if finding["severity"] != "info"]
     found = existing_changes(changes)
-    compared_text = say("{values:number} values in {tables:count table|tables} compared", **compared)
+    counted = (record["data_proof"].get("after") or {}).get("asked") == "counts"
+    detail = (
+        say("{rows:count row|rows} of {tables:count table|tables} counted; values were not compared", **compared)
+        if counted
+        else say("{values:number} values in {tables:count table|tables} compared", **compared)
+    )
+    drops = sum(change["kind"] in ("table-dropped", "column-dropped") for change in found)
+    if drops:
+        detail = say("{count:count of them drops|of them drop} a table or column; {detail}", count=drops, detail=detail)
     if undeclared:
         value = say("{count:count undeclared change|undeclared changes}", count=len(undeclared))
-        return {"title": title, "value": value, "detail": compared_text, "mood": "bad"}
+        return {"title": title, "value": value, "detail": detail, "mood": "bad"}
+    # Those that were declared need no advice; the others the policy lets pass.
+    accepted = len({finding["object"] for finding in findings if finding["advice"]} & {change["object"] for change in found})
+    if accepted:
+        values = {"count": len(found), "declared": len(found) - accepted, "accepted": accepted}
+        value = say("{count:count change|changes}: {declared} declared, {accepted} accepted", **values)
+        return {"title": title, "value": value, "detail": detail, "mood": "doubtful"}
     if found:
-        value = say("{count}, as declared", count=len(found))
-        return {"title": title, "value": value, "detail": compared_text, "mood": "good"}
-    return {"title": title, "value": say("none"), "detail": compared_text, "mood": "good"}
+        value = say("{count:count declared change|declared changes}", count=len(found))
+        return {"title": title, "value": value, "detail": detail, "mood": "good"}
+    value = say("no row gained or lost") if counted else say("none")
+    return {"title": title, "value": value, "detail": detail, "mood": "unknown" if counted else "good"}
 
 
 def numbers(record: Record, say: Speaker) -> List[Dict[str, str]]:
@@ -161,9 +179,11 @@ def revision_rows(record: Record) -> List[Dict[str, Any]]:
     return [{**row, "back": down.get(row["revision"])} for row in record["revisions"] if row["run"] == "upgrade"]
 
 
-def times(record: Record, run: str) -> List[float]:
-    """Seconds of each revision of a run that ended."""
-    return [row["seconds"] for row in record["revisions"] if row["run"] == run and row["status"] == "ok"]
+def ran(record: Record, run: str) -> Dict[str, Any]:
+    """{"count": revisions of a run that ended, "all": those that were to, "ms": from the begin of the first to the last commit}."""
+    rows = [row for row in record["revisions"] if row["run"] == run]
+    seconds = record["timelines"][run]["seconds"] if run in record["timelines"] else 0.0
+    return {"count": sum(row["status"] == "ok" for row in rows), "all": len(rows), "ms": seconds * 1000}
 
 
 def telling_locks(row: Mapping[str, Any]) -> List[str]:

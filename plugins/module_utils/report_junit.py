@@ -99,7 +99,7 @@ def _lines(findings: List[Mapping[str, Any]], say: Speaker) -> str:
         lines.append(
             f"{say.word(finding['severity'])} ({say.word(finding['stage'])}): {say.of(finding, 'message')}" + (f" [{place}]" if place else "")
         )
-        lines.append(f"→ {say.word(finding['advice'])}")
+        lines += [f"→ {say.word(finding['advice'])}"] if finding["advice"] else []
         lines += filter(None, [report_figures.acceptance(finding, say)])
     return "\n".join(lines)
 

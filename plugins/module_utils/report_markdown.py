@@ -107,8 +107,8 @@ def _group(group: Sequence[Mapping[str, Any]], say: Speaker) -> List[str]:
     advice = _text(say.word(group[0]["advice"]))
     if len(group) == 1:
         first, *rest = _finding(group[0], say)
-        return [first, f"  - {advice}", *rest]
-    lines = [f"- **{group[0]['code']}**: {advice}"]
+        return [first, *([f"  - {advice}"] if advice else []), *rest]
+    lines = [f"- **{group[0]['code']}**" + (f": {advice}" if advice else "")]
     for finding in group:
         lines += [f"  {line}" for line in _finding(finding, say, named=False)]
     return lines

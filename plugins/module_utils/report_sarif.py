@@ -83,7 +83,7 @@ def _result(finding: Mapping[str, Any], used: List[str], place: Mapping[str, Any
         "ruleId": finding["code"],
         "ruleIndex": used.index(finding["code"]),
         "level": _LEVELS[finding["severity"]],
-        "message": {"text": clean(f"{say.of(finding, 'message')} → {say.word(finding['advice'])}")},
+        "message": {"text": clean(" → ".join(filter(None, (say.of(finding, "message"), say.word(finding["advice"])))))},
         # The same finding in the next rehearsal is not a new one.
         "partialFingerprints": {"finding/v1": _fingerprint(finding)},
         "properties": {"stage": finding["stage"]},

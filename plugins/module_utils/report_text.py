@@ -32,7 +32,7 @@ def verdict_block(record: Record, report: Optional[str], language: str = ENGLISH
         for finding in group:
             lines.append(f"  {say.word(finding['severity']).upper()} {_told(finding, say)}")
             lines += [f"    {report_figures.acceptance(finding, say)}"] if finding.get("accepted") else []
-        lines.append(f"    → {say.word(group[0]['advice'])}")
+        lines += [f"    → {say.word(group[0]['advice'])}"] if group[0]["advice"] else []
     accepted = [finding for finding in record["findings"] if finding not in shown and finding.get("accepted")]
     for finding in accepted:
         lines.append(f"  {say('accepted').upper()} {_told(finding, say)}")
@@ -52,14 +52,13 @@ def _told(finding: Mapping[str, object], say: Speaker) -> str:
 
 def _timing(record: Record, say: Speaker) -> str:
     parts: List[str] = [say("{seconds:whole} in all", seconds=record["seconds"])]
-    ran = {run: report_figures.times(record, run) for run in ("upgrade", "downgrade")}
-    pending = [row for row in record["revisions"] if row["run"] == "upgrade"]
-    if len(ran["upgrade"]) < len(pending):
-        parts.append(say("the upgrade failed after {count} of {all:count revision|revisions}", count=len(ran["upgrade"]), all=len(pending)))
-    elif ran["upgrade"]:
-        parts.append(say("upgrade {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["upgrade"]), count=len(ran["upgrade"])))
-    if ran["downgrade"]:
-        parts.append(say("way back {seconds:seconds} ({count:count revision|revisions})", seconds=sum(ran["downgrade"]), count=len(ran["downgrade"])))
+    upgrade, downgrade = (report_figures.ran(record, run) for run in ("upgrade", "downgrade"))
+    if upgrade["count"] < upgrade["all"]:
+        parts.append(say("the upgrade failed after {count} of {all:count revision|revisions}", **upgrade))
+    elif upgrade["count"]:
+        parts.append(say("upgrade {ms:duration} ({count:count revision|revisions})", **upgrade))
+    if downgrade["count"] and downgrade["count"] == downgrade["all"]:
+        parts.append(say("way back {ms:duration} ({count:count revision|revisions})", **downgrade))
     if record["longest_window"]:
         parts.append(report_figures.longest_wait(record["longest_window"], say))
     return ", ".join(parts)

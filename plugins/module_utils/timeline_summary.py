@@ -14,12 +14,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.written_rows 
 
 
 def summarise(events: Sequence[Event]) -> Dict[str, Any]:
-    """{"mode", "downtime_ms", "start", "revisions": […], "blocked": […]}; times of revisions are since `start`, when the first of them began."""
+    """{"seconds", "mode", "downtime_ms", "start", "revisions": […], "blocked": […]}; times are since `start`, when the first revision began."""
     held = timeline.holds(events)
     entries = timeline.blocked(events, held)
     other = {(entry.table, entry.what): entry.other_ms for entry in compare_modes(events, held, entries)}
-    start = min((span.start for span in timeline.spans(events)), default=0.0)
+    spans = timeline.spans(events)
+    start = min((span.start for span in spans), default=0.0)
     return {
+        "seconds": timeline.whole_s(spans) if spans else 0.0,
         "mode": timeline.transaction_mode(events),
         "downtime_ms": timeline.downtime_ms(entries),
         "start": start,

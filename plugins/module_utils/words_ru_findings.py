@@ -11,7 +11,7 @@ TEXTS: Dict[str, str] = {
     "The rehearsal cannot start": "Репетиция не может начаться",
     "Put it right and run again; nothing has to be cleaned up.": "Исправьте и запустите снова; убирать ничего не нужно.",
     "A stage of the rehearsal failed": "Этап репетиции не удался",
-    "See the message; the stages after it were not carried out, clean-up was.": "См. сообщение; следующие этапы не выполнялись, уборка выполнена.",
+    "See the message; the stages after it were not carried out.": "См. сообщение; следующие этапы не выполнялись.",
     "The rehearsal was interrupted": "Репетиция прервана",
     "Run it again.": "Запустите снова.",
     "Something was not measured": "Что-то не измерено",

@@ -156,8 +156,10 @@ TEXTS: Dict[str, str] = {
     "test database removed, nothing left behind": "тестовая база удалена, ничего не осталось",
     "{tables:count table|tables}, {rows:count row|rows}": "таблиц: {tables}, строк: {rows:number}",
     "{count:count foreign key|foreign keys}, no row without its parent": "внешних ключей: {count}, строк без родителя нет",
-    "{count:count revision|revisions} in {seconds:seconds}": "ревизий: {count}, за {seconds:seconds}",
-    "{count:count revision|revisions} back in {seconds:seconds}": "откачено ревизий: {count}, за {seconds:seconds}",
+    "{count:count revision|revisions} in {ms:duration}": "ревизий: {count}, за {ms:duration}",
+    "{count:count revision|revisions} back in {ms:duration}": "откачено ревизий: {count}, за {ms:duration}",
+    "{said}; {rows:count row|rows} of {tables:count table|tables} dropped": "{said}; удалено вместе с таблицами: строк {rows:number}, таблиц "
+    "{tables:number}",
     "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}": "ни один индекс не начинается с "
     "({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}",
     "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it": "ON {event} {action}, но NOT NULL "

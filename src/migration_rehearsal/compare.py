@@ -159,9 +159,9 @@ def _times(a: Record, b: Record) -> Iterator[Difference]:
     if a["downtime_ms"] is not None and b["downtime_ms"] is not None:
         yield from _time("downtime", "predicted downtime", a["downtime_ms"] / 1000, b["downtime_ms"] / 1000)
     for run, name in _RUNS:
-        rows = [[row for row in record["revisions"] if row["run"] == run] for record in (a, b)]
-        if all(one and all(row["status"] == "ok" for row in one) for one in rows):
-            yield from _time("time", f"{name} in all", *(sum(report_figures.times(record, run)) for record in (a, b)))
+        ran = [report_figures.ran(record, run) for record in (a, b)]
+        if all(one["all"] and one["count"] == one["all"] for one in ran):
+            yield from _time("time", f"{name} in all", *(one["ms"] / 1000 for one in ran))
     # A busy machine, or more data: no migration's doing.
     yield from (dataclasses.replace(one, how=OTHERWISE) for one in _time("time", "the rehearsal itself", a["seconds"], b["seconds"]))
 

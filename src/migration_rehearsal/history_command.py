@@ -95,9 +95,9 @@ def _rehearsals(entries: Sequence[Entry]) -> Table:
             entry["dev_host"],
             Text(entry["verdict"], style=COLORS.get(entry["verdict"], "")),
             duration(entry["seconds"]),
-            _sum(entry, "upgrade"),
+            _in_all(entry, "upgrade"),
             "–" if blocked is None else seconds(blocked / 1000),
-            _sum(entry, "downgrade"),
+            _in_all(entry, "downgrade"),
             _because(entry),
         )
     return table
@@ -109,9 +109,10 @@ def _because(entry: Entry) -> str:
     return ", ".join(dict.fromkeys(codes))
 
 
-def _sum(entry: Entry, run_: str) -> str:
+def _in_all(entry: Entry, run_: str) -> str:
     rows = entry["revisions"].get(run_) or []
-    return seconds(sum(row["seconds"] for row in rows)) if rows else "–"
+    # Lines of earlier versions have the revisions' own times alone.
+    return seconds(entry.get("runs", {}).get(run_, sum(row["seconds"] for row in rows))) if rows else "–"
 
 
 def _trends(source: str, entries: Sequence[Entry], all_revisions: bool) -> Table | None:

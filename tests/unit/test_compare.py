@@ -142,7 +142,8 @@ def test_what_makes_two_rehearsals_hard_to_compare(record: dict[str, Any], later
 @pytest.fixture
 def report_dir(tmp_path: Path, record: dict[str, Any], later: dict[str, Any]) -> Path:
     """Two rehearsals of shop, the later one worse; one of another database."""
-    upgrade(record)["seconds"], upgrade(later)["seconds"] = 1.0, 3.0
+    for one, seconds in ((record, 1.0), (later, 3.0)):
+        upgrade(one)["seconds"] = one["timelines"]["upgrade"]["seconds"] = seconds
     later.update(verdict="NO-GO", findings=[FINDING], started_at="2026-11-23T08:00:00Z")
     other = {**copy.deepcopy(record), "id": "20261121-000000-000001", "started_at": "2026-11-21T00:00:00Z"}
     other["production"]["database"] = "billing"

@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files, history
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
+from migration_rehearsal import cli
+
 
 def at(record: dict[str, Any], id_: str, **changes: Any) -> dict[str, Any]:
     return {**record, "id": id_, "started_at": f"2026-11-2{id_[-1]}T00:00:00Z", **changes}
@@ -88,3 +90,19 @@ def test_a_line_is_one_line_and_private(tmp_path: Path, record: dict[str, Any]) 
     assert path.stat().st_mode & 0o777 == 0o600
     (line,) = path.read_text().splitlines()
     assert json.loads(line)["revisions"]["upgrade"][0]["message"] == "two\nlines"
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [{"seconds": None}, {"revisions": {"upgrade": [{"revision": "b2"}]}}, {"revisions": {"upgrade": None}}, {"stages": []}, {"format": 2}],
+)
+def test_a_line_that_lacks_something_is_told_and_left_out(
+    tmp_path: Path, record: dict[str, Any], spoiled: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.remember(str(tmp_path), at(record, "a1"))
+    with open(tmp_path / history.HISTORY, "a") as file:
+        file.write(json.dumps({**history.entry(at(record, "a2")), **spoiled}) + "\n")
+    found = history.read(str(tmp_path))
+    assert [entry["id"] for entry in found.entries] == ["a1"] and len(found.problems) == 1
+    assert cli.main(["history", "--report-dir", str(tmp_path)]) == 0
+    assert "line 2 is damaged" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
 import sys
@@ -27,6 +28,9 @@ from markdown_it import MarkdownIt
 sys.path.append(str(Path(__file__).parents[1]))
 
 import report_records  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
+from evidence_builder import good  # noqa: E402
 
 SAY = Speaker()
 
@@ -133,17 +137,58 @@ def test_the_way_back_is_priced(rich: dict[str, Any], go: dict[str, Any]) -> Non
 
 
 def test_existing_data_is_bad_where_a_change_was_not_declared(rich: dict[str, Any], go: dict[str, Any]) -> None:
+    compared = rich["data_compared"]
     undeclared = [one for one in rich["findings"] if one["code"] in ("data-changed", "data-lost", "rows-changed", "data-not-compared")]
     assert report_figures.data_changed(rich, SAY) == {
         "title": "Existing data changed", "value": f"{len(undeclared)} undeclared changes", "mood": "bad",
-        "detail": f"{rich['data_compared']['values']:,} values in {rich['data_compared']['tables']} tables compared",
+        "detail": f"1 of them drops a table or column; {compared['values']:,} values in {compared['tables']} tables compared",
     }  # fmt: skip
     for finding in undeclared:
-        finding["severity"] = "info"
-    assert (report_figures.data_changed(rich, SAY)["value"], report_figures.data_changed(rich, SAY)["mood"]) == ("3, as declared", "good")
+        finding.update(severity="info", advice="")
+    assert (report_figures.data_changed(rich, SAY)["value"], report_figures.data_changed(rich, SAY)["mood"]) == ("3 declared changes", "good")
+    # What a policy lets pass is not what somebody declared.
+    undeclared[0]["advice"] = "Declare it."
+    told = report_figures.data_changed(rich, SAY)
+    assert (told["value"], told["mood"]) == ("3 changes: 2 declared, 1 accepted", "doubtful")
     assert report_figures.data_changed(go, SAY)["value"] == "none"
     assert report_figures.data_changed({**go, "data_compared": None}, SAY)["mood"] == "unknown"
     assert report_figures.data_changed({**go, "data_changes": {}}, SAY)["mood"] == "unknown"
+
+
+def test_rows_that_were_counted_only_are_no_values_that_were_compared() -> None:
+    evidence = good()
+    for taken in evidence.fingerprints.values():
+        taken["proof"] = taken["tables"]["shifts"]["proof"] = "counts"
+    counted = judge(evidence)
+    assert (counted["verdict"], counted["data_proof"]["after"]["asked"]) == ("GO", "counts")
+    told = report_figures.data_changed(counted, SAY)
+    assert (told["value"], told["mood"]) == ("no row gained or lost", "unknown")
+    assert told["detail"] == "3 rows of 1 table counted; values were not compared"
+    assert "everything was measured" not in report_figures.sentence(counted, SAY)
+    assert "Values of existing data were not compared" in report_figures.sentence(counted, SAY)
+
+
+def test_the_checklist_counts_what_was_there_before(go: dict[str, Any]) -> None:
+    evidence = good()
+    prints, new = evidence.fingerprints, {"rows": 60, "key": None, "columns": {}, "proof": "full", "old_rows": 0, "files": []}
+    for moment in ("before", "back"):
+        prints[moment]["tables"]["gone"] = {**new, "rows": 5}
+    for moment in ("after", "again"):
+        prints[moment]["tables"]["made"] = new
+    record = judge(evidence)
+    (line,) = [line for line in judge(good())["checklist"] if line["item"] == "existing data undamaged"]
+    assert line["detail"] == "3 rows of 1 table compared"
+    assert record["data_compared"]["rows"] == 3
+    (finding,) = [finding for finding in record["findings"] if finding["code"] == "data-lost"]
+    evidence = dataclasses.replace(evidence, expectations=Expectations(changes={"gone": Change(kind="dropped")}))
+    record = judge(evidence)
+    (line,) = [line for line in record["checklist"] if line["item"] == "existing data undamaged"]
+    assert line["detail"] == "3 rows of 1 table compared; 5 rows of 1 table dropped"
+    # To declare it is no advice where it is declared.
+    (declared,) = [finding for finding in record["findings"] if finding["code"] == "data-lost"]
+    assert (declared["severity"], declared["advice"]) == ("info", "") and finding["advice"]
+    assert "If it is intended" not in reports.render(record, "sarif").split('"results"')[1]
+    assert "<article" in part(record, "findings") and "→" not in part(record, "findings")
 
 
 # Findings.
