@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.migrations.rehearsal.plugins.module_utils import dump_outlets, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import DEFAULT_BASE
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import carry, host_pipe
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import carry, host_pipe, last_dump
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import HostPipe, PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import StageAction
@@ -32,6 +32,9 @@ class ActionModule(StageAction):
 
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
         """The module; beside it, with output `pipe`, the reader."""
+        if directory and self._task.args.get("method", "dump") == "dump":
+            share = last_dump.share(directory, self.target_host(variables), self._task.args["database"])
+            self._task.args = {**self._task.args, "last_share": share}
         if self._task.args.get("output", "file") != "pipe" or self._play_context.check_mode:
             return super().perform(variables, directory)
         if not host_pipe.usable(self):
@@ -57,7 +60,9 @@ class _Reader:
         self._moved = 0
         os.makedirs(os.path.dirname(self._local), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         path = f"{arguments.get('work_dir') or DEFAULT_BASE}/{arguments['id']}-production/{dump_outlets.PIPE}"
-        self._meter = carry.Meter(f"{action.target_host(variables)} → controller", 0, float(arguments.get("limit") or 0) * 1e6)
+        self._meter = carry.Meter(
+            action.teller(variables, f"{action.target_host(variables)} → controller"), 0, float(arguments.get("limit") or 0) * 1e6
+        )
         # A backup may be held up for long by a lock; the module has its own deadline, and its end is ours.
         self._pipe = HostPipe(action, ["sh", "-c", _READ, "sh", path], silence_s=float(arguments.get("timeout") or 3600), bulk=True)
         self._thread = threading.Thread(target=self._read, daemon=True)

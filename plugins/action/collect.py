@@ -25,7 +25,7 @@ class ActionModule(StageAction):
             return result
         local = directory.file("evidence.tar.gz")
         try:
-            carry.fetch(self, result["path"], local, result["bytes"], "evidence", carry.Terms())
+            carry.fetch(self, result["path"], local, result["bytes"], self.teller(variables, "evidence"), carry.Terms())
             with tarfile.open(local, mode="r:gz") as archive:
                 for member in archive:
                     # Plain files with plain names only: the archive comes from another host.

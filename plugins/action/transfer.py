@@ -20,6 +20,8 @@ class ActionModule(StageAction):
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
         """Fetch from, or send to, the task's host."""
         arguments = self._task.args
+        if arguments["direction"] == "push":
+            self.progress_side = "production"
         if arguments["direction"] in ("receive", "push"):
             return super().perform(variables, directory)
         local = os.path.abspath(arguments["local"])
@@ -28,14 +30,14 @@ class ActionModule(StageAction):
             return {"changed": True, "path": local}
         terms = Terms(limit=float(arguments.get("limit") or 0) * 1e6)
         if arguments["direction"] == "fetch":
-            resumed = carry.fetch(self, arguments["remote"], local, int(arguments["bytes"]), f"{host} → controller", terms)
+            resumed = carry.fetch(self, arguments["remote"], local, int(arguments["bytes"]), self.teller(variables, f"{host} → controller"), terms)
             return self._told({"changed": True, "path": local, "bytes": os.path.getsize(local)}, "fetched", resumed)
         # The module makes and marks the work directory, so that the dump is in a place that clean-up and sweep know before it arrives.
         result: dict[str, Any] = self._execute_module(task_vars=variables)
         if result.get("failed"):
             return result
         size = os.path.getsize(local)
-        resumed = carry.send(self, local, result["path"], f"controller → {host}", terms)
+        resumed = carry.send(self, local, result["path"], self.teller(variables, f"controller → {host}"), terms)
         os.unlink(local)
         return self._told({**result, "bytes": size}, "sent", resumed)
 

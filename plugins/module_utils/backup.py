@@ -11,7 +11,7 @@ import tarfile
 import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, files, progress, server_settings
+from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, dump_size, files, progress, server_settings
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, Pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
@@ -39,6 +39,8 @@ class Limits:
     nice: int = 0
     max_lag_s: float = 0.0
     max_active: int = 0
+    # What part of the database's size its last dump had, as far as that is known: only progress is estimated by it.
+    last_share: float = 0.0
 
     def settings(self) -> Dict[str, str]:
         """The session settings that enforce them, read-only included."""
@@ -98,11 +100,12 @@ def _take_backup(
         snapshot = session.value("SELECT pg_catalog.pg_export_snapshot()")
         database_facts.lock_tables(session)
         size = session.value("SELECT pg_catalog.pg_database_size(current_database())")
+        expected = dump_size.expected_bytes(session, size, limits.last_share)
         # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
         lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
         conninfo = server.conninfo(database, name, READ_ONLY)
         outlet.start([f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"])
-        with progress.shown(work.file(progress.FILE), f"dumped, of a database of {size / 1e6:,.0f} MB", lambda: 0, outlet.bytes_so_far):
+        with progress.shown(work, lambda: outlet.look(expected)):
             try:
                 manifest: Dict[str, Any] = database_facts.read_facts(session)
                 manifest["rows"] = database_facts.count_rows(session)

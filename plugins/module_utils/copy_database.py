@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, database_facts, outside_world, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    data_diff,
+    database_facts,
+    outside_world,
+    progress,
+    progress_database,
+    words,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import write_bytes
@@ -100,10 +107,11 @@ def restore(
     with_owners: bool,
     deadline_s: float,
     without: Collection[str] = (),
+    size: int = 0,
 ) -> None:
     """pg_restore into the empty copy; ToolFailed at the first error of any kind.
 
-    `without`: extensions that stay out (`outside_world.KEPT_OUT`).
+    `without`: extensions that stay out (`outside_world.KEPT_OUT`). `size`: how large the copy will be, in bytes, if that is known.
     """
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
     # A subscription would want rows from production's own source, and no database that has one can be dropped.
@@ -113,7 +121,8 @@ def restore(
     with registered(work), Reach(server, rehearsal_id, work, deadline_s) as reach:
         if without:
             options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s)}")
-        Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
+        with progress_database.filled(work, server, database, rehearsal_id, size):
+            Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
 
 
 def contents_without(server: Server, work: WorkDirectory, reach: Reach, extensions: Collection[str], deadline_s: float) -> str:
@@ -201,9 +210,12 @@ def make_copy(
     missing_roles = roles_missing(server, marker.id, manifest["roles"], deadline_s)
     kept_out = outside_world.kept_out(manifest["extensions"])
     without = [entry["object"] for entry in kept_out]
-    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without)
+    size = manifest["size_bytes"]
+    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without, size=size)
     settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s)
-    return {**describe(server, database, marker, manifest, settled["stopped"], deadline_s), **settled, "missing_roles": missing_roles}
+    with progress.counted(work, "of tables read") as counter:
+        described = describe(server, database, marker, manifest, settled["stopped"], deadline_s, counter)
+    return {**described, **settled, "missing_roles": missing_roles}
 
 
 def roles_missing(server: Server, rehearsal_id: str, roles: Sequence[str], deadline_s: float) -> List[str]:
@@ -236,14 +248,20 @@ def settle(
 
 
 def describe(
-    server: Server, database: str, marker: Marker, manifest: Dict[str, Any], stopped: Sequence[Dict[str, Any]], deadline_s: float
+    server: Server,
+    database: str,
+    marker: Marker,
+    manifest: Dict[str, Any],
+    stopped: Sequence[Dict[str, Any]],
+    deadline_s: float,
+    counter: progress.Counter,
 ) -> Dict[str, Any]:
-    """Count a settled copy and hold it against the manifest: the rest of copy.json."""
+    """Count a settled copy and hold it against the manifest: the rest of copy.json. `counter` is told what has been read."""
     facts, rows = measure(server, database, marker.id, deadline_s)
     fingerprint = None
     if manifest.get("fingerprint"):
         with Session(server, database, application_name(marker.id), deadline_s=deadline_s) as session:
-            fingerprint = take_fingerprint(session)
+            fingerprint = take_fingerprint(session, counter=counter)
     without = {entry["object"] for entry in outside_world.kept_out(manifest["extensions"])}
     differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
     if fingerprint is not None:

@@ -20,6 +20,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     file_source,
     kept_template,
     outside_world,
+    progress_database,
     server_programs,
     server_settings,
 )
@@ -159,7 +160,8 @@ def from_template(order: Order, manifest: Dict[str, Any], kept: Mapping[str, Any
     """Copy the files of the template that an earlier rehearsal kept. Raises TemplateRefused, CopyRefused and PostgresError."""
     if order.server is None:
         raise kept_template.TemplateRefused("a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning")
-    copy = kept_template.make_copy(order.server, order.database, order.marker, manifest, kept, order.deadline_s)
+    with progress_database.files_copied(order.work, order.server, kept["database"], order.marker.id):
+        copy = kept_template.make_copy(order.server, order.database, order.marker, manifest, kept, order.deadline_s)
     return Made({**copy, "place": "existing"}, order.server, order.server.user, manifest)
 
 

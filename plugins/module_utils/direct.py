@@ -11,10 +11,11 @@ import shlex
 import subprocess
 import tempfile
 import time
-from typing import IO, List, Mapping, Sequence, Tuple
+from typing import IO, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_secrets
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Counter
 
 _CHUNK = 1 << 18
 _SSH_FAILED = 255
@@ -69,13 +70,19 @@ class Target:
         return [*argv, "--", self.host, " ".join(map(shlex.quote, words))]
 
 
-def push(local: str, target: Target, remote: str, *, limit: float = 0.0, attempts: int = 5, wait_s: float = 2.0) -> int:
-    """Send a file (0600 there, renamed when it is whole); how often it was resumed. `limit` in bytes a second, 0 is none."""
+def push(
+    local: str, target: Target, remote: str, *, limit: float = 0.0, attempts: int = 5, wait_s: float = 2.0, counter: Optional[Counter] = None
+) -> int:
+    """Send a file (0600 there, renamed when it is whole); how often it was resumed. `limit` in bytes a second, 0 is none.
+
+    `counter` is told how much of the file has been sent.
+    """
+    counter = counter or Counter()
     size, partial = os.path.getsize(local), f"{remote}.partial"
     again, vain, reached = 0, 0, 0
     while True:
         try:
-            reached = max(reached, _once(local, size, target, partial, limit))
+            reached = max(reached, _once(local, size, target, partial, limit, counter))
             _run(target, ["mv", "-f", partial, remote])
             return again
         except _Broken as error:
@@ -93,7 +100,7 @@ def push(local: str, target: Target, remote: str, *, limit: float = 0.0, attempt
             time.sleep(wait_s * max(vain, 1))
 
 
-def _once(local: str, size: int, target: Target, partial: str, limit: float) -> int:
+def _once(local: str, size: int, target: Target, partial: str, limit: float, counter: Counter) -> int:
     arrived = int(_run(target, ["sh", "-c", _SIZE, "sh", partial]))
     if arrived > size:
         # What a broken connection had still under way came after we had looked.
@@ -101,14 +108,14 @@ def _once(local: str, size: int, target: Target, partial: str, limit: float) -> 
         arrived = 0
     with open(local, "rb") as source:
         source.seek(arrived)
-        _send(source, target, partial, limit)
+        _send(source, target, partial, limit, counter)
     arrived = int(_run(target, ["sh", "-c", _SIZE, "sh", partial]))
     if arrived != size:
         raise _Broken(f"{arrived:,} of {size:,} bytes are there")
     return arrived
 
 
-def _send(source: IO[bytes], target: Target, partial: str, limit: float) -> None:
+def _send(source: IO[bytes], target: Target, partial: str, limit: float, counter: Counter) -> None:
     with tempfile.TemporaryFile() as said:
         process = _start(target, ["sh", "-c", _APPEND, "sh", partial], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         assert process.stdin is not None
@@ -117,6 +124,7 @@ def _send(source: IO[bytes], target: Target, partial: str, limit: float) -> None
             for chunk in iter(lambda: source.read(_CHUNK), b""):
                 process.stdin.write(chunk)
                 moved += len(chunk)
+                counter.done = source.tell()
                 if limit:
                     time.sleep(max(0.0, moved / limit - (time.monotonic() - began)))
             process.stdin.close()

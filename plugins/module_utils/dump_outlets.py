@@ -18,12 +18,15 @@ from typing import IO, Any, Dict, List, Optional, Sequence
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files, inside
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 DUMP = "dump"
 PIPE = "backup.pipe"
 _CHUNK = 1 << 20
 _READER_WAIT_S = 60.0
+# Each time something is started in the container.
+_ASK_EVERY_S = 3.0
 
 
 class Outlet:
@@ -61,6 +64,10 @@ class Outlet:
             return os.path.getsize(path)
         return 0
 
+    def look(self, expected: float) -> Look:
+        """How far it is; `expected`: how large it will probably be."""
+        return Look("dumped", self.bytes_so_far(), expected, about=True)
+
     def files(self) -> Dict[str, Dict[str, Any]]:
         """Size and SHA-256 of every file of the dump."""
         path = self.work.file(DUMP)
@@ -95,6 +102,9 @@ class Inside(Outlet):
     """In parallel into the container's scratch directory, from where it leaves as one archive and is removed at once."""
 
     _place = ""
+    _inside = 0
+    _asked = 0.0
+    _whole = False
 
     @property
     def connections(self) -> int:
@@ -107,6 +117,7 @@ class Inside(Outlet):
     def wait(self, deadline_s: float) -> None:
         try:
             super().wait(deadline_s)
+            self._whole = True
             self._bring_out(deadline_s)
         finally:
             self._remove()
@@ -114,6 +125,15 @@ class Inside(Outlet):
     def stop(self) -> None:
         super().stop()
         self._remove()
+
+    def look(self, expected: float) -> Look:
+        now = time.monotonic()
+        if not self._whole and self._place and now - self._asked >= _ASK_EVERY_S:
+            self._asked = now
+            self._inside = 1024 * int(inside.run(self.server, ["du", "-sk", self._place]).split()[0])
+        if self._whole:
+            return Look("brought out", self.bytes_so_far(), self._inside, about=True)
+        return Look("dumped", self._inside, expected, about=True)
 
     def _remove(self) -> None:
         # One that cannot be removed now is found, and told, by clean-up.

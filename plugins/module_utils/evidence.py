@@ -71,7 +71,7 @@ def gather(
             files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
             said.append(f"{len(catalog['tables'])} tables in the catalog")
         if FINGERPRINT in what:
-            with progress.counted(work.file(progress.FILE), "of tables read") as counter:
+            with progress.counted(work, "of tables read") as counter:
                 taken = _fingerprint(session, work, moment, expectations, proof, connections, counter)
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup_file, copy_database, sql_dump
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup_file, copy_database, progress_database, sql_dump
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFile, BackupFileError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
@@ -84,7 +84,7 @@ def _restore_sql(
         "psql", "--no-psqlrc", "--quiet", "--no-password", "--single-transaction", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse",
         "--output=/dev/null", "--file=-", f"--dbname={server.conninfo(database, application_name(rehearsal_id), {'synchronous_commit': 'off'})}",
     )  # fmt: skip
-    with registered(work):
+    with registered(work), progress_database.filled(work, server, database, rehearsal_id, 0):
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb") as stdin:
             tool = Tool(argv, work, stdin=stdin)

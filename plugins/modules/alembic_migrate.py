@@ -83,10 +83,17 @@ summary:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, failure_facts, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    application,
+    application_arguments,
+    arguments,
+    failure_facts,
+    progress_database,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 
 
 def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
@@ -99,6 +106,24 @@ def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
             return failure_facts.facts_of(session, outcome.error)
     except PostgresError as error:
         return f"what stands in the way could not be looked up: {error}"
+
+
+class _Seen:
+    """How far the migrations are, by the agent's events."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._planned, self._begun, self._revision = what, 0, 0, ""
+
+    def on_event(self, event: Dict[str, Any]) -> None:
+        if event["event"] == "plan":
+            self._planned = len(event["steps"])
+        elif event["event"] == "revision_begin":
+            self._begun, self._revision = self._begun + 1, event["revision"]
+
+    def look(self) -> Look:
+        # One that has begun is not done; that it has ended is told with what comes after it.
+        done = max(self._begun - 1, 0)
+        return Look(self._what, done, self._planned, "revisions", detail=f"{self._revision} runs" if self._revision else "")
 
 
 def main() -> None:
@@ -123,11 +148,9 @@ def main() -> None:
     work = arguments.work_directory(p, "dev")
     events = work.file("evidence", f"migration-{p['run']}.jsonl")
 
-    def ended_so_far() -> int:
-        with open(events, encoding="utf-8") as file:
-            return sum('"revision_end"' in line for line in file)
-
-    with registered(work), progress.shown(work.file(progress.FILE), p["direction"] + "d", lambda: 0, ended_so_far, "revisions"):
+    where = (lambda: arguments.server(p["postgres"], p["id"])) if p["database"] else None
+    seen = _Seen(f"{p['direction']}d")
+    with registered(work), progress_database.migrated(work, where, p["database"], p["id"], seen.look):
         outcome = application.run(
             application_arguments.application(p["application"], p["timeout"]),
             p["direction"],
@@ -135,6 +158,7 @@ def main() -> None:
             target=p["target"],
             events_path=events,
             log_path=work.file("evidence", "application.log"),
+            on_event=seen.on_event,
             pid_path=work.file("running", "application"),
         )
     ended = [event for event in outcome.events if event["event"] == "revision_end"]

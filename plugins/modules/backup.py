@@ -56,6 +56,10 @@ options:
     description: End the backup when more sessions of others are active. 0 is no limit.
     type: int
     default: 0
+  last_share:
+    description: What part of the database's size its last dump had; the time that this one takes is estimated by it. 0 where that is not known.
+    type: float
+    default: 0
   output:
     description:
       - V(file) makes an archive in the work directory.
@@ -146,6 +150,7 @@ def main() -> None:
             "nice": {"type": "int", "default": 0},
             "max_replication_lag": {"type": "float", "default": 0},
             "max_active_sessions": {"type": "int", "default": 0},
+            "last_share": {"type": "float", "default": 0},
             "output": {"type": "str", "choices": ["file", "pipe"], "default": "file"},
             "local": {"type": "path", "default": ""},
             "limit": {"type": "float", "default": 0},
@@ -166,6 +171,7 @@ def main() -> None:
         nice=p["nice"],
         max_lag_s=p["max_replication_lag"],
         max_active=p["max_active_sessions"],
+        last_share=p["last_share"],
     )
     through_pipe = p["output"] == "pipe"
     try:

@@ -129,7 +129,15 @@ summary:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, copy_database, copying, files, kept_template, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    arguments,
+    backup,
+    copy_database,
+    copying,
+    files,
+    kept_template,
+    progress_database,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
@@ -168,7 +176,8 @@ def main() -> None:
             outcome = copy_database.drop_copy(server, p["database"], p["id"], p["timeout"])
             module.exit_json(changed=outcome == "dropped", database=p["database"], summary=f"{p['database']}: {outcome}")
         if p["state"] == "template":
-            kept = kept_template.keep(server, p["database"], arguments.marker(p), p["timeout"])
+            with progress_database.files_copied(arguments.work_directory(p, "dev"), server, p["database"], p["id"]):
+                kept = kept_template.keep(server, p["database"], arguments.marker(p), p["timeout"])
             summary = f"{kept['database']}, {kept['bytes'] / 1e6:,.1f} MB, kept until {kept['expires']}"
             module.exit_json(changed=True, database=p["database"], summary=summary, evidence={"template.json": kept})
         work = arguments.work_directory(p, "dev")
@@ -191,12 +200,8 @@ def main() -> None:
             named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
             production = arguments.server(p["production"], p["id"]) if named else None
             made = copying.from_basebackup(order, p["manifest"], p["archive"], production)
-        elif p["place"] == "ephemeral":
-            made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
         else:
-            manifest = backup.unpack(work, p["archive"], p["manifest_sha256"])
-            with progress.database_size(work.file(progress.FILE), server, p["database"], p["id"], manifest["size_bytes"]):
-                made = copying.from_dump(order, manifest)
+            made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
         files.write_json(work.file(backup.MANIFEST), made.manifest)
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings(), database=p["database"])

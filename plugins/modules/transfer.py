@@ -106,7 +106,7 @@ resumed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, direct
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, direct, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
@@ -159,9 +159,10 @@ def push(module: AnsibleModule) -> None:
     if module.check_mode:
         module.exit_json(changed=True, path=p["to"])
     try:
-        with registered(arguments.work_directory(p, "production")):
-            size = os.path.getsize(p["remote"])
-            resumed = direct.push(p["remote"], direct.Target.from_options(p["direct"]), p["to"], limit=p["limit"] * 1e6)
+        work = arguments.work_directory(p, "production")
+        size = os.path.getsize(p["remote"])
+        with registered(work), progress.counted(work, "sent", size) as counter:
+            resumed = direct.push(p["remote"], direct.Target.from_options(p["direct"]), p["to"], limit=p["limit"] * 1e6, counter=counter)
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
     except OSError as error:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry one file between a host and the controller: resumed after a broken connection, limited on request, shown while it goes on."""
+"""Carry one file between a host and the controller: resumed after a broken connection, limited on request, told while it goes on."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look, Note, Pace, megabytes
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import host_pipe
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import HostPipe, PipeError
 
 CHUNK = 1 << 18
 # From this size on, the time for a connection of its own is well spent.
 _BULK = 4_000_000
-_SHOW_EVERY_S = 3.0
+_TELL_EVERY_S = 3.0
 # As root, and where nothing else is said, a file is made for its owner alone.
 _APPEND = 'umask 077 && exec cat >> "$1"'
 _SIZE = 'if [ -e "$1" ]; then wc -c < "$1"; else echo 0; fi'
@@ -38,17 +39,13 @@ class Terms:
     silence_s: float = 60.0
 
 
-def megabytes(count: float) -> str:
-    """Bytes as megabytes, with as many digits as a person looks at."""
-    return f"{count / 1e6:,.0f}" if count >= 1e7 else f"{count / 1e6:,.1f}" if count >= 1e6 else f"{count / 1e6:,.2f}"
-
-
 class Meter:
-    """Counts what was moved, holds the pace to the limit, and shows how far it is, every few seconds."""
+    """Counts what was moved, holds the pace to the limit, and tells how far it is, every few seconds."""
 
-    def __init__(self, label: str, total: int, limit: float, done: int = 0) -> None:
-        self._label, self._total, self._limit = label, total, limit
-        self._began = self._shown = time.monotonic()
+    def __init__(self, tell: Callable[[Note], None], total: int, limit: float, done: int = 0) -> None:
+        self._tell, self._total, self._limit = tell, total, limit
+        self._pace = Pace(done)
+        self._began = self._told = time.monotonic()
         self._moved, self._done = 0, done
 
     def moved(self, count: int) -> None:
@@ -58,15 +55,12 @@ class Meter:
         if self._limit:
             time.sleep(max(0.0, self._moved / self._limit - (time.monotonic() - self._began)))
         now = time.monotonic()
-        if now - self._shown >= _SHOW_EVERY_S:
-            self._shown = now
-            rate = self._moved / (now - self._began)
-            left = f", {max(self._total - self._done, 0) / rate:,.0f} s left" if self._total else ""
-            of = f" of {megabytes(self._total)}" if self._total else ""
-            Display().display(f"  {self._label}: {megabytes(self._done)}{of} MB, {megabytes(rate)} MB/s{left}")
+        if now - self._told >= _TELL_EVERY_S:
+            self._told = now
+            self._tell(self._pace.note(Look("carried", self._done, self._total)))
 
 
-def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, terms: Terms) -> int:
+def fetch(action: ActionBase, remote: str, local: str, size: int, tell: Callable[[Note], None], terms: Terms) -> int:
     """Bring a file of `size` bytes to the controller (0600, renamed when it is whole); how often it was resumed."""
     partial = f"{local}.partial"
     os.makedirs(os.path.dirname(local), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
@@ -80,7 +74,7 @@ def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, te
     with os.fdopen(descriptor, "wb") as output:
 
         def once() -> None:
-            meter = Meter(label, size, terms.limit, output.tell())
+            meter = Meter(tell, size, terms.limit, output.tell())
             pipe = HostPipe(action, ["tail", "-c", f"+{output.tell() + 1}", remote], silence_s=terms.silence_s, bulk=size > _BULK)
             try:
                 while chunk := pipe.read(CHUNK):
@@ -101,7 +95,7 @@ def fetch(action: ActionBase, remote: str, local: str, size: int, label: str, te
     return resumed
 
 
-def send(action: ActionBase, local: str, remote: str, label: str, terms: Terms) -> int:
+def send(action: ActionBase, local: str, remote: str, tell: Callable[[Note], None], terms: Terms) -> int:
     """Send a file to the host (0600, renamed when it is whole); how often it was resumed."""
     size = os.path.getsize(local)
     if not host_pipe.usable(action):
@@ -120,7 +114,7 @@ def send(action: ActionBase, local: str, remote: str, label: str, terms: Terms) 
                 run(action, ["rm", "-f", partial], terms)
                 arrived = 0
             source.seek(arrived)
-            _send_from(action, source, partial, Meter(label, size, terms.limit, arrived), terms, bulk=size > _BULK)
+            _send_from(action, source, partial, Meter(tell, size, terms.limit, arrived), terms, bulk=size > _BULK)
             arrived = _remote_size(action, partial, terms)
             if arrived != size:
                 raise AnsibleConnectionFailure(f"{arrived:,} of {size:,} bytes are there")

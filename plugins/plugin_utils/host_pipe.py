@@ -44,7 +44,8 @@ class HostPipe:
         """`bulk`: much goes through, and is compressed already; it gets an ssh connection of its own that does not compress it again."""
         self.silence_s = silence_s
         self._bulk = bulk
-        self._connection = action._connection
+        # A copy: ssh keeps its pipe for a password in the connection, and the task beside which this runs has one of its own there.
+        self._connection = copy.copy(action._connection)
         self._become = _become(action)
         argv, options = self._command_line(shlex.join(words))
         self._stderr = tempfile.TemporaryFile()

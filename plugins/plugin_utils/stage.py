@@ -11,11 +11,13 @@ alone) there is no directory, and nothing is noted.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Note
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import progress_display
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
@@ -55,9 +57,13 @@ class StageAction(ActionBase):  # type: ignore[misc]
 
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
         """What the stage does: by default its module, on the task's host, with its progress shown if it has any."""
-        with progress_display.following(self, self.progress_side, self.target_host(variables)):
+        with progress_display.following(self, self.progress_side, self.teller(variables, self.target_host(variables))):
             result: dict[str, Any] = self._execute_module(task_vars=variables)
         return result
+
+    def teller(self, variables: dict[str, Any], where: str) -> Callable[[Note], None]:
+        """Tells the progress of this rehearsal. `where`: the host, or the way between two."""
+        return progress_display.teller(str(variables.get("inventory_hostname")), where)
 
     def rehearsal(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The running rehearsal as `prepare` described it; empty outside one."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_text, verdict, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Note
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -16,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from migration_rehearsal.steps import FAILED, LEFT_OUT, OK, RUNNING, STEPS, WAITING, Early, Ended, Rehearsal, Step, Steps
+from migration_rehearsal.steps import FAILED, LEFT_OUT, OK, RUNNING, STEPS, WAITING, Early, Ended, Moved, Rehearsal, Step, Steps
 from migration_rehearsal.times import duration
 from migration_rehearsal.views import INTERRUPTED, Concluded
 
@@ -53,7 +54,7 @@ class LiveView:
         self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=_FRAMES_A_SECOND, vertical_overflow="crop")
         self._live.start()
 
-    def change(self, change: Rehearsal | Ended) -> None:
+    def change(self, change: Rehearsal | Ended | Moved) -> None:
         """Nothing: the next frame shows it."""
 
     def interrupted(self) -> None:
@@ -106,7 +107,10 @@ class LiveView:
         row = Table.grid(padding=(0, 1))
         row.add_column(width=_BAR)
         row.add_column(no_wrap=True, overflow="ellipsis")
-        if expected is None:
+        if one.note is not None:
+            bar = _note_bar(one.note, now)
+            text = Text(one.note.text())
+        elif expected is None:
             bar = ProgressBar(total=None, pulse=True, width=_BAR, animation_time=now)
             text = Text(one.task, style="dim")
         else:
@@ -144,7 +148,8 @@ class LiveView:
         if rehearsal.verdict and not current:
             yield Text(rehearsal.verdict, style=COLORS.get(rehearsal.verdict, ""))
         else:
-            yield Text(current.title if current else "", style="dim")
+            note = rehearsal.steps[current.name].note if current else None
+            yield Text(current.title if current else "", style="dim") + Text(f": {note.text()}" if note else "")
 
     def _overall(self, rehearsals: Sequence[Rehearsal], now: float) -> RenderableType:
         share = sum(one.share(now) for one in rehearsals) / len(rehearsals)
@@ -244,6 +249,13 @@ def _finding(whose: str, one: Early) -> RenderableType:
 def _sign(status: str, now: float) -> Text:
     sign, style = _SIGNS.get(status, ("", ""))
     return Text(sign, style=style) if sign else Text(_spinner(now), style="cyan")
+
+
+def _note_bar(note: Note, now: float) -> ProgressBar:
+    """It pulses where nobody knows how much there will be."""
+    if note.seconds_left is None and note.done >= note.total:
+        return ProgressBar(total=None, pulse=True, width=_BAR, animation_time=now)
+    return ProgressBar(total=note.total, completed=min(note.done, note.total), width=_BAR)
 
 
 def _spinner(now: float) -> str:

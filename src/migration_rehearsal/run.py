@@ -18,7 +18,7 @@ from typing import Any
 
 import ansible_runner
 from ansible import constants
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, progress
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import watch
 
 from migration_rehearsal import exit_codes, terminal
@@ -108,6 +108,8 @@ def _environment(request: RunRequest) -> dict[str, str]:
     paths = [str(collection_root()), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]
     return {
         **request.environment,
+        # Ansible's own output is for people, and has the lines that are meant for them.
+        **({} if request.verbose else {progress.ENVIRONMENT: "json"}),
         # Runner takes the ansible-playbook that it finds on PATH: it must be the one of this Python.
         "PATH": controller_path(),
         # A stale copy below ~/.ansible would be found before the one that came with this command.

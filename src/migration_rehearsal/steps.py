@@ -7,13 +7,15 @@ The one model behind the live list, the plain lines and the JSON lines. It print
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, history, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, history, progress, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Note
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_text import one_line
 
 WAITING, RUNNING, OK, FAILED, LEFT_OUT = "waiting", "running", "ok", "failed", "left out"
@@ -61,6 +63,8 @@ class Progress:
     # What it runs just now, and what it last had to say.
     task: str = ""
     text: str = ""
+    # How far that task is, where it tells.
+    note: Note | None = None
 
     def say(self, text: str, module: str, failed: bool) -> None:
         """The text of a task that has ended. What was made says more than that it was looked at; of clean-up all is of interest."""
@@ -148,6 +152,17 @@ class Ended:
     early: tuple[Early, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """How far a task is that still runs. `where`: the host that it runs on, or the way between two."""
+
+    rehearsal: Rehearsal
+    step: str
+    task: str
+    where: str
+    note: Note
+
+
 class Steps:
     """All rehearsals of one run. `report_dir`: where the times of earlier ones are looked up."""
 
@@ -161,8 +176,8 @@ class Steps:
         self._report_dir = report_dir
         self._history: list[history.Entry] | None = None
 
-    def on_event(self, event: Mapping[str, Any]) -> list[Rehearsal | Ended]:
-        """Take in one event of ansible-runner; what came of it: a rehearsal that begins, a task that has ended."""
+    def on_event(self, event: Mapping[str, Any]) -> list[Rehearsal | Ended | Moved]:
+        """Take in one event of ansible-runner; what came of it: a rehearsal that begins, a task that has come further or has ended."""
         data = event.get("event_data") or {}
         kind = event.get("event", "")
         with self.lock:
@@ -170,7 +185,25 @@ class Steps:
                 self._begin(data)
             elif kind in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
                 return list(self._end(data, kind != "runner_on_ok"))
+            elif kind == "verbose":
+                return list(self._move(str(event.get("stdout") or "")))
         return []
+
+    def _move(self, line: str) -> Iterator[Moved]:
+        """A line that an action plugin displayed, if it is one of progress."""
+        begin = line.find("{")
+        if begin < 0 or progress.KEY not in line:
+            return
+        try:
+            told, _end = json.JSONDecoder().raw_decode(line, begin)
+            told = told[progress.KEY]
+            rehearsal, note = self.rehearsals.get(str(told["dev_host"])), Note.from_json(told)
+        except (ValueError, KeyError, TypeError):
+            return
+        step = rehearsal.current() if rehearsal else None
+        if rehearsal and step:
+            rehearsal.steps[step.name].note = note
+            yield Moved(rehearsal, step.name, rehearsal.steps[step.name].task, str(told["where"]), note)
 
     def _begin(self, data: Mapping[str, Any]) -> None:
         rehearsal = self.rehearsals.get(str(data.get("host")))
@@ -187,7 +220,7 @@ class Steps:
                 return
             _close(one)
 
-    def _end(self, data: Mapping[str, Any], failed: bool) -> Iterator[Rehearsal | Ended]:
+    def _end(self, data: Mapping[str, Any], failed: bool) -> Iterator[Rehearsal | Ended | Moved]:
         result = data.get("res") or {}
         action = str(data.get("resolved_action") or data.get("task_action") or "")
         dev_host = str(data.get("host"))
@@ -203,6 +236,8 @@ class Steps:
                 rehearsal.steps[step].say(one_line(str(result.get("msg"))), module, failed)
         if failed and rehearsal is None and module != "prepare":
             self.failure = self.failure or str(result.get("msg"))
+        if rehearsal and step:
+            rehearsal.steps[step].note = None
         if rehearsal and step and failed:
             rehearsal.steps[step].broken = True
         if rehearsal and module == "report" and result.get("verdict"):
@@ -266,6 +301,7 @@ class Steps:
 
 
 def _close(one: Progress) -> None:
+    one.note = None
     if one.status == RUNNING:
         one.status, one.seconds = FAILED if one.broken else OK, time.monotonic() - one.since
     elif one.status == WAITING:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_text, reports, words
 
-from migration_rehearsal.steps import Ended, Rehearsal, Steps
+from migration_rehearsal.steps import Ended, Moved, Rehearsal, Steps
 
+_MOVED_EVERY_S = 30.0
 INTERRUPTED = "interrupted: cleaning up on production and dev …"
 
 
@@ -36,8 +38,8 @@ class View(Protocol):
     def start(self, steps: Steps) -> None:
         """Before Ansible is started."""
 
-    def change(self, change: Rehearsal | Ended) -> None:
-        """A rehearsal has begun, or a task has ended."""
+    def change(self, change: Rehearsal | Ended | Moved) -> None:
+        """A rehearsal has begun, or a task has come further or has ended."""
 
     def interrupted(self) -> None:
         """Ctrl-C: from now on somebody else cleans up, and this command waits for it."""
@@ -59,20 +61,31 @@ class PlainView:
         """`quiet`: Ansible's own output is shown instead of the lines."""
         self._quiet = quiet
         self._steps: Steps | None = None
+        self._moved: dict[tuple[str, str, str], float] = {}
 
     def start(self, steps: Steps) -> None:
         self._steps = steps
 
-    def change(self, change: Rehearsal | Ended) -> None:
+    def change(self, change: Rehearsal | Ended | Moved) -> None:
         if isinstance(change, Rehearsal) or self._quiet:
             return
         several = self._steps is not None and len(self._steps.rehearsals) > 1
+        if isinstance(change, Moved):
+            self._move(change, f"[{change.rehearsal.dev_host}] " if several else "")
+            return
         whose = f"[{change.dev_host}] " if several else ""
         sign, text = "✔" if change.ok else "✘", f" — {change.text}" if change.text else ""
         print(f"{sign} {change.seconds:6.1f} s  {whose}{change.host}: {change.task}{text}", flush=True)
         if change.ok:
             for early in change.early:
                 print(f"           {early.severity.upper()} {early.code}: {early.message}", flush=True)
+
+    def _move(self, moved: Moved, whose: str) -> None:
+        """The first word of each task, and then one in a while: what is no terminal is a log."""
+        about, now = (moved.rehearsal.id, moved.task, moved.note.what), time.monotonic()
+        if now - self._moved.get(about, -_MOVED_EVERY_S) >= _MOVED_EVERY_S:
+            self._moved[about] = now
+            print(f"           {whose}{moved.where}: {moved.note.text()}", flush=True)
 
     def interrupted(self) -> None:
         print(INTERRUPTED, flush=True)
@@ -97,7 +110,25 @@ class JsonView:
     def start(self, steps: Steps) -> None:
         pass
 
-    def change(self, change: Rehearsal | Ended) -> None:
+    def change(self, change: Rehearsal | Ended | Moved) -> None:
+        if isinstance(change, Moved):
+            note = change.note
+            self._say(
+                "progress",
+                id=change.rehearsal.id,
+                step=change.step,
+                task=change.task,
+                where=change.where,
+                what=note.what,
+                done=note.done,
+                total=note.total or None,
+                unit=note.unit,
+                estimated=note.about,
+                rate=round(note.rate, 3),
+                seconds_left=None if note.seconds_left is None else round(note.seconds_left, 1),
+                text=note.text(),
+            )
+            return
         if isinstance(change, Rehearsal):
             self._say("rehearsal", id=change.id, production=change.source, dev_host=change.dev_host, directory=str(change.directory))
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils import history
 from playbook import PROGRAMS, Demo, Played, findings, finish
+from shims import application_with, programs_with
 
 from migration_rehearsal import embedded
 
@@ -25,51 +25,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("interrupt")]
 HELD_S = 600
 CLEAN_S = 60.0
 
-REVISION = '''"""Hold on.
-
-Revision ID: 0123456789ab
-Revises: 3bcf125fefbd
-"""
-
-import os
-import signal
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "0123456789ab", "3bcf125fefbd", None, None
-
-
-def upgrade():
-    op.execute("CREATE TABLE held (id int)")
-    {what}
-
-
-def downgrade():
-    op.execute("DROP TABLE held")
-'''
-
-
-def application_with(demo: Demo, place: Path, what: str) -> dict[str, Any]:
-    """The sample application with one more revision, which does `what` in the middle."""
-    project = place / "application"
-    shutil.copytree(demo.state.application, project, ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "migrations/versions/0123456789ab_hold.py").write_text(REVISION.format(what=what))
-    return demo.application(chdir=str(project))
-
-
-def programs_with(demo: Demo, place: Path, side: str, tool: str, script: str) -> dict[str, Any]:
-    """rehearsal_postgres with one of PostgreSQL's programs replaced by a script; `$REAL` is the real one."""
-    binaries = demo.cluster(side).bin_dir
-    directory = place / f"{side}-programs"
-    directory.mkdir(parents=True)
-    for name in ("psql", "pg_dump", "pg_restore"):
-        (directory / name).symlink_to(binaries / name)
-    (directory / tool).unlink()
-    # Asked for its version, it is the real one.
-    head = f'#!/bin/sh\nREAL="{binaries}/{tool}"\ncase "$1" in --version|-V) exec "$REAL" "$@";; esac\n'
-    (directory / tool).write_text(head + script + "\n")
-    (directory / tool).chmod(0o755)
-    return demo.postgres(side, bin_dir=str(directory))
-
 
 def held_up(demo: Demo, place: Path, stage: str) -> tuple[Path, Callable[[], bool]]:
     """An inventory in which a stage does not end by itself, and a question that is true once it is in the middle of that stage."""
@@ -77,9 +32,9 @@ def held_up(demo: Demo, place: Path, stage: str) -> tuple[Path, Callable[[], boo
     reached = place / "reached"
     hold = f'"$REAL" "$@" && touch {reached} && sleep {HELD_S}'
     if stage == "backup":
-        return demo.inventory(place, production={"rehearsal_postgres": programs_with(demo, place, "production", "pg_dump", hold)}), reached.exists
+        return demo.inventory(place, production={"rehearsal_postgres": programs_with(demo, place, "production", {"pg_dump": hold})}), reached.exists
     if stage == "restore":
-        return demo.inventory(place, dev={"rehearsal_postgres": programs_with(demo, place, "dev", "pg_restore", hold)}), reached.exists
+        return demo.inventory(place, dev={"rehearsal_postgres": programs_with(demo, place, "dev", {"pg_restore": hold})}), reached.exists
     application = application_with(demo, place, f'op.execute("SELECT pg_sleep({HELD_S})")')
 
     def sleeping() -> bool:
@@ -188,7 +143,7 @@ def test_the_command_waits_for_clean_up_and_says_so(demo: Demo, tmp_path: Path) 
 def killed(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """One production and two dev hosts: on one pg_restore is killed midway, on the other the application's Python."""
     place = tmp_path_factory.mktemp("killed")
-    restore = programs_with(demo, place, "dev", "pg_restore", '"$REAL" "$@"; kill -9 $$')
+    restore = programs_with(demo, place, "dev", {"pg_restore": '"$REAL" "$@"; kill -9 $$'})
     application = application_with(demo, place, "os.kill(os.getpid(), signal.SIGKILL)")
     inventory = demo.write_inventory(
         place,
@@ -238,7 +193,7 @@ def restart(demo: Demo) -> Iterator[Callable[[], None]]:
 def test_a_dev_server_that_is_gone_midway_is_not_a_silent_green(demo: Demo, tmp_path: Path, restart: Callable[[], None]) -> None:
     cluster = demo.cluster("dev")
     stop = f'"$REAL" "$@" && kill -QUIT "$(head -n 1 {cluster.data_directory}/postmaster.pid)" && sleep 1'
-    inventory = demo.inventory(tmp_path, dev={"rehearsal_postgres": programs_with(demo, tmp_path, "dev", "pg_restore", stop)})
+    inventory = demo.inventory(tmp_path, dev={"rehearsal_postgres": programs_with(demo, tmp_path, "dev", {"pg_restore": stop})})
     played = demo.play(inventory, tmp_path / "controller")
     assert not embedded.is_running(cluster), "the server was to be stopped"
     assert played.rc != 0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files, history
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, history, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Note
 from rich.console import Console
 
 from migration_rehearsal import steps as stepping
+from migration_rehearsal import views
 from migration_rehearsal.live_view import LiveView
 from migration_rehearsal.steps import FAILED, LEFT_OUT, OK, RUNNING, STEPS, WAITING, Ended, Steps
 from migration_rehearsal.times import duration
-from migration_rehearsal.views import Concluded
+from migration_rehearsal.views import Concluded, JsonView, PlainView
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +43,12 @@ class Run:
     def event(self, kind: str, host: str, role: str, module: str, result: dict[str, Any]) -> list[Any]:
         data = {"host": host, "role": role, "task": f"Do {role}", "resolved_action": f"migrations.rehearsal.{module}", "res": result, "duration": 1.5}
         return self.steps.on_event({"event": kind, "event_data": data})
+
+    def move(self, what: str, done: float, total: float, host: str = "dev", **more: Any) -> list[Any]:
+        """A line of progress, as runner hands on what Ansible displays."""
+        note = Note(what, done, total, rate=5e6, **more)
+        told = {progress.KEY: {"dev_host": host, "where": "prod", **note.to_json()}}
+        return self.steps.on_event({"event": "verbose", "stdout": f"{json.dumps(told)}\r\n", "event_data": {"task": "x"}})
 
     def statuses(self, host: str = "dev") -> list[str]:
         return [self.steps.rehearsals[host].steps[step.name].status for step in STEPS]
@@ -181,6 +190,69 @@ def test_share_follows_the_times_of_the_last_rehearsal(run: Run, record: dict[st
     assert "of about 10.0 s" in known.shown()
 
 
+def test_progress_reaches_the_live_list(run: Run) -> None:
+    run.prepare()
+    run.begin("backup")
+    (moved,) = run.move("dumped", 40e6, 80e6, about=True)
+    assert (moved.step, moved.where, moved.note.seconds_left) == ("backup", "prod", 8)
+    (line,) = [line for line in run.shown(120).splitlines() if "Back up production" in line]
+    # Half of the bar.
+    assert f"{'━' * 8}{' ' * 9}40 of about 80 MB dumped, 5.0 MB/s, about 8 s left" in line
+    # The task has ended: what it was at says nothing of the next one.
+    run.end("backup", "backup", summary="25 tables")
+    assert "dumped" not in run.shown(120)
+    run.begin("restore")
+    run.move("restored", 10e6, 0)
+    assert "10 MB restored, 5.0 MB/s" in run.shown(120)
+    run.begin("upgrade")
+    assert "restored" not in run.shown(120)
+
+
+def test_progress_of_several_is_that_of_each(run: Run) -> None:
+    for host in ("dev", "other"):
+        run.prepare(host)
+        run.begin("restore", host)
+    run.move("restored", 30e6, 60e6, "other")
+    lines = {host: line for line in run.shown(140).splitlines() for host in ("dev", "other") if f" on {host} " in line}
+    assert "Restore a copy on dev: 30 of 60 MB restored, 5.0 MB/s, about 6 s left" in lines["other"] and "restored" not in lines["dev"]
+
+
+@pytest.mark.parametrize(
+    "line", ["  prod: 40 MB dumped", '{"rehearsal_progress": {}}', '{"rehearsal_progress": ', '{"rehearsal_progress": {"dev_host": "no"}}']
+)
+def test_other_lines_are_no_progress(run: Run, line: str) -> None:
+    run.prepare()
+    run.begin("backup")
+    assert run.steps.on_event({"event": "verbose", "stdout": line}) == []
+
+
+def test_plain_lines_come_at_once_and_then_in_a_while(run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(views.time, "monotonic", lambda: clock[0])
+    view = PlainView()
+    view.start(run.steps)
+    run.prepare()
+    run.begin("backup")
+    for seconds in range(0, 66, 3):
+        clock[0] = 1000.0 + seconds
+        for change in run.move("dumped", seconds * 1e6, 100e6):
+            view.change(change)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[1].split(" of")[0].strip() for line in lines] == ["0.00", "30", "60"]
+    assert lines[1] == "           prod: 30 of 100 MB dumped, 5.0 MB/s, about 14 s left"
+
+
+def test_json_lines_have_the_numbers(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run.prepare()
+    run.begin("backup")
+    for change in run.move("dumped", 40e6, 80e6, about=True):
+        JsonView().change(change)
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "progress", "id": "id-dev", "step": "backup", "task": "Do backup", "where": "prod", "what": "dumped", "done": 40e6, "total": 80e6,
+        "unit": "bytes", "estimated": True, "rate": 5e6, "seconds_left": 8.0, "text": "40 of about 80 MB dumped, 5.0 MB/s, about 8 s left",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(run: Run, width: int) -> None:
     for host in ("dev", "dev-with-a-long-name-that-does-not-end-soon"):
@@ -189,6 +261,7 @@ def test_no_line_is_wider_than_the_terminal(run: Run, width: int) -> None:
         run.end("backup", "backup", host, summary="a text " * 40)
         run.end("backup", "backup", host, findings=[{"code": "parity", "message": "a message " * 40}])
         run.begin("restore", host)
+        run.move("restored", 30e6, 60e6, host)
         lines = run.shown(width).splitlines()
         assert max(map(len, lines)) <= width and len(lines) <= 13, lines
 
