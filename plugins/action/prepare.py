@@ -65,6 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             values.address(host)
             values.postgres(host)
         values.transfer()
+        values.priority()
         application = values.application() if boolean(self._task.args.get("application", True)) else {}
         keep = values.value(dev, "rehearsal_keep", "none")
         if keep not in KEEP:

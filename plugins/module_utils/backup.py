@@ -11,12 +11,21 @@ import tarfile
 import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import database_facts, dump_outlets, dump_size, files, progress, server_settings
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    database_facts,
+    dump_outlets,
+    dump_size,
+    files,
+    priority,
+    progress,
+    server_settings,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, Pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.priority import Lowered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -37,6 +46,8 @@ class Limits:
     lock_timeout_s: float = 5.0
     statement_timeout_s: float = 3600.0
     nice: int = 0
+    # One of priority.IONICE.
+    ionice: str = ""
     max_lag_s: float = 0.0
     max_active: int = 0
     # What part of the database's size its last dump had, as far as that is known: only progress is estimated by it.
@@ -72,12 +83,12 @@ def take_backup(
     no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile.
     Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
     """
-    nice = ["nice", "-n", str(limits.nice)] if limits.nice else []
-    outlet = dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=nice)
+    lowered = priority.lower(server, limits.nice, limits.ionice)
+    outlet = dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=lowered.words)
     guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=outlet.stop)
     try:
         with guard:
-            return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on)
+            return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on, lowered)
     except (PostgresError, ToolFailed) as error:
         if guard.reason:
             raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
@@ -91,7 +102,15 @@ def take_backup(
 
 
 def _take_backup(
-    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, outlet: Outlet, with_fingerprint: bool, guarded: bool
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    work: WorkDirectory,
+    limits: Limits,
+    outlet: Outlet,
+    with_fingerprint: bool,
+    guarded: bool,
+    lowered: Lowered,
 ) -> Dict[str, Any]:
     name = application_name(rehearsal_id)
     with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
@@ -127,7 +146,9 @@ def _take_backup(
         # The one that counts, pg_dump's, and those that hash and watch if they do.
         "connections": 1 + outlet.connections + int(with_fingerprint) + int(guarded),
         "snapshot_seconds": round(snapshot_s, 3),
+        **lowered.load,
     }
+    manifest["not_lowered"] = list(lowered.missing)
     files.write_json(work.file(MANIFEST), manifest)
     if isinstance(outlet, Pipe):
         with open(work.file(MANIFEST), "rb") as written:

@@ -75,7 +75,7 @@ class Outlet:
         return {name: {"bytes": os.path.getsize(self.work.file(name)), "sha256": files.sha256(self.work.file(name))} for name in names}
 
     def _dump(self, *options: str) -> List[str]:
-        return [*self._niceness, *self.server.tool("pg_dump", *options)]
+        return self.server.tool("pg_dump", *options, behind=self._niceness)
 
 
 class Directory(Outlet):

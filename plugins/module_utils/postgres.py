@@ -54,9 +54,9 @@ class Server:
     # A directory where the tools run that dumps may be put into; empty: nothing is written there but a password file for the moment.
     scratch: str = ""
 
-    def tool(self, name: str, *args: str) -> List[str]:
-        """The argv of one of PostgreSQL's client programs."""
-        return [*self.prefix, os.path.join(self.bin_dir, name), *args]
+    def tool(self, name: str, *args: str, behind: Sequence[str] = ()) -> List[str]:
+        """The argv of one of PostgreSQL's client programs. `behind`: words that start it where it is, such as `nice`."""
+        return [*self.prefix, *behind, os.path.join(self.bin_dir, name), *args]
 
     def conninfo(self, database: str, application_name: str, settings: Optional[Mapping[str, str]] = None) -> str:
         """A libpq connection string; it passes through every prefix, as environment variables would not."""

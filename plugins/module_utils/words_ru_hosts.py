@@ -10,6 +10,9 @@ from typing import Dict
 TEXTS: Dict[str, str] = {
     # What a stage did.
     "{tables} tables, {rows} rows, {mb} MB": "таблиц: {tables}, строк: {rows}, {mb} МБ",
+    "{tables} tables, {rows} rows, {mb} MB; not where pg_dump runs: {programs}": (
+        "таблиц: {tables}, строк: {rows}, {mb} МБ; там, где работает pg_dump, нет: {programs}"
+    ),
     "{tables} tables, {rows} rows, {outcome}": "таблиц: {tables}, строк: {rows}, {outcome}",
     "{count} tables in the catalog": "таблиц в каталоге: {count}",
     "{rows} rows of {tables} tables fingerprinted": "сняты отпечатки строк: {rows}, таблиц: {tables}",

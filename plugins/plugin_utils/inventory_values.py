@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, reports, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, priority, reports, words
 
 TRANSFERS = ("controller", "direct", "stream")
 KEEP = ("copy", "backup", "template", "none")
@@ -129,6 +129,12 @@ class InventoryValues:
         unknown = sorted(set(direct) - {"host", "port", "user", "identity_file", "options"})
         if unknown:
             self._problem(self.dev, "rehearsal_transfer_direct", f"has unknown keys: {', '.join(unknown)}")
+
+    def priority(self) -> None:
+        """`rehearsal_production_ionice`."""
+        wanted = self.value(self.dev, "rehearsal_production_ionice", "")
+        if str(wanted) not in priority.IONICE:
+            self._problem(self.dev, "rehearsal_production_ionice", f"is «{wanted}»: it must be {priority.IDLE}, or a level from 0 to 7")
 
     def application(self) -> dict[str, Any]:
         """`rehearsal_application` with its command as a list."""

@@ -37,6 +37,13 @@ def test_postgres_must_be_a_mapping() -> None:
     assert len(found.problems) == 1 and "production: rehearsal_postgres must be a mapping: " in found.problems[0]
 
 
+@pytest.mark.parametrize(("wanted", "problems"), [(None, 0), ("idle", 0), ("7", 0), (7, 0), ("realtime", 1), (8, 1)])
+def test_the_priority_at_the_disks(wanted: Any, problems: int) -> None:
+    found = values(rehearsal_production_ionice=wanted)
+    found.priority()
+    assert len(found.problems) == problems, found.problems
+
+
 def test_the_way_of_the_backup() -> None:
     found = values(rehearsal_transfer="direct", rehearsal_transfer_direct={"address": "dev"})
     found.transfer()
