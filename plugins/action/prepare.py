@@ -24,11 +24,14 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import (
     report_store,
     watch_order,
 )
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import KEEP, InventoryValues
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import InventoryValues
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
 # The moments at which an inventory may add tasks: rehearsal_<moment>_tasks.
 HOOKS = ("after_restore", "before_upgrade", "after_upgrade")
+
+# The variables of the production host.
+PRODUCTION = {"rehearsal_postgres", "rehearsal_database", "rehearsal_work_dir"}
 
 # What is measured only where it is asked for: the evidence, the variable and its default.
 _ASKED = {
@@ -68,19 +71,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         values.priority()
         application = values.application() if boolean(self._task.args.get("application", True)) else {}
         keep = values.value(dev, "rehearsal_keep", "none")
-        if keep not in KEEP:
-            values.problems.append(f"{dev}: rehearsal_keep is «{keep}»: it must be one of {', '.join(KEEP)}")
         if keep == "template" and copy["place"] == "ephemeral":
             values.problems.append(
                 f"{dev}: rehearsal_keep is template: a copy with a server of its own (rehearsal_copy: ephemeral) goes with that server; "
                 "set rehearsal_copy: existing"
             )
-        hours = values.optional(dev, "rehearsal_expiry_hours", (int, float), 24, "must be a number of hours")
         expectations = self._expectations(values)
         policy = self._policy(values)
         hooks = self._hooks(values)
         # Here, where nothing was touched yet: at the end of a rehearsal it is too late to learn that its report cannot be written.
         values.reports(dev)
+        values.declared(dev, variables)
+        if production:
+            # Its other variables may be made of what only its dev host knows.
+            values.declared(production, PRODUCTION & set(variables["hostvars"][production]))
         store, how = values.value(dev, "rehearsal_report_store") or "", values.value(dev, "rehearsal_report_store_s3") or {}
         values.problems.extend(f"{dev}: {problem}" for problem in report_store.problems(str(store), how))
         source = f"{production or 'backup file'}/{database}"
@@ -111,7 +115,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "origin": copy,
             "sides": sides,
             "created": identity.format_time(now),
-            "expires": identity.format_time(now + datetime.timedelta(hours=float(hours))),
+            "expires": identity.format_time(now + datetime.timedelta(hours=float(values.value(dev, "rehearsal_expiry_hours", 24)))),
             "keep": keep,
             "expectations": expectations.to_json(),
             "expressions": expectations.declared_expressions(),

@@ -11,19 +11,16 @@ from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.inventory_values import InventoryValues
 
-PLACES = ("existing", "ephemeral")
-SOURCES = ("dump", "basebackup", "auto")
-FILE_HOSTS = ("controller", "dev", "production")
 _EPHEMERAL_KEYS = {"bin_dir", "owner", "directory", "user", "listen", "port", "password", "settings"}
 
 
 def read(values: InventoryValues) -> dict[str, Any]:
     """{"place", "source", "backup_file", "backup_file_on"}; what is wrong is among the problems of `values`. No secret is in it."""
     dev = values.dev
-    place = _choice(values, "rehearsal_copy", PLACES)
-    source = _choice(values, "rehearsal_source", SOURCES)
+    place = str(values.value(dev, "rehearsal_copy", "existing"))
+    source = str(values.value(dev, "rehearsal_source", "dump"))
     path = values.value(dev, "rehearsal_backup_file") or ""
-    on = _choice(values, "rehearsal_backup_file_host", FILE_HOSTS)
+    on = str(values.value(dev, "rehearsal_backup_file_host", "controller"))
     _check_ephemeral(values)
     if source == "basebackup" and place != "ephemeral":
         values.problems.append(f"{dev}: rehearsal_source is basebackup: a physical copy needs a server of its own, so set rehearsal_copy: ephemeral")
@@ -40,14 +37,6 @@ def read(values: InventoryValues) -> dict[str, Any]:
 def touches_production(copy: Mapping[str, Any]) -> bool:
     """Whether anything is done on the production host: not if the backup is a file that lies elsewhere."""
     return bool(copy["source"] != "file" or copy["backup_file_on"] == "production")
-
-
-def _choice(values: InventoryValues, name: str, choices: tuple[str, ...]) -> str:
-    found = values.value(values.dev, name) or choices[0]
-    if found not in choices:
-        values.problems.append(f"{values.dev}: {name} is «{found}»: it must be one of {', '.join(choices)}")
-        return choices[0]
-    return str(found)
 
 
 def _check_ephemeral(values: InventoryValues) -> None:

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, priority, reports, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import postgres_place, priority, reports
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import declared_variables
 
-TRANSFERS = ("controller", "direct", "stream")
-KEEP = ("copy", "backup", "template", "none")
 # A variable that is set but cannot be templated; its problem has been told.
 _UNUSABLE = object()
 
@@ -32,9 +32,9 @@ class InventoryValues:
     problems: list[str] = dataclasses.field(default_factory=list)
 
     def value(self, host: str, name: str, default: Any = None) -> Any:
-        """A variable, or the default; a value that cannot be templated is a problem."""
+        """A variable, or the default where it is not set or empty; a value that cannot be templated is a problem."""
         found = self._read(host, name)
-        return default if found is None or found is _UNUSABLE else found
+        return default if found is None or found is _UNUSABLE or found == "" else found
 
     def _read(self, host: str, name: str) -> Any:
         try:
@@ -72,15 +72,16 @@ class InventoryValues:
         if self.mentions(host, "ansible_host") and self.value(host, "ansible_connection") != "local":
             self.required(host, "ansible_host", str, "the machine that Ansible connects to, or leave the line out")
 
+    def declared(self, host: str, names: Iterable[str]) -> None:
+        """Of these variables, each has the type that its role declares, and one of its choices; none is a misspelt one.
+
+        A variable of which a problem was told already is left alone: one is enough.
+        """
+        untold = [name for name in names if not any(problem.startswith(f"{host}: {name}") for problem in self.problems)]
+        self.problems += [f"{host}: {problem}" for problem in declared_variables.problems(untold, functools.partial(self.value, host))]
+
     def reports(self, host: str) -> None:
-        """`rehearsal_report_formats` and `rehearsal_language` name only what there is, and the source root is a path within a repository."""
-        formats = self.optional(host, "rehearsal_report_formats", list, [], "must be a list of formats")
-        unknown = [str(name) for name in formats if name not in reports.FORMATS]
-        if unknown:
-            self._problem(host, "rehearsal_report_formats", f"names {', '.join(unknown)}: there are {', '.join(reports.FORMATS)}")
-        language = self.value(host, "rehearsal_language", words.ENGLISH)
-        if language not in words.LANGUAGES:
-            self._problem(host, "rehearsal_language", f"is «{language}»: it must be one of {', '.join(words.LANGUAGES)}")
+        """`rehearsal_report_source_root` is a path within a repository."""
         root = reports.problem_of_source_root(self.optional(host, "rehearsal_report_source_root", str, "", "must be a path within the repository"))
         if root:
             self._problem(host, "rehearsal_report_source_root", f"cannot be used: {root}")
@@ -121,8 +122,6 @@ class InventoryValues:
     def transfer(self) -> None:
         """`rehearsal_transfer`, and with `direct` the way to dev."""
         way = self.value(self.dev, "rehearsal_transfer", "controller")
-        if way not in TRANSFERS:
-            self._problem(self.dev, "rehearsal_transfer", f"is «{way}»: it must be one of {', '.join(TRANSFERS)}")
         direct = self.optional(self.dev, "rehearsal_transfer_direct", dict, {}, "must be a mapping: host, port, user, identity_file, options")
         if way == "direct" and not direct.get("host"):
             self._problem(self.dev, "rehearsal_transfer_direct.host", "is not set: the address by which production reaches dev")

@@ -181,6 +181,8 @@ def unusable(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Played:
     dev["wrong-language"] = demo.dev_variables(rehearsal_language="de")
     dev["wrong-formats"] = demo.dev_variables(rehearsal_report_formats=["md", "pdf"])
     dev["wrong-root"] = demo.dev_variables(rehearsal_report_source_root="../up")
+    dev["wrong-proof"] = demo.dev_variables(rehearsal_data_proof="ful", rehearsal_stairway="maybe")
+    dev["misspelt"] = demo.dev_variables(rehearsal_expectation=str(demo.state.application / "expectations.yml"))
     dev["wrong-production"] = demo.dev_variables(rehearsal_production="elsewhere")
     inventory = demo.write_inventory(directory, prod={"production": demo.production_variables()}, dev=dev)
     return demo.play(inventory, directory / "run")
@@ -195,8 +197,10 @@ UNUSABLE = {
     "unknown-application-key": r"unknown-application-key: rehearsal_application has unknown keys: enviroment",
     "wrong-keep": r"wrong-keep: rehearsal_keep is «everything»: it must be one of copy, backup, template, none",
     "wrong-language": r"wrong-language: rehearsal_language is «de»: it must be one of en, ru",
-    "wrong-formats": r"wrong-formats: rehearsal_report_formats names pdf: there are json, text, html, md, junit, sarif",
+    "wrong-formats": r"wrong-formats: rehearsal_report_formats is «pdf»: it must be one of json, text, html, md, junit, sarif",
     "wrong-root": r"wrong-root: rehearsal_report_source_root cannot be used: the source root is «../up»",
+    "wrong-proof": r"wrong-proof: rehearsal_data_proof is «ful»: it must be .* wrong-proof: rehearsal_stairway must be of type bool",
+    "misspelt": r"misspelt: rehearsal_expectation is no variable of a rehearsal: rehearsal_expectations is",
     "wrong-production": r"wrong-production: rehearsal_production names «elsewhere», which is not a host",
 }
 

@@ -51,6 +51,39 @@ def test_the_way_of_the_backup() -> None:
         "rehearsal: rehearsal_transfer_direct.host is not set: the address by which production reaches dev",
         "rehearsal: rehearsal_transfer_direct has unknown keys: address",
     ]
-    found = values(rehearsal_transfer="carrier pigeon")
-    found.transfer()
-    assert found.problems == ["rehearsal: rehearsal_transfer is «carrier pigeon»: it must be one of controller, direct, stream"]
+
+
+WRONG = {
+    "rehearsal_transfer": ("carrier pigeon", "is «carrier pigeon»: it must be one of controller, direct, stream"),
+    "rehearsal_data_proof": ("ful", "is «ful»: it must be one of full, changed, counts"),
+    "rehearsal_report_formats": (["html", "pdf"], "is «pdf»: it must be one of json, text, html, md, junit, sarif"),
+    "rehearsal_check_drift": ("maybe", "must be of type bool"),
+    "rehearsal_migration_timeout": ("an hour", "must be of type float"),
+    "rehearsal_evidence_timeout": (0, "is 0: it must be more than 0"),
+    "rehearsal_restore_jobs": ("0", "is 0: it must be at least 1"),
+    "rehearsal_transfer_limit": (-1, "is -1: it must not be negative"),
+    "rehearsal_ephemeral": ([1], "must be a mapping"),
+    "rehearsal_expectation": ("x.yml", "is no variable of a rehearsal: rehearsal_expectations is"),
+    "rehearsal_aplication": ({}, "is no variable of a rehearsal: rehearsal_application is"),
+}
+
+
+def test_every_variable_is_held_against_what_its_role_declares() -> None:
+    found = values(**{name: value for name, (value, _told) in WRONG.items()})
+    found.declared("rehearsal", WRONG)
+    assert found.problems == [f"rehearsal: {name} {told}" for name, (_value, told) in sorted(WRONG.items())]
+
+
+def test_what_is_declared_empty_ours_or_the_user_s_own_is_no_problem() -> None:
+    variables = {"rehearsal_target": "", "rehearsal_keep": None, "rehearsal_restore_jobs": "4", "rehearsal_stairway": "yes", "rehearsal_id": "x",
+                 "rehearsal_slack_channel": "#ops", "rehearsal_copy_address": "a", "ansible_host": "b"}  # fmt: skip
+    found = values(**variables)
+    found.declared("rehearsal", variables)
+    assert found.problems == []
+
+
+def test_one_problem_of_a_variable_is_enough() -> None:
+    found = values(rehearsal_ephemeral=[1], rehearsal_postgres="db1")
+    found.postgres("rehearsal")
+    found.declared("rehearsal", ["rehearsal_ephemeral", "rehearsal_postgres"])
+    assert [problem.split()[1] for problem in found.problems] == ["rehearsal_postgres", "rehearsal_ephemeral"]
