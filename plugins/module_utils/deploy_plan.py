@@ -115,13 +115,14 @@ def _each(evidence: Evidence, spans: Sequence[timeline.Span], limits: Limits) ->
 
 
 def _all_at_once(evidence: Evidence, spans: Sequence[timeline.Span], heads: List[str], limits: Limits) -> Dict[str, Any]:
+    events = evidence.migrations["upgrade"]
     return _step(
         "upgrade",
         text("Apply {count:count revision|revisions}", count=len(spans)),
-        _alembic(evidence, "upgrade", *(heads if len(heads) == 1 else ["heads"])),
+        _alembic(evidence, "upgrade", heads[0] if len(heads) == 1 else _target(events)),
         environment=limits.environment,
         seconds=timeline.whole_s(spans),
-        blocked_ms=timeline.downtime_ms(timeline.blocked(evidence.migrations["upgrade"])),
+        blocked_ms=timeline.downtime_ms(timeline.blocked(events)),
     )
 
 
@@ -283,6 +284,12 @@ def _ways_back(evidence: Evidence, before: Sequence[str], way_back: Mapping[str,
             ),
         ]
     return steps
+
+
+def _target(events: Sequence[timeline.Event]) -> str:
+    """Where the upgrade was to go, in Alembic's words; for several heads."""
+    targets = [event["target"] for event in events if event["event"] == "plan" and event.get("target")]
+    return targets[-1] if targets and targets[-1] != "head" else "heads"
 
 
 def _heads(events: Sequence[timeline.Event]) -> Optional[List[str]]:

@@ -158,7 +158,7 @@ CODES: Dict[str, Code] = {
         BLOCKER,
         "The project has several heads",
         "«alembic upgrade head» cannot choose between them.",
-        "Merge them with «alembic merge», or set the target revision.",
+        "Merge them with «alembic merge», or set rehearsal_target: to heads for all of them, to label@head for one.",
         lowest=BLOCKER,
     ),
     "nothing-pending": Code(

@@ -236,14 +236,27 @@ def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
         for check in checks:
             if check.measured == expected.NOT_MEASURED:
                 bench.say("not-measured", check.stage, check.object, text("{item}: not measured", item=check.item))
-    script_heads = (evidence.application or {}).get("heads")
-    if heads is not None and not wanted.revision and script_heads is not None and set(heads) != set(script_heads):
-        ended = text("{heads:list}", heads=list(heads)) if heads else text("no revision")
-        message = text("the upgrade ended at {ended}; the project's head is {heads:list}", ended=ended, heads=list(script_heads))
-        bench.say("revision-not-reached", "upgrade", "", message)
+    _say_where_it_ended(bench, evidence, heads)
     if heads is not None and not _revisions(evidence, "upgrade"):
         bench.say("nothing-pending", "upgrade", "", text("production already stands at {heads}", heads=", ".join(heads) or text("no revision")))
     return checks
+
+
+def _say_where_it_ended(bench: _Bench, evidence: Evidence, heads: Optional[List[str]]) -> None:
+    """Whether the upgrade ended where it was to go, if the expectations do not say that."""
+    script_heads = (evidence.application or {}).get("heads")
+    if heads is None or evidence.expectations.revision or script_heads is None:
+        return
+    plan = next((event for event in reversed(evidence.migrations["upgrade"]) if event["event"] == "plan"), {})
+    target, steps = plan.get("target") or "head", plan.get("steps") or []
+    ended = text("{heads:list}", heads=heads) if heads else text("no revision")
+    if target in ("head", "heads"):
+        if set(heads) != set(script_heads):
+            message = text("the upgrade ended at {ended}; the project's head is {heads:list}", ended=ended, heads=list(script_heads))
+            bench.say("revision-not-reached", "upgrade", "", message)
+    elif steps and steps[-1]["revision"] not in heads:
+        message = text("the upgrade ended at {ended}; it was to go to {target}", ended=ended, target=target)
+        bench.say("revision-not-reached", "upgrade", "", message)
 
 
 def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:

@@ -30,7 +30,8 @@ TEXTS: Dict[str, str] = {
     "Rehearse from a checkout that contains the revision that production runs.": "Репетируйте из копии репозитория, в которой есть ревизия "
     "продакшена.",
     "The project has several heads": "У проекта несколько последних ревизий",
-    "Merge them with «alembic merge», or set the target revision.": "Объедините их через «alembic merge» или задайте целевую ревизию.",
+    "Merge them with «alembic merge», or set rehearsal_target: to heads for all of them, to label@head for one.": "Объедините их через "
+    "«alembic merge» или задайте rehearsal_target: heads — для всех, метка@head — для одной.",
     "Nothing is pending": "Применять нечего",
     "There is nothing to deploy.": "Выкатывать нечего.",
     "The application does not answer": "Приложение не отвечает",

@@ -10,6 +10,7 @@ from typing import Dict
 TEXTS: Dict[str, str] = {
     "{item}: measured {measured}, expected {expected}": "{item}: измерено «{measured}», ожидалось «{expected}»",
     "{object}: {what} is {copy} on the copy, {production} on production": "{object}: {what} — {copy} на копии, {production} на продакшене",
+    "the upgrade ended at {ended}; it was to go to {target}": "обновление закончилось на {ended}, а должно было дойти до {target}",
     "the upgrade ended at {ended}; the project's head is {heads:list}": "обновление закончилось на {ended}; последняя ревизия проекта: {heads:list}",
     "it was so before the upgrade: {objects:list 8}": "так было и до обновления: {objects:list 8}",
     "it was not carried out": "она не выполнялась",

@@ -22,6 +22,10 @@ options:
     description: Whether to connect to the copy.
     type: bool
     default: false
+  target:
+    description: Revision up to which an upgrade would go, as C(alembic upgrade) takes it (V(heads), C(label@head)). Only with O(connect).
+    type: str
+    default: head
   production_revisions:
     description: Revisions that production stands on. One that the project does not know is a failure.
     type: list
@@ -58,7 +62,7 @@ current:
   type: list
   elements: str
 pending:
-  description: Revisions that an upgrade would run, in order, with O(connect).
+  description: Revisions that an upgrade to O(target) would run, in order, with O(connect).
   returned: success
   type: list
   elements: str
@@ -80,6 +84,7 @@ def main() -> None:
             **arguments.REHEARSAL,
             "application": application_arguments.APPLICATION,
             "connect": {"type": "bool", "default": False},
+            "target": {"type": "str", "default": "head"},
             "production_revisions": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 300},
         },
@@ -93,7 +98,12 @@ def main() -> None:
     else:
         work = arguments.work_directory(p, "dev")
         outcome = application.run(
-            project, "current", marker_id=p["id"], log_path=work.file("evidence", "application.log"), pid_path=work.file("running", "application")
+            project,
+            "current",
+            marker_id=p["id"],
+            target=p["target"],
+            log_path=work.file("evidence", "application.log"),
+            pid_path=work.file("running", "application"),
         )
     findings = findings_of(outcome, "current" if p["connect"] else "info")
     if findings:
@@ -109,6 +119,7 @@ def main() -> None:
     facts = {
         **{key: hello.get(key) for key in ("python", "alembic", "sqlalchemy", "open_ways")},
         "heads": script["heads"],
+        "target": p["target"],
         "revisions": len(known),
         "current": current["heads"] if current else [],
         "transaction_per_migration": current.get("transaction_per_migration") if current else None,

@@ -182,6 +182,8 @@ def test_several_heads_and_databases_without_a_revision() -> None:
     upgrade[-1] = {**upgrade[-1], "heads": ["b2", "c3"]}
     evidence = rehearsed(upgrade)
     assert plan(evidence)["steps"][2]["command"][-2:] == ["upgrade", "heads"]
+    upgrade.insert(1, {"event": "plan", "t": 0.0, "target": "shop@head", "steps": []})
+    assert plan(evidence)["steps"][2]["command"][-2:] == ["upgrade", "shop@head"]
     assert plan(evidence)["steps"][3]["expect"] == "at revision b2, c3"
     empty = dataclasses.replace(evidence, manifest={**(evidence.manifest or {}), "revisions": {}}, application={"current": []})
     assert plan(empty)["ways_back"][0]["command"][-2:] == ["downgrade", "base"] and plan(empty)["steps"][1]["expect"] == "at no revision"

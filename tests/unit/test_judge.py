@@ -326,6 +326,27 @@ def test_the_projects_head_is_expected_where_nothing_else_is() -> None:
     assert codes(judge(dataclasses.replace(evidence, application={**evidence.application, "heads": ["c3"]}))) == ["revision-not-reached"]
 
 
+@pytest.mark.parametrize(
+    ("target", "planned", "heads", "codes_"),
+    [
+        ("b2", ["b2"], ["b2", "z9"], []),
+        ("label@head", ["b2"], ["b2", "y8"], []),
+        ("c3", ["b2", "c3"], ["b2"], ["revision-not-reached"]),
+        ("heads", ["b2"], ["b2"], ["revision-not-reached"]),
+        (None, ["b2"], ["b2"], ["revision-not-reached"]),
+        ("b2", [], ["b2"], []),
+    ],
+)
+def test_a_target_of_its_own_is_what_has_to_be_reached(target: str | None, planned: list[str], heads: list[str], codes_: list[str]) -> None:
+    evidence = good()
+    plan = {"event": "plan", "t": 0.0, "target": target, "steps": [{"revision": name, "message": "", "direction": "upgrade"} for name in planned]}
+    events = [plan, *(event for event in evidence.migrations["upgrade"] if event["event"] != "done"), {"event": "done", "t": 9.0, "heads": heads}]
+    application = {**(evidence.application or {}), "heads": ["z9", "y8"]}
+    migrations = {**evidence.migrations, "upgrade": events}
+    record = judge(dataclasses.replace(evidence, application=application, migrations=migrations))
+    assert [code for code in codes(record) if code == "revision-not-reached"] == codes_
+
+
 def test_assertions_see_snapshots_and_record() -> None:
     text = """
 assertions:

@@ -104,6 +104,10 @@ CASES = [
     _good("beside old defects", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", production=_OLD_DEFECTS,
           infos=frozenset({("orphans", "payments"), ("sequence-behind", "users.id"), ("key-near-limit", "kinds.id"), ("constraint-not-valid", "payments.payments_approved_fk"),
                            ("fk-without-index", "payments.payments_approved_fk"), ("index-duplicate", "ix_users_town")})),
+    _good("two heads that are both wanted", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", target="heads",
+          more=(("m2", "a0", "ALTER TABLE drafts ADD COLUMN nick text", "ALTER TABLE drafts DROP COLUMN nick"),)),
+    _good("a target below the head", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", target="m1",
+          more=(("m2", "m1", "DROP TABLE shifts", "SELECT 1"),)),
     expecting.GOOD,
     locks.ACCEPTED,
 ]  # fmt: skip

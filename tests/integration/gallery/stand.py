@@ -61,6 +61,7 @@ class Case:
     `says`: what the messages must say too. `show_keys`: the keys of changed rows may be shown.
     `asked`: what is measured beside the rest ("models", "drift", "stairway"; "fixed address": an application that drift cannot be measured with).
     `base`: SQL of production's revision, where it is not what made production.
+    `target`: where the upgrade goes (rehearsal_target).
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -80,6 +81,7 @@ class Case:
     says: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     base: str = ""
+    target: str = "head"
 
     def judge(self, evidence_directory: str) -> dict[str, Any]:
         """The record of evidence that was gathered for this case, under its policy."""
@@ -173,13 +175,13 @@ class _Run:
         self._dump()
         if not self._gather("before"):
             return
-        if not self._migrate("upgrade", "upgrade", "head") or not self._gather("after"):
+        if not self._migrate("upgrade", "upgrade", self.case.target) or not self._gather("after"):
             return
         self._ask()
         wanted = self.expectations.downgrade_to
         if not self._migrate("downgrade", "downgrade", BASE if wanted == PRODUCTION else wanted):
             return
-        if self._gather("back") and self._migrate("again", "upgrade", "head") and self._gather("again") and "stairway" in self.case.asked:
+        if self._gather("back") and self._migrate("again", "upgrade", self.case.target) and self._gather("again") and "stairway" in self.case.asked:
             work, server = self.work, self.stand.server.server
             files.write_json(work.file("evidence", "stairway.json"), Stairway(server, self.copy, self.id, work, self.application, False, 60).walk())
 
