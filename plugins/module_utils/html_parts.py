@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, report_chart, report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
@@ -16,6 +16,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figure
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
 
+# Of more findings of one code the others are folded.
+_OPEN_OF_A_CODE = 3
 # (id, heading, content); a part without content is left out.
 Part = Tuple[str, str, Html]
 
@@ -71,15 +73,37 @@ def _findings(record: Record, say: Speaker) -> Html:
     accepted = [finding for finding in quiet if finding.get("accepted")]
     rest = [finding for finding in quiet if not finding.get("accepted")]
     return join(
-        *(_finding(finding, say) for finding in [*loud, *accepted]),
+        *(_group(group, say) for group in report_figures.grouped([*loud, *accepted])),
         None if loud or accepted else tag("p", say("No blocker and no warning.")),
         tag(
             "details",
             tag("summary", say("{count:count more finding|more findings} for information", count=len(rest))),
-            *(_finding(finding, say) for finding in rest),
+            *(_group(group, say) for group in report_figures.grouped(rest)),
         )
         if rest
         else None,
+    )
+
+
+def _group(group: Sequence[Mapping[str, Any]], say: Speaker) -> Html:
+    """Findings of one code: what they are and what is to be done stands there once."""
+    first = group[0]
+    count = tag("span", say("{count:count finding|findings}", count=len(group)), class_="count") if len(group) > 1 else None
+    items = [_finding(finding, say) for finding in group]
+    if len(items) == 1:
+        content = items[0]
+    else:
+        shown = items if len(items) <= _OPEN_OF_A_CODE + 1 else items[:_OPEN_OF_A_CODE]
+        rest = items[len(shown) :]
+        listed = tag("ul", *(tag("li", item) for item in shown))
+        folded = tag("details", tag("summary", say("and {more} more", more=len(rest))), tag("ul", *(tag("li", item) for item in rest)))
+        content = join(listed, folded if rest else None)
+    return tag(
+        "article",
+        tag("h3", tag("span", say.word(first["severity"]), class_="badge"), " ", say.word(_title(first)), " ", tag("code", first["code"]), count),
+        content,
+        tag("p", tag("span", "→ ", aria_hidden="true"), say.word(first["advice"]), class_="advice") if first["advice"] else None,
+        class_=f"finding {first['severity']}",
     )
 
 
@@ -91,14 +115,10 @@ def _finding(finding: Mapping[str, Any], say: Speaker) -> Html:
         facts.append(tag("span", say("revision"), " ", tag("code", finding["revision"])))
     if place:
         facts.append(tag("code", place))
-    return tag(
-        "article",
-        tag("h3", tag("span", say.word(finding["severity"]), class_="badge"), " ", say.word(_title(finding)), " ", tag("code", finding["code"])),
+    return join(
         tag("p", say.of(finding, "message"), class_="message"),
-        tag("p", tag("span", "→ ", aria_hidden="true"), say.word(finding["advice"]), class_="advice") if finding["advice"] else None,
         tag("p", acceptance, class_="acceptance") if acceptance else None,
         tag("p", *facts, class_="facts"),
-        class_=f"finding {finding['severity']}",
     )
 
 
@@ -172,7 +192,7 @@ def _revisions(record: Record, say: Speaker) -> Html:
             short_list(report_figures.telling_locks(row), say),
             _ms(row["blocked_reads_ms"], say),
             _ms(row["blocked_writes_ms"], say),
-            short_list(report_figures.rewritten(row), say),
+            short_list(report_figures.rewritten(row, say), say),
             _figure(row["rows"], say.number),
             _figure(row["wal_bytes"], say.size),
             _ms(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say),
@@ -239,10 +259,11 @@ def _data_changes(heading: str, changes: Optional[List[Mapping[str, Any]]], reco
                Column(say("in words"), wide=True), Column(say("severity"))]  # fmt: skip
     rows = [
         (
-            tag("code", change["object"]), say.word(change["kind"]), _count(change.get("rows_before"), say), _count(change.get("rows_after"), say),
+            tag("code", change["object"]), report_figures.kind(change, say),
+            _count(change.get("rows_before"), say), _count(change.get("rows_after"), say),
             say.of(change, "text"), say.word(verdicts.get(change["object"], "")),
         )
-        for change in changes
+        for change in report_figures.telling_changes(changes)
     ]  # fmt: skip
     return join(tag("h3", heading), table(heading, columns, rows, say))
 
@@ -298,10 +319,12 @@ def _expectations(record: Record, say: Speaker) -> Html:
     if not checks:
         return tag("p", say("No expectations file was given: what must be true after the upgrade was not checked beyond the project's head."))
     met = sum(check["ok"] for check in checks)
-    columns = [Column(""), Column(say("expectation"), wide=True), Column(say("measured")), Column(say("expected"))]
+    # The same thing may be asked for after the upgrade, and its opposite after the way back.
+    columns = [Column(""), Column(say("stage")), Column(say("expectation"), wide=True), Column(say("measured")), Column(say("expected"))]
     rows = [
         (
             Cell(report_figures.SIGNS["ok" if check["ok"] else "failed"], 1 if check["ok"] else 0),
+            say.word(check["stage"]),
             say.of(check, "item"),
             say.of(check, "measured"),
             say.of(check, "expected"),

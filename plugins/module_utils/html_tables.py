@@ -16,6 +16,7 @@ _FILTER_FROM = 8
 # The script folds what is below so many rows.
 FOLD_AFTER = 20
 _LONG_LIST = 3
+_COLUMNS_OF_A_PHONE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,10 @@ def table(caption: str, columns: Sequence[Column], rows: Sequence[Row], say: Spe
     """A table with its caption as its name; nothing where there are no rows."""
     if not rows:
         return Html("")
+    # On a phone a row of many cells is a card, whose cells say what they are.
+    cards = len(columns) > _COLUMNS_OF_A_PHONE
     head = tag("tr", *(tag("th", column.label, scope="col", class_="number" if column.numeric else None) for column in columns))
-    body = [tag("tr", *(_cell(cell, column) for cell, column in zip(row, columns))) for row in rows]
+    body = [tag("tr", *(_cell(cell, column, cards) for cell, column in zip(row, columns))) for row in rows]
     tools = (
         tag(
             "label",
@@ -54,18 +57,19 @@ def table(caption: str, columns: Sequence[Column], rows: Sequence[Row], say: Spe
         if len(rows) >= _FILTER_FROM
         else None
     )
-    made = tag("table", tag("caption", caption, class_="unseen"), tag("thead", head), tag("tbody", *body))
+    made = tag("table", tag("caption", caption, class_="unseen"), tag("thead", head), tag("tbody", *body), class_="cards" if cards else None)
     # Focusable, so that it can be scrolled sideways with the keyboard.
     scroller = tag("div", made, class_="scroller", tabindex=0, role="region", aria_label=caption)
     return tag("div", tools, scroller, class_="sortable", data_fold=fold_after, data_all=say("Show all {count:number}", count=len(rows)),
                data_fewer=say("Show fewer"), data_none=say("No row has that."))  # fmt: skip
 
 
-def _cell(cell: Union[Cell, Child], column: Column) -> Html:
+def _cell(cell: Union[Cell, Child], column: Column, named: bool) -> Html:
     name = "number" if column.numeric else "wide" if column.wide else None
+    label = column.label if named and column.label else None
     if isinstance(cell, Cell):
-        return tag("td", cell.content, class_=name, data_order=cell.order)
-    return tag("td", cell, class_=name)
+        return tag("td", cell.content, class_=name, data_order=cell.order, data_label=label)
+    return tag("td", cell, class_=name, data_label=label)
 
 
 def sql(statement: str) -> Html:

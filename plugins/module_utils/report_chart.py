@@ -20,6 +20,8 @@ _HEAD = 46
 _OPEN_LANES = 25
 # A revision that has less than this share of the width has no room for its name.
 _ROOM_FOR_NAME = 7.0
+# As much has room on a phone, too.
+_ROOM_ON_PHONE = 24.0
 _TICKS = 5
 _LEAST_WIDTH = 0.25
 
@@ -69,7 +71,8 @@ def _drawing(rows: Sequence[Mapping[str, Any]], tables: Sequence[Mapping[str, An
         kind = f"revision {'odd' if number % 2 else 'even'}"
         parts.append(tag("rect", tag("title", called), x=_percent(start), width=_percent(width), y=18, height=18, class_=kind))
         if width >= _ROOM_FOR_NAME:
-            parts.append(tag("text", row["revision"][:8], x=_percent(start + width / 2), y=31, text_anchor="middle", class_="name"))
+            name = "name" if width >= _ROOM_ON_PHONE else "name tight"
+            parts.append(tag("text", row["revision"][:8], x=_percent(start + width / 2), y=31, text_anchor="middle", class_=name))
     for number, table in enumerate(tables):
         parts.append(_lane(table, _HEAD + _LANE * number, scale, say))
     return tag("svg", *parts, role="img", width="100%", height=height)

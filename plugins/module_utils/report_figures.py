@@ -26,6 +26,8 @@ _OF_EXISTING = frozenset(
     ["rows-added", "rows-lost", "rows-changed", "rows-not-comparable", "column-changed", "column-as-declared", "column-dropped"]
     + ["column-not-comparable", "table-dropped", "table-not-comparable"]
 )
+# Kinds that are said of a whole table, with what they say of each of its columns.
+_OF_TABLES = frozenset(["rows-added", "rows-lost", "rows-changed", "rows-not-comparable", "table-dropped", "table-not-comparable"])
 
 
 def source(record: Record) -> str:
@@ -85,11 +87,12 @@ def downtime(record: Record, say: Speaker) -> Dict[str, str]:
         detail = say("until the upgrade failed: {ms:duration}", ms=begun["downtime_ms"]) if begun else ""
         return {"title": title, "value": say("not measured"), "detail": detail, "mood": "unknown"}
     longest = record["longest_window"]
-    over = any(finding["code"] in ("lock-blocks-reads", "lock-blocks-writes") and finding["severity"] != "info" for finding in record["findings"])
+    over = {finding["severity"] for finding in record["findings"] if finding["code"] in ("lock-blocks-reads", "lock-blocks-writes")}
+    mood = "bad" if "blocker" in over else "doubtful" if "warning" in over else "good"
     if longest is None:
         return {"title": title, "value": say("none"), "detail": say("no table that is there keeps anybody waiting"), "mood": "good"}
     detail = longest_wait(longest, say)
-    return {"title": title, "value": say.duration(record["downtime_ms"]), "detail": detail, "mood": "doubtful" if over else "good"}
+    return {"title": title, "value": say.duration(record["downtime_ms"]), "detail": detail, "mood": mood}
 
 
 def longest_wait(longest: Mapping[str, Any], say: Speaker) -> str:
@@ -120,7 +123,8 @@ def way_back(record: Record, say: Speaker) -> Dict[str, str]:
         return {"title": title, "value": say("not measured"), "detail": "", "mood": "unknown"}
     restore = say("restoring the backup: {ms:duration}", ms=back["restore_seconds"] * 1000) if back["restore_seconds"] is not None else ""
     if back["downgrade_seconds"] is None:
-        return {"title": title, "value": say.of(back, "downgrade_text"), "detail": restore, "mood": "bad"}
+        failed = any(finding["code"] == "downgrade-failed" for finding in record["findings"])
+        return {"title": title, "value": say.of(back, "downgrade_text"), "detail": restore, "mood": "bad" if failed else "unknown"}
     value = say.duration(back["downgrade_seconds"] * 1000)
     if back["loses"] is None:
         return {"title": title, "value": value, "detail": say("what it loses was not compared"), "mood": "unknown"}
@@ -168,6 +172,18 @@ def numbers(record: Record, say: Speaker) -> List[Dict[str, str]]:
     return [downtime(record, say), way_back(record, say), data_changed(record, say)]
 
 
+def kind(change: Mapping[str, Any], say: Speaker) -> str:
+    """What became of data, in two words."""
+    return say.word(change["kind"]).replace("-", " ")
+
+
+def telling_changes(changes: Sequence[Mapping[str, Any]]) -> List[Mapping[str, Any]]:
+    """What is about data that was there first; without the columns of a table that is told itself as not to be compared."""
+    whole = {change["object"] for change in changes if change["kind"] in _OF_TABLES}
+    told = [change for change in changes if change["kind"] != "column-not-comparable" or change["object"].rpartition(".")[0] not in whole]
+    return sorted(told, key=lambda change: change["kind"] not in _OF_EXISTING)
+
+
 def existing_changes(changes: Sequence[Mapping[str, Any]]) -> List[Mapping[str, Any]]:
     """Those of the data changes that are about data that was there before."""
     return [change for change in changes if change["kind"] in _OF_EXISTING]
@@ -192,9 +208,9 @@ def telling_locks(row: Mapping[str, Any]) -> List[str]:
     return [f"{table} {mode}" for table, mode in sorted(found, key=lambda one: (-TELLING_LOCKS.index(one[1]), one[0]))]
 
 
-def rewritten(row: Mapping[str, Any]) -> List[str]:
+def rewritten(row: Mapping[str, Any], say: Speaker) -> List[str]:
     """`contracts (type)`, …"""
-    return [f"{rewrite['relation']} ({rewrite['reason']})" for rewrite in row["rewrites"]]
+    return [f"{rewrite['relation']} ({say.word(rewrite['reason'])})" for rewrite in row["rewrites"]]
 
 
 def where(finding: Mapping[str, Any]) -> Optional[str]:

@@ -67,12 +67,14 @@ def _band(record: Record, say: Speaker) -> Html:
         for number in report_figures.numbers(record, say)
     ]
     verdict = tag("span", say.word(record["verdict"]), class_="verdict")
+    reason = report_figures.reason(record, say)
     return tag(
         "header",
         tag(
             "div",
             tag("h1", verdict, tag("span", report_figures.source(record), class_="source")),
             tag("p", report_figures.sentence(record, say), class_="sentence"),
+            tag("p", tag("a", reason, href="#findings"), class_="reason") if reason else None,
             tag("p", _counted(record, say), class_="faint"),
             tag("ul", *numbers, class_="numbers"),
         ),

@@ -135,7 +135,7 @@ def _revisions(record: Record, say: Speaker) -> List[str]:
             _or_dash(report_figures.ms(row["seconds"]), say.duration) + (f" **{say.word(row['status'])}**" if row["status"] != "ok" else ""),
             _text(_few(report_figures.telling_locks(row), say, 3)),
             _or_dash(row["blocked_reads_ms"], say.duration), _or_dash(row["blocked_writes_ms"], say.duration),
-            _text(_few(report_figures.rewritten(row), say, 3)), _or_dash(row["rows"], say.number), _or_dash(row["wal_bytes"], say.size),
+            _text(_few(report_figures.rewritten(row, say), say, 3)), _or_dash(row["rows"], say.number), _or_dash(row["wal_bytes"], say.size),
             _or_dash(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say.duration),
         ]
         for row in rows

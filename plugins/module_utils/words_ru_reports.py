@@ -111,6 +111,7 @@ TEXTS: Dict[str, str] = {
     "Production and copy": "Продакшен и копия",
     "Stages and clean-up": "Этапы и уборка",
     "Nothing was found.": "Замечаний нет.",
+    "{count:count finding|findings}": "{count:count замечание|замечания|замечаний}",
     "stage {stage}": "этап: {stage}",
     "expected: {ms:duration}": "ожидается: {ms:duration}",
     "traffic waits: {ms:duration}": "запросы ждут: {ms:duration}",

@@ -111,6 +111,10 @@ def test_downtime_is_the_records_and_doubtful_over_the_budget(go: dict[str, Any]
     assert report_figures.downtime(go, SAY)["mood"] == "good"
     told = report_figures.downtime(no_go, SAY)
     assert (told["value"], told["mood"]) == (SAY.duration(no_go["downtime_ms"]), "doubtful")
+    over = [finding for finding in no_go["findings"] if finding["code"].startswith("lock-blocks")]
+    over[0]["severity"] = "blocker"
+    assert report_figures.downtime(no_go, SAY)["mood"] == "bad"
+    over[0]["severity"] = "warning"
     assert told["detail"] == f"longest: reads and writes of {no_go['longest_window']['table']} wait {SAY.duration(no_go['longest_window']['ms'])}"
     no_go["longest_window"]["what"] = "writes"
     assert report_figures.downtime(no_go, SAY)["detail"].startswith("longest: writes of ")
@@ -129,7 +133,10 @@ def test_the_way_back_is_priced(rich: dict[str, Any], go: dict[str, Any]) -> Non
     assert report_figures.way_back(go, SAY)["mood"] == "good"
     back = go["way_back"]
     assert report_figures.way_back({**go, "way_back": {**back, "loses": None}}, SAY)["mood"] == "unknown"
-    failed = report_figures.way_back({**go, "way_back": {**back, "downgrade_seconds": None}}, SAY)
+    broken = {**go, "findings": [{"code": "downgrade-failed", "severity": "blocker"}]}
+    unmeasured = {**back, "downgrade_seconds": None}
+    failed = report_figures.way_back({**broken, "way_back": unmeasured}, SAY)
+    assert report_figures.way_back({**go, "way_back": unmeasured}, SAY)["mood"] == "unknown"
     assert failed["mood"] == "bad" and failed["detail"] == f"restoring the backup: {SAY.duration(back['restore_seconds'] * 1000)}"
     bare = report_figures.way_back({**go, "way_back": {**back, "downgrade_seconds": None, "restore_seconds": None}}, SAY)
     assert bare["detail"] == ""
@@ -205,11 +212,14 @@ def test_blockers_come_before_warnings_and_those_before_information(rich: dict[s
     severities = [finding["severity"] for finding in loud]
     assert severities == sorted(severities)
     if name == "html":
+        page = page.replace("<details><summary>and ", "")
         quiet = [finding for finding in rich["findings"] if finding["severity"] == "info"]
         folded = page[page.index("<details>") :]
-        assert f"{len(quiet)} more findings for information" in folded and folded.count("<article") == len(quiet)
-        assert page.count('class="finding blocker"') == severities.count("blocker")
-        assert page.count('class="finding warning"') == severities.count("warning")
+        assert f"{len(quiet)} more findings for information" in folded and folded.count('class="message"') == len(quiet)
+        for severity in ("blocker", "warning"):
+            articles = re.findall(f'<article class="finding {severity}">(.*?)</article>', page, re.DOTALL)
+            assert "".join(articles).count('class="message"') == severities.count(severity)
+            assert len(articles) == len({finding["code"] for finding in loud if finding["severity"] == severity})
 
 
 def test_what_was_accepted_stays_in_sight(go: dict[str, Any]) -> None:
@@ -263,6 +273,7 @@ def test_a_revisions_row_is_the_records(rich: dict[str, Any]) -> None:
         assert shown[7:9] == [SAY.number(row["rows"]), SAY.size(row["wal_bytes"])]
         assert shown[9] == SAY.duration(down[row["revision"]]["seconds"] * 1000)
     assert any("(type)" in shown[6] for shown in rows)
+    assert "(тип)" in reports.render(rich, "html", "ru") and "(type)" not in reports.render(rich, "html", "ru")
     rich["revisions"] = [row for row in rich["revisions"] if row["run"] != "downgrade"]
     assert {shown[9] for shown in cells(part(rich, "revisions"))} == {"–"}
 
@@ -314,6 +325,24 @@ def test_long_lists_and_long_tables_fold() -> None:
     ))  # fmt: skip
     assert ["class" in page.partition("<td")[2].partition(">")[0] for page in (plain, numeric, wide)] == [False, True, True]
     assert 'data-fold="20"' in html_tables.table("t", column, [("a",)], SAY)
+
+
+def test_a_row_of_many_cells_says_on_a_phone_what_they_are() -> None:
+    wide = html_tables.table("t", [html_tables.Column(name) for name in ("a", "b", "", "d")], [("1", html_tables.Cell(2, 2), "3", "4")], SAY)
+    assert '<table class="cards">' in wide
+    assert re.findall("<td[^>]*>", wide) == ['<td data-label="a">', '<td data-order="2" data-label="b">', "<td>", '<td data-label="d">']
+    assert "data-label" not in html_tables.table("t", [html_tables.Column(name) for name in "abc"], [("1", "2", "3")], SAY)
+
+
+# Data.
+
+
+def test_what_happens_to_data_that_was_there_comes_first() -> None:
+    changes = [{"kind": kind, "object": thing} for kind, thing in (
+        ("column-added", "t.a"), ("rows-lost", "u"), ("column-not-comparable", "u.x"), ("column-not-comparable", "v.x"), ("table-dropped", "w"),
+    )]  # fmt: skip
+    assert [change["object"] for change in report_figures.telling_changes(changes)] == ["u", "v.x", "w", "t.a"]
+    assert report_figures.kind(changes[2], SAY) == "column not comparable" and report_figures.kind(changes[1], Speaker("ru")) == "строки пропали"
 
 
 # What was compared on top.
@@ -396,6 +425,10 @@ def test_what_is_not_met_comes_first(rich: dict[str, Any]) -> None:
     met = [check["ok"] for check in rich["expectations"]]
     assert met == [True, False]
     assert [row[0] for row in cells(part(rich, "expectations"))] == ["✘", "✔"]
+    rich["expectations"].append({**rich["expectations"][0], "stage": "back"})
+    assert [row[1] for row in cells(part(rich, "expectations"))] == ["upgrade", "upgrade", "back"]
+    assert "| back | " in reports.render({**rich, "expectations": [{**rich["expectations"][0], "stage": "back", "ok": False}]}, "md")
+    rich["expectations"].pop()
     assert "1 of 2 expectations met" in part(rich, "expectations")
     assert "No expectations file was given" in part({**rich, "expectations": []}, "expectations")
 

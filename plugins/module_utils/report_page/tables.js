@@ -80,15 +80,23 @@ for (const box of document.querySelectorAll(".sortable")) {
   }
   show();
 }
-// What is folded is printed all the same.
+// What is folded is printed all the same. A heading that is repeated on the next page is painted there without the buttons in it.
 const folded = [];
+const headings = [];
 addEventListener("beforeprint", () => {
+  for (const button of document.querySelectorAll("th > button")) {
+    headings.push([button.parentElement, button]);
+    button.replaceWith(button.textContent);
+  }
   for (const details of document.querySelectorAll("details:not([open])")) {
     details.open = true;
     folded.push(details);
   }
 });
 addEventListener("afterprint", () => {
+  for (const [head, button] of headings.splice(0)) {
+    head.replaceChildren(button);
+  }
   for (const details of folded.splice(0)) {
     details.open = false;
   }
