@@ -11,7 +11,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 
 MOMENTS = ("before", "after", "back", "again")
@@ -60,6 +60,15 @@ def version_tables(evidence: Evidence) -> List[str]:
     known = set((evidence.manifest or {}).get("revisions") or {})
     known |= {table for table in (evidence.application or {}).get("version_tables") or []}
     return sorted(known or {"alembic_version"})
+
+
+def whole_way_back(evidence: Evidence) -> bool:
+    """The downgrade went to production's revision, by that name or another: what is there then is held against what was there before."""
+    if evidence.expectations.downgrade_to == PRODUCTION:
+        return True
+    done = [event for event in evidence.migrations.get("downgrade", []) if event["event"] == "done"]
+    current = (evidence.application or {}).get("current")
+    return bool(done) and current is not None and set(done[-1]["heads"]) == set(current)
 
 
 def load(directory: str) -> Evidence:

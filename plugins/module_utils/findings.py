@@ -59,8 +59,9 @@ class Finding:
 _FEARED = (
     "interrupted", "preflight", "fence", "revision-unknown", "multiple-heads", "application-failed", "hook-failed", "migration-failed",
     "stage-failed", "smoke-test-failed", "data-changed", "data-lost", "rows-changed", "data-not-compared", "orphans",
-    "sequence-behind", "fk-set-null-not-null", "index-invalid", "copy-differs", "revision-not-reached", "expectation-not-met", "downgrade-failed",
-    "downgrade-noop", "downgrade-loses-data", "downgrade-leaves-trace", "again-failed", "again-differs-data", "again-differs", "left-behind",
+    "sequence-behind", "constraint-not-enforced", "fk-set-null-not-null", "index-invalid", "copy-differs", "revision-not-reached",
+    "expectation-not-met", "downgrade-failed", "downgrade-noop", "downgrade-loses-data", "downgrade-leaves-trace", "again-failed",
+    "again-differs-data", "again-differs", "left-behind",
 )  # fmt: skip
 _LEAST = ("acceptance-unused", "not-measured")
 
@@ -232,6 +233,13 @@ CODES: Dict[str, Code] = {
         "The values before and after could not be compared, so nothing is known of them.",
         "Declare the change with an expression under «changes», so that it can be proved.",
     ),
+    "values-not-compared": Code(
+        WARNING,
+        "Values were counted, not compared",
+        "With rehearsal_data_proof: counts only rows and non-null values are counted. What the upgrade did to the values themselves is not known.",
+        "Set rehearsal_data_proof to changed (which costs little) or full, and rehearse again before the deployment.",
+        lowest=WARNING,
+    ),
     "orphans": Code(
         BLOCKER,
         "Rows stand behind no parent",
@@ -262,6 +270,14 @@ CODES: Dict[str, Code] = {
         "The way back changes nothing",
         "The downgrades ran without an error, and the schema is exactly what the upgrade had made of it.",
         "Write the downgrades, or let them raise an error: one that says done and does nothing is found out in the worst night.",
+    ),
+    "way-back-not-compared": Code(
+        WARNING,
+        "The whole way back was not compared",
+        "The expectations file has the downgrade end elsewhere than at production's revision, so neither schema nor data could be held against "
+        "what they were before the upgrade.",
+        "Take downgrade_to out of the expectations file, and rehearse the way back to production's revision.",
+        lowest=WARNING,
     ),
     "downgrade-loses-data": Code(
         WARNING,

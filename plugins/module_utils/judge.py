@@ -21,7 +21,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     schema_diff,
     structure_checks,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS, RUNS, SIDES, Evidence, version_tables
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import (
+    MOMENTS,
+    RUNS,
+    SIDES,
+    Evidence,
+    version_tables,
+    whole_way_back,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding, rank
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
@@ -293,7 +300,7 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
         changes = list(between("before", "after"))
         found["upgrade"] = [change.to_json() for change in changes]
         _say_structure(bench, structure_checks.check(snapshots["after"], changes))
-    if "before" in snapshots and "back" in snapshots and evidence.expectations.downgrade_to == expected.PRODUCTION:
+    if "before" in snapshots and "back" in snapshots and whole_way_back(evidence):
         changes = list(between("before", "back"))
         found["way_back"] = [change.to_json() for change in changes]
         if _undid_nothing(evidence, changes, list(between("after", "back")) if "after" in snapshots else None):
@@ -340,11 +347,19 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     if "before" in prints and "after" in prints:
         changes = judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after"))
         found["upgrade"] = [change.to_json() for change in changes]
+        if "counts" in (prints["before"]["proof"], prints["after"]["proof"]):
+            bench.say("values-not-compared", "data", "", text("rows and non-null values were counted; no value was compared"))
         compared = prints["before"]["tables"].keys() & prints["after"]["tables"].keys()
         for code, thing, message, severity in judge_data.of_upgrade(changes, wanted, compared):
             # To declare it is the advice.
             bench.say(code, "data", thing, message, severity, "" if severity == INFO else None)
-    if "before" in prints and "back" in prints and wanted.downgrade_to == expected.PRODUCTION:
+    if "back" in prints and not whole_way_back(evidence):
+        message = text(
+            "the downgrade went to {revision}, as asked for: what it leaves and loses on the way to production's revision was not compared",
+            revision=wanted.downgrade_to,
+        )
+        bench.say("way-back-not-compared", "downgrade", "", message)
+    if "before" in prints and "back" in prints and whole_way_back(evidence):
         changes = judge_data.changes_between(prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"))
         found["way_back"] = [change.to_json() for change in changes]
         for code, thing, message, severity in judge_data.of_way_back(changes, wanted):

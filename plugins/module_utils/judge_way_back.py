@@ -9,8 +9,8 @@ from typing import Any, Collection, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_data, judge_template, timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence, whole_way_back
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 _MOST_NAMED = 3
@@ -30,7 +30,7 @@ def way_back(evidence: Evidence, own: Collection[str]) -> Optional[Dict[str, Any
     restore = evidence.kept.get("template", {}).get("restore_seconds") if again else _seconds(evidence, "restore")
     if downgrade is None and restore is None:
         return None
-    whole = evidence.expectations.downgrade_to == PRODUCTION
+    whole = whole_way_back(evidence)
     loses = _losses(evidence, own) if downgrade is not None and whole else None
     goes = _brought(evidence, own) if downgrade is not None and whole else None
     downgrade_text, restore_text = _downgrade_text(evidence, downgrade, loses, goes), _restore_text(restore)
@@ -122,7 +122,7 @@ def _downgrade_text(evidence: Evidence, seconds: Optional[float], loses: Entries
         failed = any(stage["name"] == "downgrade" for stage in evidence.failed_stages())
         return text("the downgrade fails") if failed else text("the downgrade was not measured")
     ms = seconds * 1000
-    if evidence.expectations.downgrade_to != PRODUCTION:
+    if not whole_way_back(evidence):
         return text(
             "downgrade takes {ms:duration} (to {revision}, as asked for; what it loses was not compared)",
             ms=ms,

@@ -21,7 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     timeline_summary,
     words,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence, version_tables
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence, version_tables, whole_way_back
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
@@ -118,14 +118,14 @@ def _data_compared(evidence: Evidence) -> Optional[Dict[str, int]]:
 
 
 def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
-    """How a fingerprint was made: {"asked", "tables": {"full" | "untouched" | "partly untouched" | "counts": number}, "hashed": tables read in full}.
+    """How a fingerprint was made: {"asked", "tables": {"full" | "untouched" | "partly untouched" | "counts": number}, "left_out", "hashed"}.
 
-    `hashed` only where something else was spared.
+    `left_out`: reasons by name. `hashed`: tables read in full, only where something else was spared.
     """
     kinds: Dict[str, int] = {}
     for table in taken["tables"].values():
         kinds[table["proof"]] = kinds.get(table["proof"], 0) + 1
-    proof: Dict[str, Any] = {"asked": taken["proof"], "tables": dict(sorted(kinds.items()))}
+    proof: Dict[str, Any] = {"asked": taken["proof"], "tables": dict(sorted(kinds.items())), "left_out": dict(taken["left_out"])}
     if taken["proof"] == "changed":
         proof["hashed"] = sorted(name for name, table in taken["tables"].items() if table["proof"] != "untouched")
     return proof
@@ -259,7 +259,7 @@ def _checklist(evidence: Evidence, findings: Sequence[Finding], checks: Sequence
     measured = {
         "copy": evidence.copy is not None and evidence.copy.get("proved_by") != "nothing",
         "upgrade": _completed(evidence, "upgrade"),
-        "downgrade": _completed(evidence, "downgrade") and "back" in evidence.snapshots,
+        "downgrade": _completed(evidence, "downgrade") and "back" in evidence.snapshots and whole_way_back(evidence),
         "again": _completed(evidence, "again") and "again" in evidence.snapshots,
         "snapshot": "after" in evidence.snapshots,
         "checks": "after" in evidence.checks,

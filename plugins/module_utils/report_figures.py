@@ -37,8 +37,6 @@ def source(record: Record) -> str:
 
 def sentence(record: Record, say: Speaker) -> str:
     """What the verdict means for the deploy."""
-    if record["verdict"] == GO and (record["data_proof"].get("after") or {}).get("asked") == "counts":
-        return say("It can be deployed: nothing that was measured speaks against it. Values of existing data were not compared.")
     return {
         GO: say("Deploy: everything was measured, and nothing speaks against it."),
         GO_WITH_WARNINGS: say("It can be deployed: nothing that was measured stops it. Read the warnings first."),
@@ -286,6 +284,8 @@ def weaknesses(record: Record, say: Speaker) -> List[str]:
     proof = (record["data_proof"].get("after") or {}).get("asked")
     if proof == "counts":
         found.append(say("existing data: rows were counted, values were not compared"))
+    for name, reason in ((record["data_proof"].get("after") or {}).get("left_out") or {}).items():
+        found.append(say("not part of the data proof: {name} ({reason:heard})", name=name, reason=reason))
     if copy and copy.get("proved_by") == "counts":
         found.append(say("the copy was held against production by its row counts, not by every value (rehearsal_prove_backup)"))
     for finding in record["findings"]:

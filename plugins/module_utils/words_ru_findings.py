@@ -165,6 +165,13 @@ TEXTS: Dict[str, str] = {
     "The models are not what the migrations make": "Модели не совпадают с тем, что делают миграции",
     "Write the missing revision, or correct the models; keep tables of others out with include_object in env.py.": "Напишите недостающую ревизию или "
     "исправьте модели; чужие таблицы исключите через include_object в env.py.",
+    "Values were counted, not compared": "Значения посчитаны, но не сравнены",
+    "Set rehearsal_data_proof to changed (which costs little) or "
+    "full, and rehearse again before the deployment.": "Задайте rehearsal_data_proof: changed (это почти ничего не "
+    "стоит) или full и отрепетируйте ещё раз до развёртывания.",
+    "The whole way back was not compared": "Весь путь назад не сравнивался",
+    "Take downgrade_to out of the expectations file, and rehearse "
+    "the way back to production's revision.": "Уберите downgrade_to из файла ожиданий и отрепетируйте откат до ревизии продакшена.",
     "The models were not compared": "Модели не сравнивались",
     "Set target_metadata in env.py, or rehearsal_check_models to false.": "Задайте target_metadata в env.py или rehearsal_check_models: false.",
     "A revision does not go up and down by itself": "Ревизия не проходит вверх и вниз сама по себе",

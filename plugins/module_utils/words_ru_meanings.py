@@ -51,6 +51,18 @@ TEXTS: Dict[str, str] = {
     "Файл ожиданий говорит, что что-то должно быть так, а измерено, что это не так.",
     "The upgrade added or removed rows that the expectations do not declare.":
     "Обновление добавило или удалило строки, которые не объявлены в ожиданиях.",
+    "With rehearsal_data_proof: counts only rows and non-null "
+    "values are counted. What the upgrade did to the values "
+    "themselves is not known.":
+    "При rehearsal_data_proof: counts считаются только строки и "
+    "значения не NULL. Что обновление сделало с самими значениями, "
+    "неизвестно.",
+    "The expectations file has the downgrade end elsewhere than at "
+    "production's revision, so neither schema nor data could be "
+    "held against what they were before the upgrade.":
+    "По файлу ожиданий откат заканчивается не на ревизии "
+    "продакшена, поэтому ни схему, ни данные нельзя сравнить с тем,"
+    " что было до обновления.",
     "A column that existed before holds other values after the upgrade, and no declared change explains them.":
     "В столбце, который был и раньше, после обновления другие значения, и никакое объявленное изменение этого не объясняет.",
     "The upgrade drops a table or a column that holds values, and the expectations do not declare it.":

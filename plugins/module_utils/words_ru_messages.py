@@ -54,6 +54,10 @@ TEXTS: Dict[str, str] = {
     "{message}; left out of the proof against production: {changed:list}": "{message}; в сверке с продакшеном не участвует: {changed:list}",
     "{item}: not measured": "{item}: не измерено",
     "{change}; in how many rows exactly could not be measured: {why:heard}": "{change}; в скольких именно строках, измерить не удалось: {why:heard}",
+    "the downgrade went to {revision}, as asked for: what it leaves"
+    " and loses on the way to production's revision was not "
+    "compared": "откат дошёл до {revision}, как указано: что он оставляет и теряет на пути к ревизии продакшена, не сравнивалось",
+    "rows and non-null values were counted; no value was compared": "строки и значения не NULL посчитаны; ни одно значение не сравнивалось",
     "{added} rows added, {removed} removed": "добавлено строк: {added}, удалено: {removed}",
     "{change} (dropped as declared: the way back cannot bring it back)": "{change} (удалено, как объявлено: откат этого не вернёт)",
     "any": "любое число",

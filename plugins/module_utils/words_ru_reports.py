@@ -162,6 +162,7 @@ TEXTS: Dict[str, str] = {
     "production": "продакшен",
     "copy": "копия",
     "stage": "этап",
+    "not part of the data proof: {name} ({reason:heard})": "не входит в доказательство данных: {name} ({reason:heard})",
     "host": "хост",
     "status": "состояние",
     "Stages": "Этапы",
@@ -202,8 +203,6 @@ TEXTS: Dict[str, str] = {
     "{tables:number}; значения не сравнивались",
     "{count:count of them drops|of them drop} a table or column; {detail}": "из них удаляют таблицу или столбец: {count:number}; {detail}",
     "no row gained or lost": "строки не прибавились и не пропали",
-    "It can be deployed: nothing that was measured speaks against it. Values of existing data were not compared.": "Выкатывать можно: ничто из "
-    "измеренного не говорит против. Значения имеющихся данных не сравнивались.",
     "none": "нет",
     "was accepted, which ended on {until}: {reason}": "было принято, срок истёк {until}: {reason}",
     "Deploy: everything was measured, and nothing speaks against it.": "Можно выкатывать: всё измерено, и ничто не говорит против.",

@@ -256,7 +256,32 @@ def test_an_upgrade_that_changes_no_schema_has_no_noop_of_a_way_back() -> None:
 
 def test_a_way_back_that_was_asked_to_stop_earlier_is_not_held_against_before() -> None:
     evidence = spoil(good(expecting('downgrade_to: "-1"')), "snapshots", "back", snapshot(shifts(note=column("text"))))
-    assert judge(evidence)["verdict"] == GO
+    # Here one step is the whole way.
+    assert codes(judge(evidence)) == ["downgrade-noop"]
+    farther = judge(dataclasses.replace(evidence, application={**(evidence.application or {}), "current": ["a0"]}))
+    assert (farther["verdict"], codes(farther)) == (GO_WITH_WARNINGS, ["way-back-not-compared"])
+    assert farther["checklist"][5]["status"] == "not measured"
+    lowered = judge(evidence, policy=Policy({"way-back-not-compared": "info", "values-not-compared": "info"}))
+    assert lowered["verdict"] == NO_GO
+
+
+def test_values_that_were_only_counted_are_at_best_a_go_with_warnings() -> None:
+    prints = copy.deepcopy(good().fingerprints)
+    for one in prints.values():
+        one["proof"] = one["tables"]["shifts"]["proof"] = "counts"
+        for found in one["tables"]["shifts"]["columns"].values():
+            found["hash"] = None
+    for policy in (None, Policy({"values-not-compared": "info"})):
+        record = judge(good(fingerprints=prints), policy=policy)
+        assert (record["verdict"], codes(record)) == (GO_WITH_WARNINGS, ["values-not-compared"])
+
+
+def test_what_the_proof_leaves_out_is_in_the_record_and_in_the_report() -> None:
+    prints = copy.deepcopy(good().fingerprints)
+    prints["after"]["left_out"] = {"seen": "foreign table: its rows are on another server"}
+    record = judge(good(fingerprints=prints))
+    assert record["data_proof"]["after"]["left_out"] == prints["after"]["left_out"]
+    assert "not part of the data proof: seen (foreign table: its rows are on another server)" in report_markdown.markdown(record)
 
 
 def test_an_assertion_may_have_any_name() -> None:

@@ -78,7 +78,7 @@ def test_what_was_not_compared_is_not_called_nothing() -> None:
 
 
 def test_a_shorter_way_back_is_not_held_against_before() -> None:
-    found = back(good(Expectations(downgrade_to="-1")))
+    found = back(good(Expectations(downgrade_to="-1"), application={"heads": ["b2"], "current": ["a0"]}))
     assert found["loses"] is None
     assert "(to -1, as asked for; what it loses was not compared)" in found["text"]
 
