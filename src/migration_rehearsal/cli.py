@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import findin
 from migration_rehearsal import (
     __version__,
     compare_command,
+    completers,
     completion_command,
     demo_servers,
     doctor_command,
@@ -31,6 +32,7 @@ from migration_rehearsal import (
     init_command,
     judge_command,
     open_command,
+    past,
     subcommand,
 )
 
@@ -49,9 +51,9 @@ examples:
   rehearse run -i inventory/prod
   rehearse run -i inventory/prod --limit shop-dev -e rehearsal_keep=copy
   rehearse again -i inventory/prod
-  rehearse judge rehearsals/latest --policy policy.yml
-  rehearse report rehearsals/latest --format html --output report.html
-  rehearse expectations init rehearsals/latest --output expectations.yml
+  rehearse judge latest --policy policy.yml
+  rehearse report latest --format html --output report.html
+  rehearse expectations init latest --output expectations.yml
   rehearse history
   rehearse compare 20261122 latest
 
@@ -103,7 +105,8 @@ def parser() -> argparse.ArgumentParser:
         ],
         codes=_VERDICTS,
     )
-    again.add_argument("id", nargs="?", default="latest", help="the rehearsal whose template it begins with (default: the last one that kept one)")
+    begins = "the rehearsal whose template it begins with (default: the last one that kept one)"
+    completers.rehearsal(again.add_argument("id", nargs="?", default=past.LATEST, help=begins))
     _add_inventory(again)
     again.set_defaults(action=_again)
 
@@ -146,55 +149,79 @@ def _add_shown(command: argparse.ArgumentParser) -> None:
     shown.add_argument("--json", action="store_true", help="print JSON lines; the last one has the verdicts")
 
 
+def _add_rehearsal(command: argparse.ArgumentParser, or_: str) -> None:
+    """Which one is meant, as a person calls it, and where it is looked for."""
+    help_ = f"an id or its beginning, latest, {or_} (default: the newest)"
+    completers.rehearsal(command.add_argument("rehearsal", nargs="?", default=past.LATEST, metavar="REHEARSAL", help=help_))
+    subcommand.add_report_dir(command)
+
+
+def _at(action: Callable[[Path, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """The action of a command that is given a rehearsal, with where that is."""
+
+    def found(given: argparse.Namespace) -> int:
+        try:
+            return action(past.place(given.rehearsal, given.report_dir), given)
+        except past.NotFound as error:
+            print(f"rehearse: {error}", file=sys.stderr)
+            return exit_codes.USAGE
+
+    return found
+
+
 def _add_offline(commands: Any) -> None:
     """The commands that need no database: `commands` is what add_subparsers() gave."""
     again = subcommand.add(
         commands,
         "judge",
         "judge the kept evidence of a rehearsal again, offline",
-        examples=["rehearse judge rehearsals/latest", "rehearse judge rehearsals/latest --policy policy.yml --output judged"],
+        examples=["rehearse judge", "rehearse judge 20261122 --policy policy.yml --output judged", "rehearse judge /srv/kept/evidence"],
         codes=_VERDICTS,
     )
-    again.add_argument("directory", type=Path, metavar="EVIDENCE_DIR", help="a rehearsal's directory, or the evidence in it")
+    _add_rehearsal(again, "its directory, or the evidence in it")
     again.add_argument("--expectations", type=Path, help="another expectations file than the one that was rehearsed with")
     again.add_argument("--policy", type=Path, help="another policy file")
     again.add_argument(
         "--output", type=Path, metavar="DIR", help="write record.json, report.html and report.md there (default: print the verdict only)"
     )
     again.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
-    again.set_defaults(action=lambda given: judge_command.run_judge(given.directory, given.expectations, given.policy, given.output, given.language))
+    again.set_defaults(
+        action=_at(lambda place, given: judge_command.run_judge(place, given.expectations, given.policy, given.output, given.language))
+    )
 
     report = subcommand.add(
         commands,
         "report",
         "render a record: for a browser, a merge request, a CI server",
-        examples=["rehearse report rehearsals/latest", "rehearse report rehearsals/latest/record.json --format html --output report.html"],
+        examples=["rehearse report", "rehearse report 20261122 --language ru", "rehearse report record.json --format html --output report.html"],
     )
-    report.add_argument("record", type=Path, metavar="RECORD", help="record.json, or the directory that holds it")
+    _add_rehearsal(report, "the directory that holds record.json, or the file")
     report.add_argument("--format", choices=judge_command.FORMATS, default="text", help="(default: %(default)s)")
     report.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
     report.add_argument("--language", choices=judge_command.LANGUAGES, default="en", help="(default: %(default)s)")
     report.add_argument(
         "--source-root", default="", metavar="DIR", help="where the application's directory is in its repository: paths in SARIF begin there"
     )
-    report.set_defaults(action=lambda given: judge_command.run_report(given.record, given.format, given.output, given.language, given.source_root))
+    report.set_defaults(
+        action=_at(lambda place, given: judge_command.run_report(place, given.format, given.output, given.language, given.source_root))
+    )
 
     wanted = subcommand.add(
         commands,
         "expectations",
         "write an expectations file from a finished rehearsal",
-        examples=["rehearse expectations init rehearsals/latest --output expectations.yml"],
+        examples=["rehearse expectations init --output expectations.yml"],
     )
     kinds = wanted.add_subparsers(dest="kind", required=True, metavar="COMMAND")
     init = subcommand.add(
         kinds,
         "init",
         "everything that the upgrade did, as expectations to review",
-        examples=["rehearse expectations init rehearsals/latest", "rehearse expectations init rehearsals/latest --output expectations.yml"],
+        examples=["rehearse expectations init", "rehearse expectations init 20261122 --output expectations.yml"],
     )
-    init.add_argument("directory", type=Path, metavar="REHEARSAL_DIR", help="a rehearsal's directory, such as rehearsals/latest")
+    _add_rehearsal(init, "its directory")
     init.add_argument("--output", type=Path, metavar="FILE", help="a file that does not exist yet (default: print it)")
-    init.set_defaults(action=lambda given: expectations_command.run_init(given.directory, given.output))
+    init.set_defaults(action=_at(lambda place, given: expectations_command.run_init(place, given.output)))
 
     codes = subcommand.add(
         commands, "findings", "list the codes that a finding can have", examples=["rehearse findings", "rehearse findings --markdown"]

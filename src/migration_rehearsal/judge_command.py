@@ -107,8 +107,18 @@ def run_report(path: Path, format_: str, output: Path | None = None, language: s
         what = str(error) if isinstance(error, reports.RecordOfAnotherVersion) else _what(error)
         return _refuse(f"{path} is no record of this version: {what}")
     if output is None:
-        sys.stdout.write(text)
+        _print(text, format_)
     return exit_codes.GO
+
+
+def _print(text: str, format_: str) -> None:
+    """What a person reads as far as the terminal knows its letters; what is sent on to a file or a program whole, as the format is defined."""
+    if format_ == "text" or sys.stdout.isatty():
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
 
 
 def _refuse(message: str) -> int:

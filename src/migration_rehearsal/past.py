@@ -26,12 +26,19 @@ def directory(name: str, report_dir: Path) -> Path:
         if place.is_dir():
             # Under its own name: `latest` is another one tomorrow.
             return place.parent / place.readlink() if place.is_symlink() else place
-    found = sorted(place for place in report_dir.glob(f"{_plain(name)}*") if place.is_dir() and not place.is_symlink()) if name else []
+    # The beginning of an id is no path.
+    begun = report_dir.glob(f"{_plain(name)}*") if name and given.name == name else ()
+    found = sorted(place for place in begun if place.is_dir() and not place.is_symlink())
     if len(found) == 1:
         return found[0]
     if found:
         raise NotFound(f"{name} is the beginning of {len(found)} rehearsals in {report_dir}: {', '.join(place.name for place in found[:5])}")
     raise NotFound(f"there is no rehearsal {name} in {report_dir}, and no directory of that name")
+
+
+def place(name: str, report_dir: Path) -> Path:
+    """A file as it is given, such as a record that was sent; else the directory of a rehearsal. Raises NotFound."""
+    return Path(name) if Path(name).is_file() else directory(name, report_dir)
 
 
 def _plain(name: str) -> str:

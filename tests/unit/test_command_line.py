@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 
-from migration_rehearsal import cli, completion_command, doctor_command, exit_codes, open_command, subcommand
+from migration_rehearsal import cli, completers, completion_command, doctor_command, exit_codes, open_command, subcommand
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,6 +107,38 @@ def test_bash_completes_commands_options_and_rehearsals(tmp_path: Path, record: 
     assert "--report-dir" in pressed("rehearse history --re", tmp_path)
     assert pressed("rehearse compare ", tmp_path)[:3] == ["latest", "20261123-080000-000001", "20261122-223011-9f3a2c"]
     assert pressed("rehearse compare 20261122", tmp_path) == ["20261122-223011-9f3a2c"]
+
+
+@pytest.mark.parametrize("words", [("report",), ("judge",), ("expectations", "init"), ("again",), ("open",)], ids=" ".join)
+def test_whatever_takes_a_rehearsal_completes_its_id(words: tuple[str, ...]) -> None:
+    (argument,) = [action for action in LEAVES[words]._actions if not action.option_strings]
+    assert argument.completer is completers._rehearsals and argument.default == "latest"
+
+
+@pytest.mark.parametrize("name", ["latest", "20261122", "20261122-223011-9f3a2c", ""])
+def test_a_rehearsal_is_found_by_what_it_is_called(
+    reports: Path, record: dict[str, Any], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["report", *filter(None, [name]), "--report-dir", str(reports)]) == 0
+    assert capsys.readouterr().out.startswith("GO  prod1/shop")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["report", *filter(None, [name])]) == 0
+    # There is no evidence beside it: it was found, and judged as far as that goes.
+    assert cli.main(["judge", *filter(None, [name])]) == exit_codes.USAGE
+    assert f"rehearsals/{record['id']} is no evidence" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("report",), ("judge",), ("expectations", "init")], ids=" ".join)
+def test_a_rehearsal_that_is_not_there_is_told(words: tuple[str, ...], reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*words, "2027", "--report-dir", str(reports)]) == exit_codes.USAGE
+    assert f"there is no rehearsal 2027 in {reports}" in capsys.readouterr().err
+
+
+def test_a_format_for_machines_is_whole_whatever_the_terminal_knows(reports: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(str(ROOT / one) for one in ("src", "collections"))}
+    argv = [sys.executable, "-m", "migration_rehearsal.entry", "report", "--report-dir", str(reports), "--language", "ru", "--format"]
+    done = subprocess.run([*argv, "md"], env=environment, capture_output=True, check=True)
+    assert "Ожидаемый простой" in done.stdout.decode()
 
 
 # -- Open ----------------------------------------------------------------------------------------------------------------------

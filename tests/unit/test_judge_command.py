@@ -132,7 +132,7 @@ def test_what_is_no_evidence_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["judge", str(tmp_path / "none")]) == 2
     assert cli.main(["judge", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "there is no directory" in error
+    assert "none in rehearsals, and no directory of that name" in error
     assert "has no context.json" in error
 
 
