@@ -120,6 +120,8 @@ def _take_backup(
         database_facts.lock_tables(session)
         size = session.value("SELECT pg_catalog.pg_database_size(current_database())")
         expected = dump_size.expected_bytes(session, size, limits.last_share)
+        # Before pg_dump connects: production gives no connection more than the record counts.
+        about_server = read_server(server, database, rehearsal_id, limits)
         # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
         lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
         conninfo = server.conninfo(database, name, READ_ONLY)
@@ -131,7 +133,7 @@ def _take_backup(
                 if with_fingerprint:
                     with Session(server, database, name, limits.settings(), limits.statement_timeout_s) as hashing:
                         manifest["fingerprint"] = take_fingerprint(hashing, snapshot_id=snapshot)
-                manifest["server"] = read_server(server, database, rehearsal_id, limits)
+                manifest["server"] = about_server
             except BaseException:
                 outlet.stop()
                 raise

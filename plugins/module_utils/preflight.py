@@ -56,11 +56,19 @@ class Preflight(RehearsalError):
 
 
 def look_at_production(
-    server: Server, database: str, rehearsal_id: str, work_base: str, timeout_s: float, *, with_file: bool = True, max_lag_s: float = 0.0
+    server: Server,
+    database: str,
+    rehearsal_id: str,
+    work_base: str,
+    timeout_s: float,
+    *,
+    with_file: bool = True,
+    max_lag_s: float = 0.0,
+    max_active: int = 0,
 ) -> Tuple[Dict[str, Any], List[str]]:
     """Facts of production (empty if it cannot be reached) and problems. Reads only.
 
-    `with_file`: the dump is written on production; `max_lag_s`: how far behind replication may be, 0 is no limit.
+    `with_file`: the dump is written on production; `max_lag_s`, `max_active`: the limits of the backup, 0 is none.
     """
     problems: List[str] = []
     facts: Dict[str, Any] = {}
@@ -87,12 +95,8 @@ def look_at_production(
     if not facts:
         return facts, problems
     problems += _tool_problem(server, "pg_dump", facts["server_version_num"], "production")
-    lag_s = facts["load"]["replication_lag_seconds"]
-    if max_lag_s and lag_s > max_lag_s:
-        problems.append(
-            f"production: replication is {lag_s:,.1f} s behind, and {max_lag_s:g} s are allowed (rehearsal_production_max_replication_lag): "
-            "rehearse at a quieter time"
-        )
+    limits = server_facts.limit_problems(facts["load"], role, max_lag_s, max_active)
+    problems += [f"production: {problem}" for problem in limits]
     if with_file:
         needed = int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES
         problems += disk_problem(disk.free_here(work_base), work_base, needed, "production", "the dump")

@@ -8,21 +8,13 @@ from __future__ import annotations
 import threading
 from typing import Callable, Optional
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
 
 _EVERY_S = 2.0
 _TIMEOUT_S = 30.0
-
-# On a primary, how far its replicas are behind; on a replica, how far it is behind itself (0 where nothing is left to replay).
-_LOAD = """
-SELECT count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend' AND application_name <> {name}) AS active,
-       CASE WHEN pg_catalog.pg_is_in_recovery() THEN
-         CASE WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
-              ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()), 0) END
-       ELSE coalesce((SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication), 0) END AS lag
-FROM pg_catalog.pg_stat_activity"""
 
 
 class ProductionBusy(RehearsalError):
@@ -64,9 +56,10 @@ class Guard:
         name = quote_literal(application_name(self._id))
         try:
             with Session(self._server, self._database, application_name(self._id), READ_ONLY, _TIMEOUT_S) as session:
+                role = session.value("SELECT current_user::text")
                 while True:
-                    load = session.row(_LOAD.format(name=name))
-                    self.reason = self._passed(int(load["active"]), float(load["lag"]))
+                    load = server_facts.read_load(session)
+                    self.reason = "; ".join(server_facts.limit_problems(load, role, self._max_lag_s, self._max_active)) or None
                     if self.reason:
                         self._stop()
                         # What else reads for this rehearsal would only find out when it is done.
@@ -82,10 +75,3 @@ class Guard:
                 # A limit that is not watched is none.
                 self.reason = f"production's load cannot be watched: {error.message}"
                 self._stop()
-
-    def _passed(self, active: int, lag_s: float) -> Optional[str]:
-        if self._max_lag_s and lag_s > self._max_lag_s:
-            return f"replication was {lag_s:,.1f} s behind, {self._max_lag_s:g} s are allowed (rehearsal_production_max_replication_lag)"
-        if self._max_active and active > self._max_active:
-            return f"{active} other sessions were active, {self._max_active} are allowed (rehearsal_production_max_active_sessions)"
-        return None

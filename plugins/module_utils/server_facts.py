@@ -15,16 +15,24 @@ SELECT to_jsonb(d) ->> 'datcollversion' AS collation_version,
        (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone') AS server_time_zone
 FROM pg_catalog.pg_database d WHERE d.datname = current_database()"""
 
-# Other sessions: the role's own, or all where it may see them (pg_read_all_stats).
+# Others than this rehearsal's own. Of them, and of replicas, a role sees nothing without pg_read_all_stats: what would be none is null then.
+# On a primary, how far its replicas are behind; on a replica, how far it is behind itself: 0 where nothing is left to replay. One that is fed
+# from an archive has received nothing, and the time since its last transaction may be idle time.
 _LOAD = """
-SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 AS longest_transaction_seconds,
-       count(*) FILTER (WHERE state = 'active') AS active_sessions,
-       pg_catalog.pg_is_in_recovery() AS in_recovery,
-       CASE WHEN pg_catalog.pg_is_in_recovery() THEN
-         CASE WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
-              ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()), 0) END
-       ELSE coalesce((SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication), 0) END::float8 AS replication_lag_seconds
-FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()"""
+WITH r AS (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery, pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS sees,
+                  CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() END AS received),
+     others AS (SELECT xact_start, state FROM pg_catalog.pg_stat_activity
+                WHERE backend_type = 'client backend' AND application_name <> current_setting('application_name'))
+SELECT r.in_recovery,
+       CASE WHEN r.sees THEN (SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM others) END::float8
+         AS longest_transaction_seconds,
+       CASE WHEN r.sees THEN (SELECT count(*) FROM others WHERE state = 'active') END AS active_sessions,
+       CASE WHEN r.in_recovery THEN
+              CASE WHEN r.received <= pg_catalog.pg_last_wal_replay_lsn() THEN 0
+                   WHEN r.received IS NOT NULL THEN extract(epoch FROM clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END
+            WHEN r.sees THEN (SELECT coalesce(extract(epoch FROM max(replay_lag)), 0) FROM pg_catalog.pg_stat_replication) END::float8
+         AS replication_lag_seconds
+FROM r"""
 
 
 def read(session: Session) -> Dict[str, Any]:
@@ -33,14 +41,46 @@ def read(session: Session) -> Dict[str, Any]:
 
 
 def read_load(session: Session) -> Dict[str, Any]:
-    """`longest_transaction_seconds`, `active_sessions`, `replication_lag_seconds` and `in_recovery` of the whole server."""
+    """`longest_transaction_seconds`, `active_sessions`, `replication_lag_seconds` and `in_recovery` of the whole server.
+
+    None for what the session's role, or nobody, can see. Sessions that have this one's application_name do not count.
+    """
     return session.row(_LOAD)
 
 
 def describe_load(load: Dict[str, Any]) -> str:
     """The same for a person, in one line."""
-    lag = f"replication {load['replication_lag_seconds']:,.1f} s behind"
-    return f"longest transaction {load['longest_transaction_seconds']:,.0f} s, {load['active_sessions']} other sessions active, {lag}"
+    active, lag = load["active_sessions"], load["replication_lag_seconds"]
+    others = (
+        "other sessions" if active is None else f"longest transaction {load['longest_transaction_seconds']:,.0f} s, {active} other sessions active"
+    )
+    behind = "replication lag" if lag is None else f"replication {lag:,.1f} s behind"
+    if active is None and lag is None:
+        return "other sessions and replication lag are not measured: the role lacks pg_read_all_stats"
+    if active is None:
+        return f"{behind}; {others} are not measured: the role lacks pg_read_all_stats"
+    return f"{others}, {behind}" + (" is not measured" if lag is None else "")
+
+
+def limit_problems(load: Dict[str, Any], role: str, max_lag_s: float, max_active: int) -> List[str]:
+    """What stands against limits of production (0 is none): one that is passed, or one that cannot be watched."""
+    problems: List[str] = []
+    lag_s, active = load["replication_lag_seconds"], load["active_sessions"]
+    for limit, measured, name in (
+        (max_lag_s, lag_s, "rehearsal_production_max_replication_lag"),
+        (max_active, active, "rehearsal_production_max_active_sessions"),
+    ):
+        if not limit or measured is not None:
+            continue
+        if load["in_recovery"] and name.endswith("lag"):
+            problems.append(f"{name} is set, and how far a replica is behind that streams from no primary cannot be told: set it to 0")
+        else:
+            problems.append(f"{name} is set, and role {role} cannot see what it limits: GRANT pg_read_all_stats TO it, or set it to 0")
+    if max_lag_s and lag_s is not None and lag_s > max_lag_s:
+        problems.append(f"replication is {lag_s:,.1f} s behind, {max_lag_s:g} s are allowed (rehearsal_production_max_replication_lag)")
+    if max_active and active is not None and active > max_active:
+        problems.append(f"{active} other sessions are active, {max_active} are allowed (rehearsal_production_max_active_sessions)")
+    return problems
 
 
 def differences(session: Session, production: Dict[str, Any]) -> List[Tuple[str, str]]:

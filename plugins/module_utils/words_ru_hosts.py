@@ -37,6 +37,13 @@ TEXTS: Dict[str, str] = {
     "{mb} MB sent, resumed {times} times": "отправлено {mb} МБ, продолжений: {times}",
     "{mb} MB sent to {host}": "отправлено {mb} МБ на {host}",
     "{sent}; resumed after {mb} MB": "{sent}; продолжено после {mb} МБ",
+    "other sessions and replication lag are not measured: the role lacks pg_read_all_stats": "другие сеансы и отставание репликации не измерены: у "
+    "роли нет pg_read_all_stats",
+    "replication {lag} s behind; other sessions are not measured: the role lacks pg_read_all_stats": "отставание репликации {lag} с; другие "
+    "сеансы не измерены: у роли нет pg_read_all_stats",
+    "{others}, replication lag is not measured": "{others}, отставание репликации не измерено",
+    "longest transaction {seconds} s, {sessions} other sessions active": "самая долгая транзакция {seconds} с, других активных сеансов: {sessions}",
+    "replication {lag} s behind": "отставание репликации {lag} с",
     "longest transaction {seconds} s, {sessions} other sessions active, replication {lag} s behind": "самая долгая транзакция {seconds} с, других "
     "активных сеансов: {sessions}, отставание репликации {lag} с",
     "the tasks of {file} went well": "задачи из {file} выполнены",
@@ -90,9 +97,10 @@ TEXTS: Dict[str, str] = {
     "production: role {role} has no rights to dump {objects} of {database}: grant it SELECT (role pg_read_all_data has all that is "
     "needed)": "продакшен: у роли {role} нет прав на выгрузку {objects} ({database}): дайте ей SELECT (у роли pg_read_all_data есть всё нужное)",
     "{named} and {more} more": "{named} и ещё {more}",
-    "production: replication is {lag} s behind, and {allowed} s are allowed (rehearsal_production_max_replication_lag): rehearse at a quieter "
-    "time": "продакшен: репликация отстаёт на {lag} с, допустимо {allowed} с (rehearsal_production_max_replication_lag): репетируйте в более "
-    "спокойное время",
+    "{setting} is set, and role {role} cannot see what it limits: GRANT pg_read_all_stats TO it, or set it to 0": "{setting} задан, а роль {role} не "
+    "видит того, что он ограничивает: GRANT pg_read_all_stats TO этой роли или 0",
+    "{setting} is set, and how far a replica is behind that streams from no primary cannot be told: set it to 0": "{setting} задан, а отставание "
+    "реплики, которая не читает поток с ведущего сервера, узнать нельзя: задайте 0",
     "dev: role {role} may not create databases on {server}: ALTER ROLE … CREATEDB": "dev: роли {role} нельзя создавать базы на {server}: ALTER "
     "ROLE … "
     "CREATEDB",
@@ -153,9 +161,9 @@ TEXTS: Dict[str, str] = {
     "{error}: the backup was ended: {reason}; rehearse again at a quieter time": "{error}: резервное копирование прервано: {reason}; повторите в "
     "более "
     "спокойное время",
-    "replication was {lag} s behind, {allowed} s are allowed (rehearsal_production_max_replication_lag)": "репликация отстала на {lag} с, допустимо "
+    "replication is {lag} s behind, {allowed} s are allowed (rehearsal_production_max_replication_lag)": "репликация отстаёт на {lag} с, допустимо "
     "{allowed} с (rehearsal_production_max_replication_lag)",
-    "{sessions} other sessions were active, {allowed} are allowed (rehearsal_production_max_active_sessions)": "других активных сеансов: {sessions}, "
+    "{sessions} other sessions are active, {allowed} are allowed (rehearsal_production_max_active_sessions)": "других активных сеансов: {sessions}, "
     "допустимо {allowed} (rehearsal_production_max_active_sessions)",
     "production's load cannot be watched: {error}": "за нагрузкой продакшена нельзя следить: {error}",
     "the backup cannot be read: {error}": "резервная копия не читается: {error}",

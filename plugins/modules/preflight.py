@@ -65,6 +65,10 @@ options:
     description: Seconds that replication on production may be behind; 0 is no limit.
     type: float
     default: 0
+  max_active_sessions:
+    description: Sessions of others that may be active on production; 0 is no limit.
+    type: int
+    default: 0
   timeout:
     description: Seconds that any single question may take.
     type: float
@@ -138,6 +142,7 @@ def main() -> None:
             "production": {"type": "dict", "default": {}},
             "transfer": {"type": "str", "choices": ["controller", "direct", "stream"], "default": "controller"},
             "max_replication_lag": {"type": "float", "default": 0},
+            "max_active_sessions": {"type": "int", "default": 0},
             "timeout": {"type": "float", "default": 60},
         },
         required_if=[("side", "dev", ("copy_database",))],
@@ -161,6 +166,7 @@ def main() -> None:
                 p["timeout"],
                 with_file=p["transfer"] != "stream" and not kept,
                 max_lag_s=0 if kept else p["max_replication_lag"],
+                max_active=0 if kept else p["max_active_sessions"],
             )
             if facts and kept:
                 problems += [f"production: {problem}" for problem in kept_template.production_refusals(facts, kept)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, dump_outlets, files, inside, server_facts
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    dump_outlets,
+    files,
+    inside,
+    preflight,
+    server_facts,
+    server_settings,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
@@ -52,8 +61,18 @@ def test_the_load_is_noted(postgres_server: Any, shop: str, tmp_path: Path) -> N
     assert load["bytes"] > 0 and load["seconds"] >= load["snapshot_seconds"] > 0
 
 
-def test_the_load_is_no_more_than_noted(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_fingerprint", [True, False])
+def test_the_load_is_no_more_than_noted(
+    postgres_server: Any, shop: str, tmp_path: Path, with_fingerprint: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted on the server while it runs: no connection more than the record says, and no lock that is in anybody's way."""
+    read = server_settings.read
+
+    def read_slowly(session: Session) -> dict[str, Any]:
+        time.sleep(0.5)  # pg_dump of a large database would be at work by then
+        return read(session)
+
+    monkeypatch.setattr(server_settings, "read", read_slowly)
     rehearsal_id, work = work_directory(tmp_path)
     most, modes, done = [0], set(), threading.Event()
 
@@ -71,7 +90,7 @@ def test_the_load_is_no_more_than_noted(postgres_server: Any, shop: str, tmp_pat
     thread = threading.Thread(target=count)
     thread.start()
     try:
-        load = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(jobs=2, max_active=50), with_fingerprint=True)["load"]
+        load = take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(jobs=2, max_active=50), with_fingerprint)["load"]
     finally:
         done.set()
         thread.join()
@@ -87,7 +106,7 @@ def test_a_busy_production_ends_the_backup(postgres_server: Any, shop: str, tmp_
         for thread in sleeping:
             thread.start()
         try:
-            with pytest.raises(ProductionBusy, match=r"3 other sessions were active, 2 are allowed \(rehearsal_production_max_active_sessions\)"):
+            with pytest.raises(ProductionBusy, match=r"3 other sessions are active, 2 are allowed \(rehearsal_production_max_active_sessions\)"):
                 take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=2), with_fingerprint=True)
         finally:
             for connection in others:
@@ -157,6 +176,28 @@ def test_the_load_before_it_begins(postgres_server: Any, shop: str) -> None:
             load = server_facts.read_load(session)
     assert load["longest_transaction_seconds"] > 1 and load["replication_lag_seconds"] == 0 and load["in_recovery"] is False
     assert server_facts.describe_load(load).startswith("longest transaction 1 s")
+
+
+def test_a_role_that_does_not_see_others_has_no_limits(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+    """pg_read_all_data lets it dump; what others do it sees as nothing, which must not be taken for rest."""
+    with Session(postgres_server.server, "postgres", "tests") as session:
+        session.execute("CREATE ROLE reader LOGIN")
+        session.execute("GRANT pg_read_all_data TO reader")
+        reader = dataclasses.replace(postgres_server.server, user="reader")
+        try:
+            rehearsal_id, work = work_directory(tmp_path)
+            facts, problems = preflight.look_at_production(reader, shop, rehearsal_id, str(tmp_path), 60)
+            assert problems == [] and facts["load"]["active_sessions"] is facts["load"]["replication_lag_seconds"] is None
+            assert server_facts.describe_load(facts["load"]).startswith("other sessions and replication lag are not measured")
+            _facts, problems = preflight.look_at_production(reader, shop, rehearsal_id, str(tmp_path), 60, max_lag_s=9, max_active=9)
+            assert ["role reader cannot see what it limits" in problem for problem in problems] == [True, True]
+            with pytest.raises(ProductionBusy, match="role reader cannot see what it limits"):
+                take_backup(reader, shop, rehearsal_id, work, Limits(max_active=9))
+            session.execute("GRANT pg_read_all_stats TO reader")
+            _facts, problems = preflight.look_at_production(reader, shop, rehearsal_id, str(tmp_path), 60, max_lag_s=9, max_active=99)
+            assert problems == []
+        finally:
+            session.execute("DROP ROLE reader")
 
 
 def test_other_collations_and_time_zones_are_told(postgres_server: Any, shop: str) -> None:
@@ -253,5 +294,5 @@ def test_a_replica_that_falls_behind_ends_the_backup(replicated: tuple[Server, S
             session.execute("INSERT INTO orders VALUES (0)")
             time.sleep(0.1)
         beyond, work = work_directory(tmp_path)
-        with pytest.raises(ProductionBusy, match=r"replication was \d.* s behind, 0.4 s are allowed \(rehearsal_production_max_replication_lag\)"):
+        with pytest.raises(ProductionBusy, match=r"replication is \d.* s behind, 0.4 s are allowed \(rehearsal_production_max_replication_lag\)"):
             take_backup(primary, "postgres", beyond, work, Limits(max_lag_s=0.4), with_fingerprint=True)
