@@ -13,12 +13,21 @@ import difflib
 import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, quoted
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier, quote_literal
-from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_names import ForeignKey, Names, bare, names_of, type_of_new_column
+from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_names import (
+    ForeignKey,
+    Names,
+    UniqueKey,
+    bare,
+    names_of,
+    type_of_new_column,
+)
 
 # A count that takes longer than this is not worth the wait: the failure itself is known.
 COUNT_TIMEOUT_S = 60
+_CANCELED = "57014"
 
 _KINDS = {
     "r": "table",
@@ -30,8 +39,6 @@ _KINDS = {
     "m": "materialized view",
     "f": "foreign table",
 }
-_QUOTED = re.compile(r'"((?:[^"]|"")+)"|«([^»]+)»|\u201e([^\u201c]+)\u201c')
-
 Relation = Dict[str, Any]
 
 
@@ -60,7 +67,9 @@ class _Failure:
         self.statement = str(error.get("statement") or "")
         self.names: Names = names_of(self.statement)
         # The names that the message quotes, in its order, whatever language it is in.
-        self.said: List[str] = [next(filter(None, found)).replace('""', '"') for found in _QUOTED.findall(str(error.get("message") or ""))]
+        self.said: List[str] = [name for name in quoted(str(error.get("message") or "")) if name != MASK]
+        # A count took too long: the others would too.
+        self.slow = False
 
     def table(self) -> Optional[Relation]:
         """The table that the server names, or else the statement's."""
@@ -88,50 +97,80 @@ class _Failure:
         )
         return {row["name"]: row["type"] for row in rows}
 
-    def count(self, query: str) -> int:
-        return int(self.session.value(query))
+    def ask(self, query: str) -> Optional[Dict[str, Any]]:
+        """The only row of a query that may take long or name what is not there; None if it did. All else can still be asked then."""
+        if self.slow:
+            return None
+        self.session.execute("SAVEPOINT one_look")
+        try:
+            return self.session.row(query)
+        except PostgresError as error:
+            self.session.execute("ROLLBACK TO SAVEPOINT one_look")
+            self.slow = error.sqlstate == _CANCELED
+            return None
+
+    def count(self, query: str) -> Optional[int]:
+        """The figure that a query asks for, or None; see `ask`."""
+        found = self.ask(f"SELECT ({query}) AS figure")
+        return None if found is None else int(found["figure"])
 
     def rows(self, relation: Relation) -> int:
-        return self.count(f"SELECT count(*) FROM {relation['sql']}")
+        """Rows, or the planner's estimate where they cannot be counted in time."""
+        counted = self.count(f"SELECT count(*) FROM {relation['sql']}")
+        if counted is not None:
+            return counted
+        estimate = f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {quote_literal(relation['sql'])}::regclass"
+        return int(self.session.value(estimate))
+
+    def uncounted(self, what: str) -> str:
+        return f"{what} were not counted: that takes more than {COUNT_TIMEOUT_S} s" if self.slow else ""
 
     def made_here(self) -> str:
         name = self.error.get("table_name") or self.names.table
         return f"{name} was made by these migrations and is rolled back: it could not be looked at" if name else ""
 
 
+_PAST_ALEMBIC = "past Alembic, or the revision was applied and not recorded (alembic stamp)"
+
+
 def _duplicate_relation(failure: _Failure) -> str:
+    if not failure.said:
+        return ""
     relation = next(filter(None, (failure.relation(quote_identifier(name)) for name in failure.said)), None) or failure.table()
     if relation is None:
         return "it is not there without these migrations: two of the revisions make it"
     text = f"{_KINDS.get(relation['kind'], 'relation')} {relation['name']} is there already, owned by {relation['owner']}"
     if relation["kind"] in "rpf":
         text += f", with {len(failure.columns(relation))} columns and {failure.rows(relation):,} rows"
-    return text + ": somebody made it past Alembic, or the revision was applied and not recorded (alembic stamp)"
+    return f"{text}: somebody made it {_PAST_ALEMBIC}"
 
 
 def _duplicate_column(failure: _Failure) -> str:
     relation = failure.table()
-    column = next(iter(failure.said), "")
-    kind = failure.columns(relation).get(column) if relation else None
-    if relation is None or kind is None:
-        return f"column {column} is not there without these migrations: two of the revisions add it"
+    columns = failure.columns(relation) if relation else {}
+    # The order of the names is the language's.
+    column = next((name for name in failure.said if name in columns), None)
+    if relation is None or column is None:
+        return f"column {failure.said[0]} is not there without these migrations: two of the revisions add it" if failure.said else ""
+    there = f"{relation['name']}.{column} is there already as {columns[column]}"
     values = failure.count(f"SELECT count({quote_identifier(column)}) FROM {relation['sql']}")
-    return (
-        f"{relation['name']}.{column} is there already as {kind}, with {values:,} values in {failure.rows(relation):,} rows: "
-        "somebody added it past Alembic, or the revision was applied and not recorded (alembic stamp)"
-    )
+    if values is not None:
+        there += f", with {values:,} values in {failure.rows(relation):,} rows"
+    return f"{there}: somebody added it {_PAST_ALEMBIC}"
 
 
 def _duplicate_object(failure: _Failure) -> str:
-    name = quote_literal(next(iter(failure.said), ""))
+    if not failure.said:
+        return ""
+    names = ", ".join(map(quote_literal, failure.said))
     found = failure.session.rows(
         "SELECT 'constraint' AS what, conrelid::regclass::text AS on, pg_get_constraintdef(oid) AS definition "
-        f"FROM pg_constraint WHERE conname = {name} "
+        f"FROM pg_constraint WHERE conname IN ({names}) "
         "UNION ALL SELECT 'type', '', format_type(oid, NULL) || "
         "CASE WHEN typtype = 'e' THEN ' with ' || (SELECT count(*) FROM pg_enum WHERE enumtypid = t.oid) || ' labels' ELSE '' END "
-        f"FROM pg_type t WHERE typname = {name} "
+        f"FROM pg_type t WHERE typname IN ({names}) AND typrelid = 0 "
         "UNION ALL SELECT 'trigger', tgrelid::regclass::text, pg_get_triggerdef(oid) "
-        f"FROM pg_trigger WHERE tgname = {name} AND NOT tgisinternal"
+        f"FROM pg_trigger WHERE tgname IN ({names}) AND NOT tgisinternal"
     )
     if not found:
         return "it is not there without these migrations: two of the revisions make it"
@@ -139,15 +178,16 @@ def _duplicate_object(failure: _Failure) -> str:
 
 
 def _undefined_table(failure: _Failure) -> str:
-    missing = bare(failure.said[0]) if failure.said else ""
+    if not failure.said:
+        return ""
     # "schema.table" comes unquoted inside the server's quotes.
-    wanted = missing if "." not in (failure.said[0] if failure.said else "") else failure.said[0].split(".")[-1]
+    wanted = failure.said[0].split(".")[-1]
     tables = failure.session.rows(
         "SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
     )
     same = [object_name(row["schema"], row["name"]) for row in tables if row["name"] == wanted]
-    text = f"there is no {failure.said[0] if failure.said else 'such relation'}"
+    text = f"there is no {failure.said[0]}"
     if failure.names.foreign_key and bare(failure.names.foreign_key.table) == wanted:
         text = f"the referenced table is missing: {text}"
     if same:
@@ -160,8 +200,11 @@ def _undefined_column(failure: _Failure) -> str:
     relation = failure.table()
     if relation is None:
         return failure.made_here()
-    wanted = (failure.said[0] if failure.said else str(failure.error.get("column_name") or "")).split(".")[-1]
     columns = failure.columns(relation)
+    names = [str(failure.error["column_name"])] if failure.error.get("column_name") else failure.said
+    wanted = next((name.split(".")[-1] for name in names if name != relation["relname"]), "")
+    if not wanted:
+        return ""
     near = _near(wanted, columns)
     return f"{relation['name']} has {len(columns)} columns, none of them {wanted}" + (f"; nearest by name: {near}" if near else "")
 
@@ -171,42 +214,59 @@ def _nulls(failure: _Failure) -> str:
     column = failure.error.get("column_name") or next(iter(failure.said), "")
     if relation is None:
         return failure.made_here()
-    rows = failure.rows(relation)
     if column not in failure.columns(relation):
-        return f"{relation['name']} has {rows:,} rows and {column} is new: it needs a server_default, or to be filled before it becomes NOT NULL"
+        new = f"{relation['name']} has {failure.rows(relation):,} rows and {column} is new"
+        return f"{new}: it needs a server_default, or to be filled before it becomes NOT NULL"
     nulls = failure.count(f"SELECT count(*) FROM {relation['sql']} WHERE {quote_identifier(column)} IS NULL")
+    if nulls is None:
+        return failure.uncounted(f"NULLs in {relation['name']}.{column}")
     if not nulls:
         return f"{relation['name']}.{column} has no NULL without these migrations: they make it"
-    return f"{nulls:,} of {rows:,} rows have NULL in {relation['name']}.{column}: fill or delete them in the revision, before the constraint"
+    have = f"{nulls:,} of {failure.rows(relation):,} rows have NULL in {relation['name']}.{column}"
+    return f"{have}: fill or delete them in the revision, before the constraint"
 
 
 def _duplicates(failure: _Failure) -> str:
     relation = failure.table()
     if relation is None:
         return failure.made_here()
-    columns = [bare(name) for name in failure.names.key] or _columns_of_index(failure, str(failure.error.get("constraint_name") or ""))
-    if not columns or not set(columns) <= set(failure.columns(relation)):
+    key = failure.names.key or _key_of_index(failure, relation)
+    if key is None:
         return ""
-    listed = ", ".join(quote_identifier(column) for column in columns)
-    present = " AND ".join(f"{quote_identifier(column)} IS NOT NULL" for column in columns)
-    found = failure.session.row(
+    what = f"{relation['name']} ({', '.join(map(_shown, key.parts))})" + (f" where {key.condition}" if key.condition else "")
+    # What was masked cannot be asked.
+    if any(MASK in text or "?" in text for text in (*key.parts, key.condition)):
+        return f"duplicates in {what} were not counted: its values are masked"
+    meets = [f"({key.condition})"] if key.condition else []
+    present = [] if key.nulls_equal else [f"({part}) IS NOT NULL" for part in key.parts]
+    found = failure.ask(
         "SELECT count(*) AS keys, coalesce(sum(n), 0)::bigint AS rows "
-        f"FROM (SELECT count(*) AS n FROM {relation['sql']} WHERE {present} GROUP BY {listed} HAVING count(*) > 1) AS groups"
+        f"FROM (SELECT count(*) AS n FROM {relation['sql']} WHERE {' AND '.join([*meets, *present]) or 'true'} "
+        f"GROUP BY {', '.join(key.parts)} HAVING count(*) > 1) AS groups"
     )
-    what = f"{relation['name']} ({', '.join(columns)})"
+    if found is None:
+        return failure.uncounted(f"duplicates in {what}")
     if not found["keys"]:
         return f"{what} has no duplicates without these migrations: they make them"
     surplus = found["rows"] - found["keys"]
     return f"{found['rows']:,} rows of {what} share {found['keys']:,} keys: {surplus:,} of them have to go or change before the index"
 
 
-def _columns_of_index(failure: _Failure, name: str) -> List[str]:
+def _shown(part: str) -> str:
+    return bare(part) if re.fullmatch(r'\w+|"(?:[^"]|"")+"', part) else part
+
+
+def _key_of_index(failure: _Failure, relation: Relation) -> Optional[UniqueKey]:
+    """The key of the index that is there and that rows broke."""
+    # pg_index has indnullsnotdistinct since PostgreSQL 15.
     rows = failure.session.rows(
-        "SELECT a.attname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::smallint[]) "
-        f"WHERE c.relname = {quote_literal(name)} AND i.indexprs IS NULL AND i.indpred IS NULL"
+        "SELECT (SELECT jsonb_agg(pg_get_indexdef(i.indexrelid, k, false) ORDER BY k) FROM generate_series(1, i.indnkeyatts) AS k) AS parts, "
+        "coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS condition, "
+        "coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal "
+        f"FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = {quote_literal(relation['sql'])}::regclass "
+        f"AND c.relname = {quote_literal(str(failure.error.get('constraint_name') or ''))}"
     )
-    return [row["name"] for row in rows]
+    return UniqueKey(tuple(rows[0]["parts"]), rows[0]["condition"], rows[0]["nulls_equal"]) if rows else None
 
 
 def _foreign_key(failure: _Failure) -> Optional[ForeignKey]:
@@ -249,6 +309,8 @@ def _orphans(failure: _Failure) -> str:
         f"SELECT count(*) FROM {relation['sql']} AS child WHERE {present} AND NOT EXISTS (SELECT FROM {target['sql']} AS parent WHERE {equal})"
     )
     what = f"{relation['name']} ({', '.join(map(bare, key.columns))})"
+    if count is None:
+        return failure.uncounted(f"orphans in {what}")
     if not count:
         return f"no row of {what} lacks its row in {target['name']} without these migrations: they make them"
     return (
@@ -301,6 +363,8 @@ def _check(failure: _Failure) -> str:
     if not found:
         return f"{relation['name']} has {failure.rows(relation):,} rows; which of them break the condition has to be asked with the condition itself"
     count = failure.count(f"SELECT count(*) FROM {relation['sql']} WHERE NOT ({found[0]['condition']})")
+    if count is None:
+        return failure.uncounted(f"rows of {relation['name']} that break the condition")
     return f"{count:,} of {failure.rows(relation):,} rows of {relation['name']} break the condition"
 
 

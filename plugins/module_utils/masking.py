@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Collection
+from typing import Collection, List
 
 MASK = "***"
 
@@ -40,19 +40,28 @@ def mask_secrets(text: str) -> str:
     return _SETTING_PASSWORD.sub(lambda m: m["before"] + MASK, _URL_PASSWORD.sub(lambda m: m["before"] + MASK, text))
 
 
+def quoted(message: str) -> List[str]:
+    """What a message quotes, in its order."""
+    return [_within(match) for match in _QUOTED.finditer(message)]
+
+
+def _within(match: re.Match[str]) -> str:
+    return next(text for text in match.groups() if text is not None).strip().replace('""', '"')
+
+
 def mask_values(message: str, known: Collection[str] = ()) -> str:
     """A PostgreSQL message without the values in it: names stay, other quoted words and (key)=(value) pairs go.
 
     `known` are names (each part of a dotted one) that are told apart from values whatever the language.
     """
 
-    def quoted(match: re.Match[str]) -> str:
-        said = next(text for text in match.groups() if text is not None).strip()
+    def masked_quote(match: re.Match[str]) -> str:
+        said = _within(match)
         if _NAME_BEFORE.search(message[: match.start()]) or (said and all(part in known for part in said.split("."))):
             return match[0]
         return f"{match[0][0]}{MASK}{match[0][-1]}"
 
-    masked = _QUOTED.sub(quoted, message)
+    masked = _QUOTED.sub(masked_quote, message)
     masked = re.sub(r"\)=\((?:[^()]|\([^()]*\))*\)", f")=({MASK})", masked)
     masked = re.sub(r"(?i)(failing row contains) \(.*\)", rf"\1 ({MASK})", masked)
     return mask_secrets(masked)

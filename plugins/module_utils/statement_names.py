@@ -21,12 +21,17 @@ _ALTER_TABLE = re.compile(rf"\s*alter\s+(?:foreign\s+)?table\s+(?:if\s+exists\s+
 _CREATE_TABLE = re.compile(rf"\s*create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?({NAME})", re.IGNORECASE)
 _CREATE_INDEX = re.compile(
     rf"\s*create\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?:{NAME}\s+)?on\s+(?:only\s+)?({NAME})"
-    rf"(?:\s+using\s+\w+)?\s*(?:{_COLUMNS})?",
+    r"(?:\s+using\s+\w+)?\s*",
     re.IGNORECASE,
 )
+_UNIQUE_INDEX = re.compile(r"\s*create\s+unique\b", re.IGNORECASE)
+_NULLS_EQUAL = re.compile(r"\bnulls\s+not\s+distinct\b", re.IGNORECASE)
+_CONDITION = re.compile(r"\bwhere\b(.*)", re.IGNORECASE | re.DOTALL)
+# How an index sorts its key, which is no part of what is unique.
+_ORDER = re.compile(r"(?:\s+\w+_ops(?:\s*\([^()]*\))?|\s+asc|\s+desc|\s+nulls\s+(?:first|last))+\s*$", re.IGNORECASE)
 _DATA = re.compile(rf"\s*(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|truncate(?:\s+table)?)\s+({NAME})", re.IGNORECASE)
 _DROP = re.compile(rf"\s*drop\s+(?:foreign\s+)?(?:table|materialized\s+view|view|sequence)\s+(?:if\s+exists\s+)?({NAME})", re.IGNORECASE)
-_KEY = re.compile(rf"\b(?:unique|primary\s+key)\s*(?:nulls\s+not\s+distinct\s*)?{_COLUMNS}", re.IGNORECASE)
+_KEY = re.compile(rf"\b(?:unique|primary\s+key)\s*(nulls\s+not\s+distinct\s*)?{_COLUMNS}", re.IGNORECASE)
 _FOREIGN_KEY = re.compile(rf"\bforeign\s+key\s*{_COLUMNS}\s*references\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
 _REFERENCES = re.compile(rf"({_PART})\s+[^,()]*(?:\([^()]*\))?[^,()]*\breferences\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
 _NEW_TYPE = re.compile(
@@ -48,11 +53,20 @@ class ForeignKey:
 
 
 @dataclasses.dataclass(frozen=True)
+class UniqueKey:
+    """What must not occur twice, as SQL: columns or expressions, among the rows that meet `condition` (all, where it is empty)."""
+
+    parts: Tuple[str, ...]
+    condition: str = ""
+    nulls_equal: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Names:
-    """Names as they stand in SQL, quotes and schema included; empty where the statement has none. `key`: the columns of a unique key."""
+    """Names as they stand in SQL, quotes and schema included; empty where the statement has none."""
 
     table: str = ""
-    key: Tuple[str, ...] = ()
+    key: Optional[UniqueKey] = None
     foreign_key: Optional[ForeignKey] = None
     # (column, new type) of the first type change.
     new_type: Optional[Tuple[str, str]] = None
@@ -80,17 +94,18 @@ def type_of_new_column(statement: str, column: str) -> str:
 def names_of(statement: str) -> Names:
     """What a statement names."""
     table = ""
-    key: Tuple[str, ...] = ()
+    key: Optional[UniqueKey] = None
     new_type: Optional[Tuple[str, str]] = None
     for pattern in (_ALTER_TABLE, _CREATE_TABLE, _CREATE_INDEX, _DATA, _DROP):
         found = pattern.match(statement)
         if found:
             table = found.group(1)
-            key = _columns(found.group(2)) if pattern is _CREATE_INDEX else ()
+            if pattern is _CREATE_INDEX and _UNIQUE_INDEX.match(statement):
+                key = _index_key(statement[found.end() :])
             break
     unique = _KEY.search(statement)
-    if unique and not key:
-        key = _columns(unique.group(1))
+    if unique and key is None:
+        key = UniqueKey(_columns(unique.group(2)), "", bool(unique.group(1)))
     changed = _NEW_TYPE.search(statement)
     if changed:
         new_type = (changed.group(1), changed.group(2).strip())
@@ -99,6 +114,26 @@ def names_of(statement: str) -> Names:
 
 def _columns(text: Optional[str]) -> Tuple[str, ...]:
     return tuple(re.findall(_PART, text)) if text else ()
+
+
+def _index_key(text: str) -> Optional[UniqueKey]:
+    """The key of CREATE UNIQUE INDEX, from the bracket on in which it stands."""
+    parts = [""]
+    depth = 0
+    for number, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if depth <= 0:
+            if number == 0:
+                return None
+            rest = text[number + 1 :]
+            condition = _CONDITION.search(rest)
+            written = tuple(_ORDER.sub("", part).strip() for part in parts)
+            return UniqueKey(written, condition.group(1).strip().rstrip(";") if condition else "", bool(_NULLS_EQUAL.search(rest)))
+        if depth == 1 and sign == ",":
+            parts.append("")
+        elif depth > 1 or sign != "(":
+            parts[-1] += sign
+    return None
 
 
 def _foreign_key(statement: str) -> Optional[ForeignKey]:

@@ -164,6 +164,14 @@ TEXTS: Dict[str, str] = {
     "recorded (alembic stamp)": "{column} уже есть, тип {type}, значений: {values}, строк: {rows}: его добавили мимо Alembic, или ревизия "
     "применена, но "
     "не записана (alembic stamp)",
+    "{column} is there already as {type}: somebody added it past Alembic, or the revision was applied and not recorded (alembic stamp)": "{column} "
+    "уже есть, тип {type}: его добавили мимо Alembic, или ревизия применена, но не записана (alembic stamp)",
+    "NULLs in {column} were not counted: that takes more than {seconds} s": "NULL в {column} не посчитаны: это дольше {seconds} с",
+    "duplicates in {what} were not counted: that takes more than {seconds} s": "повторы в {what} не посчитаны: это дольше {seconds} с",
+    "duplicates in {what} were not counted: its values are masked": "повторы в {what} не посчитаны: значения условия скрыты",
+    "orphans in {what} were not counted: that takes more than {seconds} s": "строки без родителя в {what} не посчитаны: это дольше {seconds} с",
+    "rows of {table} that break the condition were not counted: that takes more than {seconds} s": "строки {table}, нарушающие условие, "
+    "не посчитаны: это дольше {seconds} с",
     "is there already: {what}": "уже есть: {what}",
     "there is no {name}": "{name}: такого нет",
     "there is no {name}; nearest by name: {near}": "{name}: такого нет; ближе всего по имени: {near}",

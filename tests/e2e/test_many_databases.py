@@ -36,7 +36,7 @@ def played(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pla
             place / "inventory",
             prod={"shop-a": demo.production_variables(), "shop-b": demo.production_variables(rehearsal_database=SECOND)},
             dev={
-                "dev-a": demo.dev_variables(rehearsal_production="shop-a"),
+                "dev-a": demo.dev_variables(rehearsal_production="shop-a", rehearsal_target="heads"),
                 "dev-b": demo.dev_variables(
                     rehearsal_production="shop-b",
                     rehearsal_expectations=expectations_with(demo, place, revision="96bcb588d0c8"),
@@ -62,6 +62,7 @@ def test_each_has_a_record_of_its_own_production(demo: Demo, played: Played) -> 
 def test_each_has_a_verdict_of_its_own(played: Played) -> None:
     one, other = played.record_of("dev-a"), played.record_of("dev-b")
     assert one["verdict"].startswith("GO"), one["findings"]
+    assert (one["application"]["target"], other["application"]["target"]) == ("heads", "head")
     assert not findings(one, "revision-not-reached")
     assert other["verdict"] == "NO-GO"
     (found,) = findings(other, "revision-not-reached")

@@ -25,6 +25,8 @@ INSERT INTO billing.invoices SELECT n, 5 - n FROM generate_series(1, 9) n;
 ALTER TABLE billing.invoices ADD CONSTRAINT positive CHECK (amount > 0) NOT VALID;
 CREATE VIEW staff AS SELECT id, email FROM users;
 CREATE TABLE prices (id int PRIMARY KEY, amount text);
+CREATE UNIQUE INDEX prices_amount ON prices (lower(amount) DESC) WHERE id > 5;
+INSERT INTO prices VALUES (1, 'a1'), (2, 'a1'), (7, 'a5');
 """
 
 CASES = {
@@ -47,6 +49,26 @@ CASES = {
     "a new column without default": ("ALTER TABLE users ADD COLUMN age int NOT NULL", "users has 20 rows and age is new: it needs a server_default"),
     "duplicates": ("CREATE UNIQUE INDEX u ON users (email)", "5 rows of users (email) share 1 keys: 4 of them have to go"),
     "duplicates of a constraint": ("ALTER TABLE users ADD CONSTRAINT u UNIQUE (email)", "5 rows of users (email) share 1 keys"),
+    "duplicates of an expression": (
+        "CREATE UNIQUE INDEX u ON users (lower(email) DESC)",
+        "5 rows of users (lower(email)) share 1 keys",
+    ),
+    "duplicates of a part": (
+        "CREATE UNIQUE INDEX u ON users USING btree (email DESC NULLS LAST) INCLUDE (phone) WHERE phone IS NOT NULL;",
+        "5 rows of users (email) where phone IS NOT NULL share 1 keys",
+    ),
+    "duplicates of a part that values choose": (
+        "CREATE UNIQUE INDEX u ON users (email) WHERE id > 0",
+        "duplicates in users (email) where id > ? were not counted: its values are masked",
+    ),
+    "duplicates of NULL": (
+        'CREATE UNIQUE INDEX u ON "Shifts" ("Note") NULLS NOT DISTINCT WHERE planned_start IS NULL',
+        "3 rows of Shifts (Note) where planned_start IS NULL share 1 keys",
+    ),
+    "a row that an index on an expression keeps out": (
+        "INSERT INTO prices VALUES (999, 'A5')",
+        "prices (lower(amount)) where (id > 5) has no duplicates without these migrations",
+    ),
     "a row that is there already": ("INSERT INTO users VALUES (999, 'x', '7')", "users (phone) has no duplicates without these migrations"),
     "orphans": (
         'ALTER TABLE "Shifts" ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users',
@@ -128,5 +150,44 @@ def test_a_count_that_takes_too_long_is_said_so(postgres_server: Any, failing: s
     with psycopg.connect(postgres_server.url(failing).replace("+psycopg", "")) as holder:
         holder.execute('LOCK TABLE "Shifts"')
         with Session(postgres_server.server, failing, "test") as session:
-            assert "could not be looked up on the copy" in failure_facts.facts_of(session, error)
+            assert failure_facts.facts_of(session, error) == "NULLs in Shifts.planned_start were not counted: that takes more than 1 s"
+            # What needs no count is said all the same.
+            there = {**error, "sqlstate": "42701", "message": 'column "planned_start" of relation "Shifts" already exists'}
+            assert failure_facts.facts_of(session, there).startswith("Shifts.planned_start is there already as text: somebody added it past Alembic")
             assert session.value("SELECT 1") == 1
+
+
+# As the catalogs of other languages have it, masked.
+IN_OTHER_LANGUAGES = {
+    "42701 ru": ('ALTER TABLE "Shifts" ADD COLUMN planned_start int', 'столбец "planned_start" отношения "Shifts" уже существует'),
+    "42701 de": ('ALTER TABLE "Shifts" ADD COLUMN planned_start int', "Spalte »planned_start« von Relation »Shifts« existiert bereits"),
+    "42701 fr": ('ALTER TABLE "Shifts" ADD COLUMN planned_start int', "la colonne « planned_start » de la relation « Shifts » existe déjà"),
+    "42701 ja": ('ALTER TABLE "Shifts" ADD COLUMN planned_start int', 'リレーション"Shifts"の列"planned_start"はすでに存在します'),
+    "42P07 de": ("CREATE TABLE users (id int)", "Relation »users« existiert bereits"),
+    "42710 fr": ("ALTER TABLE users ADD CONSTRAINT users_phone CHECK (id > 0)", "la contrainte « users_phone » de la relation « users » existe déjà"),
+    "42P01 ru": ("ALTER TABLE invoices ADD COLUMN a int", 'отношение "invoices" не существует'),
+    "42703 de": ("CREATE INDEX i ON users (e_mail)", "Spalte »e_mail« existiert nicht"),
+}
+FOUND = {
+    "42701": "Shifts.planned_start is there already as text, with 17 values in 20 rows",
+    "42P07": "table users is there already, owned by postgres",
+    "42710": "constraint on users: UNIQUE (phone)",
+    "42P01": "but billing.invoices",
+    "42703": "users has 3 columns, none of them e_mail; nearest by name: email",
+}
+
+
+@pytest.mark.parametrize("case", IN_OTHER_LANGUAGES)
+def test_a_server_of_another_language_is_understood_by_the_names(case: str, postgres_server: Any, failing: str) -> None:
+    statement, message = IN_OTHER_LANGUAGES[case]
+    sqlstate = case.split()[0]
+    error = mask_event({"event": "error", "kind": "X", "sqlstate": sqlstate, "message": message, "statement": statement}, [])
+    with Session(postgres_server.server, failing, "test") as session:
+        assert FOUND[sqlstate] in failure_facts.facts_of(session, error)
+
+
+@pytest.mark.parametrize("sqlstate", FOUND)
+def test_nothing_is_made_up_of_names_that_were_masked(sqlstate: str, postgres_server: Any, failing: str) -> None:
+    error = mask_event({"event": "error", "kind": "X", "sqlstate": sqlstate, "message": 'столбец "b" отношения "a"', "statement": "DO 'x'"}, [])
+    with Session(postgres_server.server, failing, "test") as session:
+        assert failure_facts.facts_of(session, error) == ""
