@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
-import fcntl
 import json
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from ansible_package import collections
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from application_venvs import INSTALL_TIMEOUT_S, cache_directory, venv_python  # noqa: E402
+from application_venvs import venv_python  # noqa: E402
 
 BUCKET = "rehearsals"
 _SERVER = """
@@ -61,7 +59,7 @@ def storage(place: Path) -> Iterator[Storage]:
     # These alone, so that nothing of Ansible's own is replaced.
     for name in ("boto3", "botocore", "s3transfer", "dateutil", "six.py", "urllib3", "jmespath"):
         (libraries / name).symlink_to(packages / name)
-    environment = {"PYTHONPATH": str(libraries), "ANSIBLE_COLLECTIONS_PATH": str(_collection())}
+    environment = {"PYTHONPATH": str(libraries), "ANSIBLE_COLLECTIONS_PATH": str(collections())}
     with subprocess.Popen(
         [python, "-c", _SERVER, BUCKET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -72,26 +70,3 @@ def storage(place: Path) -> Iterator[Storage]:
             yield Storage(address, environment, server)
         finally:
             server.kill()
-
-
-def _collection() -> Path:
-    """The collection amazon.aws, taken out of the package `ansible`, which carries it."""
-    ready = cache_directory() / "amazon-aws"
-    ready.parent.mkdir(parents=True, exist_ok=True)
-    with open(ready.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (ready / "complete").exists():
-            wheels = ready / "wheel"
-            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(wheels), "ansible>=12"]
-            try:
-                pip = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                pytest.skip(f"cannot fetch the package ansible within {INSTALL_TIMEOUT_S} s")
-            if pip.returncode != 0:
-                pytest.skip(f"cannot fetch the package ansible: {' '.join(pip.stderr.strip().splitlines()[-1:])}")
-            (wheel,) = wheels.glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(ready, [name for name in archive.namelist() if name.startswith("ansible_collections/amazon/aws/")])
-            wheel.unlink()
-            (ready / "complete").touch()
-    return ready

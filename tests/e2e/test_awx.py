@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fake_awx
 import pytest
 import yaml
+from ansible_package import collections
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from playbook import PROGRAMS, ROOT, TIMEOUT_S, Demo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("other")]
@@ -84,21 +90,87 @@ def test_awx_offers_the_root_playbook() -> None:
     assert re.search(r"^\s*(- )?(hosts|include|(ansible\.builtin\.)?import_playbook):", (ROOT / "rehearse.yml").read_text(), re.MULTILINE)
 
 
-def test_the_configuration_as_code_names_what_the_project_has() -> None:
-    (play,) = yaml.load((ROOT / "extensions/awx/configure.yml").read_text(), Loader=_Loader)
-    (templates,) = [task for task in play["tasks"] if "awx.awx.job_template" in task]
-    for item in templates["loop"]:
-        assert (ROOT / item["playbook"]).is_file()
+GIVEN = {
+    "awx_project_url": "git@git.example.com:ops/rehearsals.git", "awx_execution_environment_image": "harbor.example.com/ops/ee:1",
+    "awx_machine_user": "rehearsal", "awx_registry_host": "harbor.example.com", "awx_registry_user": "awx", "awx_report_dir": "/var/lib/rehearsals",
+    "awx_webhook_url": "https://chat.example.com/hooks/ops",
+}  # fmt: skip
+SECRETS = ("awx_machine_key_file", "awx_project_key_file", "awx_registry_password_file", "awx_vault_password_file")
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[fake_awx.Awx, list[subprocess.CompletedProcess[str]]]]:
+    """An AWX that configure.yml was run against twice, with everything that it can make."""
+    place = tmp_path_factory.mktemp("awx")
+    given = dict(GIVEN)
+    for name in SECRETS:
+        (place / name).write_text(f"secret of {name}")
+        given[name] = str(place / name)
+    (place / "values.yml").write_text(yaml.safe_dump(given))
+    (place / "ansible.cfg").write_text("")
+    with fake_awx.awx() as awx:
+        environment = {**os.environ, "CONTROLLER_HOST": awx.address, "CONTROLLER_OAUTH_TOKEN": "t0ken", "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+                       "ANSIBLE_COLLECTIONS_PATH": str(collections()), "HOME": str(place)}  # fmt: skip
+        argv = [str(PROGRAMS / "ansible-playbook"), str(ROOT / "extensions/awx/configure.yml"), "-e", f"@{place / 'values.yml'}"]
+        argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
+        runs = [
+            subprocess.run(argv, env=environment, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            for _once in range(2)
+        ]
+        yield awx, runs
+
+
+def test_the_configuration_as_code_is_carried_out_by_awx_s_own_modules(configured: tuple[fake_awx.Awx, list[Any]]) -> None:
+    awx, runs = configured
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stdout + runs[0].stderr + runs[1].stdout
+    assert re.search(r"localhost\s+: ok=\d+\s+changed=0 ", runs[1].stdout), "the second time there is nothing to do"
+    project, environment = awx.named("projects")["Migration rehearsal project"], awx.named("execution_environments")["Migration rehearsal"]
+    credentials = awx.named("credentials")
+    assert project["credential"] == credentials["Migration rehearsal project"]["id"] and project["default_environment"] == environment["id"]
+    assert environment["credential"] == credentials["Migration rehearsal registry"]["id"]
+    (source,) = awx.things["inventory_sources"].values()
+    assert source["source_project"] == project["id"] and (ROOT / source["source_path"]).is_file()
+    templates = awx.named("job_templates")
+    assert {name: template["playbook"] for name, template in templates.items()} == {
+        "Migration rehearsal": "rehearse.yml", "Migration rehearsal again": "playbooks/again.yml", "Migration rehearsal sweep": "playbooks/sweep.yml",
+    }  # fmt: skip
+    for template in templates.values():
+        assert (ROOT / template["playbook"]).is_file()
+        assert set(awx.names("credentials", template, "credentials")) == {"Migration rehearsal SSH", "Migration rehearsal vault"}
+        assert json.loads(template["extra_vars"]) == {"rehearsal_report_dir": "/var/lib/rehearsals"}
+    assert awx.names("notification_templates", templates["Migration rehearsal"], "notification_templates_error") == ["Migration rehearsal"]
+    scheduled = {schedule["unified_job_template"] for schedule in awx.things["schedules"].values()}
+    assert scheduled == {templates["Migration rehearsal"]["id"], templates["Migration rehearsal sweep"]["id"]}
+
+
+def test_the_survey_asks_for_variables_and_insists_on_none(configured: tuple[fake_awx.Awx, list[Any]]) -> None:
+    awx, _runs = configured
     known = (ROOT / "docs/variables.md").read_text()
-    for question in templates["vars"]["awx_survey"]["spec"]:
+    (survey,) = awx.surveys.values()
+    for question in survey["spec"]:
         assert f"`{question['variable']}`" in known
-    assert (ROOT / play["vars"]["awx_inventory_path"]).is_file()
-    (notification,) = [task for task in play["tasks"] if "awx.awx.notification_template" in task]
-    assert set(re.findall(r"job\.artifacts\.(\w+)", notification["vars"]["awx_notification_body"])) <= set(DEMO_VARIABLES)
+        # What the inventory says holds, unless somebody answers.
+        assert not question["required"] and question["default"] == ""
 
 
-class _Loader(yaml.SafeLoader):
-    """Knows !unsafe, which is Ansible's."""
+@pytest.mark.parametrize("artifacts", [{}, {"rehearsal_verdict": "NO-GO", "rehearsal_summary": 'NO-GO  shop: index "uq" on\nGO  other'}])
+def test_the_notification_can_be_filled_in(configured: tuple[fake_awx.Awx, list[Any]], artifacts: dict[str, str]) -> None:
+    awx, _runs = configured
+    (made,) = awx.things["notification_templates"].values()
+    for moment in ("success", "error"):
+        filled = (
+            ImmutableSandboxedEnvironment().from_string(made["messages"][moment]["body"]).render(job={"artifacts": artifacts}, url="https://a/#1")
+        )
+        assert json.loads(filled) == {"text": f"{artifacts.get('rehearsal_summary', 'no verdict')} https://a/#1"}
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+def test_no_secret_is_told_while_configuring(configured: tuple[fake_awx.Awx, list[Any]]) -> None:
+    _awx, runs = configured
+    assert not any("secret of" in run.stdout + run.stderr for run in runs)
+
+
+def test_a_project_needs_nothing_else(tmp_path: Path) -> None:
+    argv = [str(PROGRAMS / "ansible-galaxy"), "collection", "install", "-r", str(ROOT / "collections/requirements.yml"), "-p", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
