@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Collection, Dict, List
+from typing import Any, Collection, Dict, List, Optional, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     changed_rows,
@@ -66,6 +66,7 @@ def gather(
         marker = copy_database.read_marker(session, database)
         if marker is None or marker.id != rehearsal_id or marker.part:
             raise EvidenceRefused(f"{server.describe(database)} is not the copy of rehearsal {rehearsal_id}")
+        catalog, taken = None, None
         if SNAPSHOT in what:
             catalog = snapshot.take_snapshot(session)
             files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
@@ -79,7 +80,7 @@ def gather(
             if moment in _HELD_AGAINST_BEFORE:
                 said += _follow_rows(server, database, marker, work, moment, taken, expectations, show_keys, follow_rows, deadline_s)
         if CHECKS in what:
-            checks = _checks(session, work, moment, expectations)
+            checks = _checks(session, work, moment, expectations, catalog or files.read_json(work.file("evidence", f"snapshot-{moment}.json")), taken)
             files.write_json(work.file("evidence", f"checks-{moment}.json"), checks)
             said.append(f"{len(checks['orphans'])} foreign keys checked for orphans")
     return said
@@ -134,8 +135,9 @@ def _follow_rows(
     return [f"rows of {', '.join(sorted(wanted))} followed" if document["tables"] else "changed rows not counted"]
 
 
-def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Expectations) -> Dict[str, Any]:
-    catalog = files.read_json(work.file("evidence", f"snapshot-{moment}.json"))
+def _checks(
+    session: Session, work: WorkDirectory, moment: str, expectations: Expectations, catalog: Dict[str, Any], taken: Optional[Dict[str, Any]]
+) -> Dict[str, Any]:
     existing: List[Dict[str, Any]] = []
     for table, expected in expectations.after_upgrade.tables.items():
         columns = (catalog["tables"].get(table) or {}).get("columns") or {}
@@ -143,12 +145,23 @@ def _checks(session: Session, work: WorkDirectory, moment: str, expectations: Ex
         if wanted and moment in _UPGRADED:
             existing += row_checks.existing_rows(session, table, wanted)
     return {
-        "orphans": row_checks.orphans(session),
+        "orphans": row_checks.orphans(session, _untouched(work, moment, taken)),
         "existing_rows": existing,
         "duplicates": _duplicates(session, catalog),
         "sequences_behind": number_checks.sequences_behind(session),
         "near_limit": number_checks.near_limit(session),
     }
+
+
+def _untouched(work: WorkDirectory, moment: str, taken: Optional[Dict[str, Any]]) -> Set[str]:
+    """Tables of which every row is the one that it was before the upgrade, where no foreign key was broken: their keys need no second look."""
+    first = work.file("evidence", "checks-before.json")
+    if moment == "before" or taken is None or not os.path.exists(first):
+        return set()
+    broken = {entry["table"] for entry in files.read_json(first)["orphans"] if entry["rows"] != 0}
+    before = files.read_json(work.file("evidence", "fingerprint-before.json"))["tables"]
+    same = {name for name, table in taken["tables"].items() if name in before and table.get("old_rows") == table["rows"] == before[name]["rows"]}
+    return same - broken
 
 
 def _duplicates(session: Session, catalog: Dict[str, Any]) -> List[Dict[str, Any]]:

@@ -378,6 +378,9 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
 def _rows(bench: _Bench, evidence: Evidence) -> None:
     for code, thing, message, severity in judge_rows.of_checks(evidence.checks.get("before"), evidence.checks.get("after")):
         bench.say(code, "data", thing, message, severity)
+    if whole_way_back(evidence):
+        for code, thing, message, severity in judge_rows.of_way_back(evidence.checks.get("before"), evidence.checks.get("back")):
+            bench.say(code, "downgrade", thing, message, severity)
 
 
 def _asked_for(bench: _Bench, evidence: Evidence, changes: Mapping[str, List[Dict[str, Any]]]) -> None:
@@ -433,6 +436,7 @@ def _missing(bench: _Bench, evidence: Evidence) -> None:
         **{text("fingerprint «{moment}»", moment=moment): evidence.fingerprints.get(moment) for moment in MOMENTS},
         **{text("the end of migration «{run}»", run=run): _heads_after(evidence, run) for run in RUNS},
         text("the checks after the upgrade"): evidence.checks.get("after"),
+        text("the checks after the way back"): evidence.checks.get("back"),
         **{
             text("the evidence of «{name}», which was asked for,", name=name): getattr(evidence, name) for name in evidence.context.get("asked") or ()
         },

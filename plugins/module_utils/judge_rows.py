@@ -32,6 +32,14 @@ def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Sai
             yield "index-invalid", found["index"], message, INFO  # that it is invalid is told already, from the catalog
 
 
+def of_way_back(before: Optional[Checks], back: Optional[Checks]) -> Iterator[Said]:
+    """What the way back leaves behind that was not so before the upgrade: `checks-back.json`."""
+    for part in (_orphans, _sequences_behind, _near_limit):
+        for code, thing, message, severity in part(before or {}, back or {}):
+            if severity is None:
+                yield code, thing, text("after the way back: {message}", message=message), None
+
+
 def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
     earlier: Dict[Tuple[str, str], int] = {(one["table"], one["constraint"]): one["rows"] or 0 for one in before.get("orphans") or []}
     for found in after.get("orphans") or []:

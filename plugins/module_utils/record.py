@@ -305,8 +305,10 @@ def _detail(name: str, evidence: Evidence, checks: Sequence[Check]) -> str:
     measured = [check for check in checks if check.measured != NOT_MEASURED]
     if name == "structure" and measured:
         return text("{met} of {all} expectations met", met=sum(check.ok for check in measured), all=len(measured))
-    if name == "keys" and "after" in evidence.checks:
-        return text("{count:count foreign key|foreign keys}, no row without its parent", count=len(evidence.checks["after"]["orphans"]))
+    if name == "keys" and "after" in evidence.checks and "after" in evidence.snapshots:
+        tables = evidence.snapshots["after"]["tables"].values()
+        keys = [one for table in tables for one in table["constraints"].values() if one["kind"] == "foreign key" and not one["inherited"]]
+        return text("{count:count foreign key|foreign keys}, no row without its parent", count=len(keys))
     if name == "data":
         return _compared(evidence)
     if name == "downgrade":

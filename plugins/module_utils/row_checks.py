@@ -9,7 +9,7 @@ Every function uses a read-only transaction of its own, in a session that is in 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import proof_transaction
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -58,21 +58,22 @@ ORDER BY n.nspname, c.relname, con.conname
 """
 
 
-def orphans(session: Session, every: bool = True) -> List[Dict[str, Any]]:
+def orphans(session: Session, untouched: Collection[str] = ()) -> List[Dict[str, Any]]:
     """One entry for each foreign key looked at: {"constraint", "table", "references", "rows", "validated", "enforced", "triggers_disabled"}.
 
     `rows` violate it: no referenced row, or, with MATCH FULL, only some columns NULL. It is null for a temporal key (PERIOD), which is not looked at.
-    `every=False` takes the server's word for keys that are validated, enforced and have their triggers.
+    The server's word is taken for keys between two of the `untouched` tables that are validated, enforced and have their triggers.
     """
     found: List[Dict[str, Any]] = []
     with proof_transaction(session):
         for key in session.rows(_FOREIGN_KEYS):
-            if every or not (key["validated"] and key["enforced"]) or key["triggers_disabled"]:
+            table, references = object_name(key["schema"], key["table"]), object_name(key["referenced_schema"], key["referenced_table"])
+            if not {table, references} <= set(untouched) or not (key["validated"] and key["enforced"]) or key["triggers_disabled"]:
                 found.append(
                     {
                         "constraint": key["name"],
-                        "table": object_name(key["schema"], key["table"]),
-                        "references": object_name(key["referenced_schema"], key["referenced_table"]),
+                        "table": table,
+                        "references": references,
                         "rows": None if key["period"] else _count_orphans(session, key),
                         "validated": key["validated"],
                         "enforced": key["enforced"],

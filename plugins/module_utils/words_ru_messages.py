@@ -108,6 +108,8 @@ TEXTS: Dict[str, str] = {
     "она подключается, не видно",
     "the application started {program} outside the revisions; where it connects was not seen": "приложение запустило {program} вне ревизий; куда "
     "оно подключается, не видно",
+    "after the way back: {message}": "после отката: {message}",
+    "the checks after the way back": "проверок после отката",
     ": taken by {whose} with «{sql}»": ": взяла {whose} командой «{sql}»",
     ", then kept while {whose} ran «{sql}» for {ms:duration}": ", затем держалась, пока {whose} выполняла «{sql}» ({ms:duration})",
     "{rows:count row|rows} of {table} {rows:plural was|were} read{in_time} under {mode}Lock by {whose}: {ran}": "под {mode}Lock прочитано строк "

@@ -74,7 +74,7 @@ def good(expectations: Expectations | None = None, **replaced: Any) -> Evidence:
         fingerprints={
             "before": fingerprint(), "after": fingerprint(note="0"), "back": fingerprint(), "again": fingerprint(note="0"),
         },
-        checks={"after": {"orphans": [{"constraint": "fk", "table": "shifts", "rows": 0}], "existing_rows": []}},
+        checks=dict.fromkeys(("after", "back"), {"orphans": [{"constraint": "fk", "table": "shifts", "rows": 0}], "existing_rows": []}),
         migrations={run: revision(run) for run in ("upgrade", "downgrade", "again")},
         cleanup=dict.fromkeys(
             ("dev", "production"), {"copy": "dropped", "work_directory": "removed", "removed": ["x"], "left": [], "problems": []}

@@ -187,7 +187,8 @@ def test_no_code_starts_below_its_lowest() -> None:
 
 def test_accepted_findings_are_never_folded_away() -> None:
     orphans = [{"constraint": f"fk{number}", "table": f"t{number}", "rows": 1} for number in range(45)]
-    evidence = good(checks={"after": {"orphans": orphans, "existing_rows": []}})
+    evidence = good()
+    evidence.checks["after"] = {"orphans": orphans, "existing_rows": []}
     policy = Policy(accepted=tuple(Accepted("orphans", f"t{number}", "r", "2099-01-01") for number in range(30)))
     record = judge(evidence, policy=policy)
     assert sum(bool(one.get("accepted")) for one in record["findings"]) == 30

@@ -264,7 +264,7 @@ class _Run:
 
     def _gather(self, moment: str) -> bool:
         what = [evidence.SNAPSHOT, evidence.FINGERPRINT]
-        if moment in ("before", "after"):
+        if moment != "again":
             what.append(evidence.CHECKS)
         started = time.monotonic()
         try:
