@@ -51,7 +51,8 @@ def kept(tmp_path: Path) -> Path:
 
 
 NAMES = sorted(
-    ["context.json", "expectations.json", "policy.json", "stages.jsonl", "manifest.json", "copy.json", "application.json", "checks-after.json", "checks-back.json",
+    ["context.json", "expectations.json", "policy.json", "stages.jsonl", "manifest.json", "copy.json", "application.json",
+     "checks-after.json", "checks-back.json",
      "cleanup-dev.json", "cleanup-production.json"]
     + [f"{kind}-{moment}.json" for kind in ("snapshot", "fingerprint") for moment in ("before", "after", "back", "again")]
     + [f"migration-{run}.jsonl" for run in ("upgrade", "downgrade", "again")]
