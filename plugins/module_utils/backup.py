@@ -52,6 +52,8 @@ class Limits:
     max_active: int = 0
     # What part of the database's size its last dump had, as far as that is known: only progress is estimated by it.
     last_share: float = 0.0
+    # Bytes a second that a base backup may read; pg_dump has no such limit.
+    max_rate: float = 0.0
 
     def settings(self) -> Dict[str, str]:
         """The session settings that enforce them, read-only included."""

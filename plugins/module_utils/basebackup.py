@@ -9,15 +9,28 @@ come with the manifest. So nothing that reaches out (archiving, replication, cer
 
 from __future__ import annotations
 
+import concurrent.futures
+import errno
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tarfile
-from typing import Any, Dict, List, Mapping, Tuple
+import threading
+import time
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, database_facts, ephemeral, ephemeral_settings, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    database_facts,
+    disk,
+    dump_outlets,
+    ephemeral,
+    ephemeral_settings,
+    files,
+    priority,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -30,13 +43,20 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     quote_identifier,
     quote_literal,
     tool_environment,
+    tool_version,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 # pg_basebackup writes a manifest with a checksum of every file since this version; without one nothing could be proved.
 _LEAST_VERSION = 130000
+_CHUNK = 1 << 20
 _MANIFEST = "backup_manifest"
+# Written while the backup is taken, and what every server has beside its databases.
+_ROOM_FOR_WAL = 256 << 20
+# What pg_basebackup takes as --max-rate, in kilobytes a second.
+_LEAST_RATE, _GREATEST_RATE = 32, 1 << 20
 # What must not wake up with the copy, and what would show rows (the server's log). Files of configuration are written anew.
 _TAKEN_OUT = (
     "standby.signal", "recovery.signal", "recovery.conf", "postmaster.pid", "postmaster.opts", "current_logfiles", "log", "pg_log",
@@ -61,8 +81,11 @@ class BasebackupError(RehearsalError):
     code = "copy-differs"
 
 
-def look(server: Server, database: str, rehearsal_id: str, timeout_s: float) -> Tuple[Dict[str, Any], List[str]]:
-    """Whether production can give a physical copy: facts, and what stands in the way, in words. Nothing is asked to be copied."""
+def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pulled: bool = False) -> Tuple[Dict[str, Any], List[str]]:
+    """Whether production can give a physical copy: facts, and what stands in the way, in words. Nothing is asked to be copied.
+
+    `pulled`: dev takes it itself, with tools of its own, and with a second connection for the WAL.
+    """
     problems: List[str] = []
     try:
         with Session(server, database, application_name(rehearsal_id), READ_ONLY, timeout_s) as session:
@@ -75,13 +98,51 @@ def look(server: Server, database: str, rehearsal_id: str, timeout_s: float) -> 
         problems.append("the role has no right to take a base backup: ALTER ROLE … REPLICATION")
     if facts["wal_level"] == "minimal":
         problems.append("wal_level is minimal there, and a base backup needs replica")
-    if facts["senders"] >= facts["max_wal_senders"]:
-        problems.append(f"all of its {facts['max_wal_senders']} WAL senders are taken (max_wal_senders)")
+    wanted = 2 if pulled else 1
+    if facts["senders"] + wanted > facts["max_wal_senders"]:
+        problems.append(f"{facts['senders']} of its {facts['max_wal_senders']} WAL senders are taken (max_wal_senders), and {wanted} must be free")
     if facts["tablespaces"]:
         problems.append(f"it has {facts['tablespaces']} tablespaces of its own, which do not fit into one stream")
+    if not pulled:
+        problems += _tool(server, facts["server_version_num"])
     if not problems:
         problems += _connects(server, rehearsal_id, timeout_s)
     return facts, problems
+
+
+def _tool(server: Server, server_version_num: int) -> List[str]:
+    try:
+        version = tool_version(server, "pg_basebackup")[0]
+    except PostgresError as error:
+        return [error.message]
+    return [f"pg_basebackup is version {version} there, older than the server"] if version < server_version_num // 10000 else []
+
+
+def room_on_production(facts: Mapping[str, Any], work_base: str) -> List[str]:
+    """What lacks for the streamed backup on production's disk, in words: it is the whole server, as large as it is there."""
+    return _room(work_base, facts["bytes"] + _ROOM_FOR_WAL, "the base backup")
+
+
+def room_on_dev(facts: Mapping[str, Any], size_bytes: int, wish: Wish, work_base: str, pulled: bool) -> List[str]:
+    """What lacks for it on dev: the backup that was carried, and the copy with what its migrations write. `facts`: of `look`."""
+    try:
+        owner = ephemeral.system_user(wish)
+        base = ephemeral.base_directory(wish, owner) if owner or wish.directory else work_base
+    except RehearsalError:
+        # The look at dev has told it.
+        return []
+    carried = 0 if pulled else facts["bytes"] + _ROOM_FOR_WAL
+    copy = facts["bytes"] + size_bytes // 2 + _ROOM_FOR_WAL
+    if disk.same_file_system(work_base, base):
+        return _room(base, carried + copy, "the physical copy")
+    return [*_room(work_base, carried, "the base backup"), *_room(base, copy, "the physical copy")]
+
+
+def _room(path: str, needed: int, what: str) -> List[str]:
+    free = disk.free_here(path)
+    if free is None or free >= needed:
+        return []
+    return [f"{what} needs about {needed >> 20} MiB below {path}, and {free >> 20} MiB are free"]
 
 
 def _connects(server: Server, rehearsal_id: str, timeout_s: float) -> List[str]:
@@ -107,61 +168,143 @@ def differs_from_dev(facts: Mapping[str, Any]) -> List[str]:
     return []
 
 
-def take(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits) -> Dict[str, Any]:
+def take(server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, through_pipe: bool = False) -> Dict[str, Any]:
     """Stream a base backup into `backup.tar` of production's work directory; the manifest, of which rows are counted on the copy.
 
-    Nothing is written where the server runs. Raises PostgresError and ToolFailed.
+    Nothing is written where the server runs. `through_pipe` writes no file at all: the archive goes through a named pipe (`backup.pipe`), and has
+    to be read from there meanwhile. Raises PostgresError, ToolFailed and ProductionBusy.
     """
     with registered(work):
         started = utc_now()
         manifest = manifest_of(server, database, rehearsal_id, limits)
-        argv = server.tool("pg_basebackup", "--pgdata=-", "--format=tar", "--wal-method=fetch", *_options(server, rehearsal_id))
+        lowered = priority.lower(server, limits.nice, limits.ionice)
+        options = ("--pgdata=-", "--format=tar", "--wal-method=fetch", *_options(server, rehearsal_id, limits))
+        argv = server.tool("pg_basebackup", *options, behind=lowered.words)
         partial = work.file(f"{ARCHIVE}.partial")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE), "wb") as output:
-            Tool(argv, work, stdout=output).wait(limits.statement_timeout_s)
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(partial, work.file(ARCHIVE))
+        target = dump_outlets.open_pipe(work) if through_pipe else os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
+        try:
+            relay = _Relay(target)
+            try:
+                manifest["load"] = _guarded(argv, server, database, rehearsal_id, work, limits, connections=1, stdout=relay.entrance)
+            finally:
+                relay.end()
+        finally:
+            os.close(target)
+        if through_pipe:
+            os.unlink(work.file(dump_outlets.PIPE))
+        else:
+            os.replace(partial, work.file(ARCHIVE))
+    manifest["load"].update(lowered.load, bytes=relay.moved)
+    manifest["not_lowered"] = list(lowered.missing)
     manifest["seconds"] = (utc_now() - started).total_seconds()
-    manifest["files"] = {ARCHIVE: {"bytes": os.path.getsize(work.file(ARCHIVE)), "sha256": files.sha256(work.file(ARCHIVE))}}
+    manifest["files"] = {ARCHIVE: {"bytes": relay.moved, "sha256": relay.digest.hexdigest()}}
     return manifest
+
+
+class _Relay:
+    """Takes what a tool writes into `entrance` to a descriptor, in a thread, and hashes it on the way."""
+
+    def __init__(self, target: int) -> None:
+        self.digest, self.moved = hashlib.sha256(), 0
+        self._failure = ""
+        self._target = target
+        self._exit, writing = os.pipe()
+        self.entrance = os.fdopen(writing, "wb")
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+
+    def _carry(self) -> None:
+        try:
+            for chunk in iter(lambda: os.read(self._exit, _CHUNK), b""):
+                self.digest.update(chunk)
+                self.moved += len(chunk)
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[os.write(self._target, rest) :]
+        except OSError as error:
+            self._failure = "the connection broke" if error.errno == errno.EPIPE else str(error.strerror)
+        finally:
+            # The tool ends by itself when nobody reads any more.
+            os.close(self._exit)
+
+    def end(self) -> None:
+        """Wait until all of it is there, the tool having ended; ToolFailed where it could not be handed on, whatever the tool said of that."""
+        self.entrance.close()
+        self._thread.join()
+        if self._failure:
+            raise ToolFailed(f"the base backup could not be handed on: {self._failure}")
+
+
+def _guarded(
+    argv: Sequence[str], server: Server, database: str, rehearsal_id: str, work: WorkDirectory, limits: Limits, connections: int, stdout: Any = None
+) -> Dict[str, Any]:
+    """Run pg_basebackup as long as production is within its limits; what production was asked to do. Raises ToolFailed and ProductionBusy."""
+    clock = time.monotonic()
+    tool = Tool(list(argv), work, stdout=stdout)
+    if stdout is not None:
+        # Its own is the only one left, so that its end is seen.
+        stdout.close()
+    guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=tool.stop)
+    try:
+        with guard:
+            tool.wait(limits.statement_timeout_s)
+    except ToolFailed:
+        if guard.reason:
+            raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
+        raise
+    return {"seconds": round(time.monotonic() - clock, 3), "bytes": 0, "connections": connections + int(guard.on), "snapshot_seconds": 0.0}
 
 
 def manifest_of(server: Server, database: str, rehearsal_id: str, limits: Limits) -> Dict[str, Any]:
     """Production's facts; its rows are those of the copy, which is proved by checksums."""
     with Session(server, database, application_name(rehearsal_id), limits.settings(), limits.statement_timeout_s) as session:
+        clock = time.monotonic()
         manifest = database_facts.read_facts(session)
     manifest["server"] = backup.read_server(server, database, rehearsal_id, limits)
     manifest.update(id=rehearsal_id, database=database, taken_at=format_time(utc_now()), seconds=0.0, files={}, rows={}, rows_from="copy")
+    manifest["load"] = {"seconds": round(time.monotonic() - clock, 3), "bytes": 0, "connections": 1, "snapshot_seconds": 0.0}
     return manifest
 
 
-def _options(server: Server, rehearsal_id: str) -> List[str]:
+def _options(server: Server, rehearsal_id: str, limits: Limits) -> List[str]:
     # No wait for the next checkpoint of its own accord: it can take minutes, and then production holds the backup open.
     # SHA-256, which needs no tool of the same version to be checked.
-    return ["--manifest-checksums=SHA256", "--checkpoint=fast", "--no-password", f"--dbname={server.conninfo('', application_name(rehearsal_id))}"]
+    options = ["--manifest-checksums=SHA256", "--checkpoint=fast", "--no-password"]
+    if limits.max_rate:
+        options.append(f"--max-rate={int(min(max(limits.max_rate / 1024, _LEAST_RATE), _GREATEST_RATE))}")
+    return [*options, f"--dbname={server.conninfo('', application_name(rehearsal_id))}"]
 
 
-def pull(server: Server, own: Ephemeral, rehearsal_id: str, deadline_s: float) -> None:
-    """Natively from dev, straight into the copy's data directory. `server` is production as dev reaches it."""
-    argv = server.tool("pg_basebackup", f"--pgdata={own.data}", "--format=plain", "--wal-method=stream", "--no-sync", *_options(server, rehearsal_id))
+def pull(server: Server, database: str, own: Ephemeral, rehearsal_id: str, limits: Limits) -> Dict[str, Any]:
+    """Natively from dev, straight into the copy's data directory; what production was asked to do. `server` is production as dev reaches it.
+
+    Raises ToolFailed and ProductionBusy.
+    """
+    method = ("--format=plain", "--wal-method=stream", "--no-sync")
+    argv = server.tool("pg_basebackup", f"--pgdata={own.data}", *method, *_options(server, rehearsal_id, limits))
     with registered(own.work):
-        Tool(argv, own.work).wait(deadline_s)
+        # The WAL comes through a connection of its own.
+        load = _guarded(argv, server, database, rehearsal_id, own.work, limits, connections=2)
+    load["bytes"] = sum(os.path.getsize(os.path.join(place, name)) for place, _names, found in os.walk(own.data) for name in found)
+    return load
 
 
 def unpack(archive: str, sha256: str, own: Ephemeral) -> None:
-    """The streamed backup into the copy's data directory; the archive is removed. Raises BasebackupError."""
-    if files.sha256(archive) != sha256:
-        raise BasebackupError("the base backup is not what was taken on production: the checksums differ")
+    """The streamed backup into the copy's data directory, hashed while it is read; the archive is removed. Raises BasebackupError."""
     os.makedirs(own.data, mode=files.PRIVATE_DIRECTORY)
     try:
-        with tarfile.open(archive, mode="r:") as tar:
-            for member in tar:
-                _unpack_member(tar, member, own.data)
+        with files.Hashing(archive) as source:
+            stream: Any = source
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as tar:
+                for member in tar:
+                    _unpack_member(tar, member, own.data)
+            found = source.finish()
     except (tarfile.TarError, EOFError) as error:
         raise BasebackupError(f"the base backup cannot be read: {error}") from None
     except OSError as error:
         raise RehearsalError(f"cannot unpack the base backup into {own.data}: {error.strerror}") from None
+    if found != sha256:
+        raise BasebackupError("the base backup is not what was taken on production: the checksums differ")
     os.unlink(archive)
 
 
@@ -197,15 +340,20 @@ def verify(own: Ephemeral) -> None:
         above = content[: content.rindex(b'"Manifest-Checksum"')]
         if hashlib.sha256(above).hexdigest() != told["Manifest-Checksum"]:
             raise BasebackupError("the physical copy's own list of checksums is damaged")
-        listed = {_path(entry): entry for entry in told["Files"]}
+        listed = [(os.path.join(own.data, _path(entry)), _path(entry), entry["Size"], entry["Checksum"]) for entry in told["Files"]]
     except (OSError, ValueError, KeyError) as error:
         raise BasebackupError(f"the physical copy has no list of checksums that can be read: {error}") from None
-    for name, entry in listed.items():
-        one = os.path.join(own.data, name)
-        if not os.path.isfile(one):
-            raise BasebackupError(f"the physical copy lacks {name}, which production's server sent")
-        if os.path.getsize(one) != entry["Size"] or files.sha256(one) != entry["Checksum"]:
-            raise BasebackupError(f"{name} of the physical copy is not what production's server sent: the checksums differ")
+    # Threads help: hashing and reading let others run meanwhile.
+    with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        for _done in pool.map(lambda entry: _verify_file(*entry), listed):
+            pass
+
+
+def _verify_file(path: str, name: str, size: int, checksum: str) -> None:
+    if not os.path.isfile(path):
+        raise BasebackupError(f"the physical copy lacks {name}, which production's server sent")
+    if os.path.getsize(path) != size or files.sha256(path) != checksum:
+        raise BasebackupError(f"{name} of the physical copy is not what production's server sent: the checksums differ")
 
 
 def _path(entry: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     server_programs,
     server_settings,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session, quote_identifier
@@ -123,8 +123,8 @@ def _default_locale(server: Server, order: Order) -> Dict[str, Any]:
         )
 
 
-def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, production: Optional[Server]) -> Made:
-    """Start a server on a physical copy: the streamed one in `archive`, or one that is pulled from `production` as dev reaches it.
+def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, production: Optional[Server], limits: Optional[Limits] = None) -> Made:
+    """Start a server on a physical copy: the streamed one in `archive`, or one that is pulled from `production` as dev reaches it, within `limits`.
 
     It is proved by the checksums that production's server made; nothing of production's configuration is in it. Raises BasebackupError too.
     """
@@ -132,7 +132,8 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     bin_dir = find_programs(manifest["server_version_num"] // 10000, order.wish.bin_dir)
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, manifest["server"]["first_role"])
     if production is not None:
-        basebackup.pull(production, own, order.marker.id, order.deadline_s)
+        limits = limits or Limits(statement_timeout_s=order.deadline_s)
+        manifest = {**manifest, "load": basebackup.pull(production, manifest["database"], own, order.marker.id, limits)}
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
     ephemeral.own_all(own.owner, own.data)

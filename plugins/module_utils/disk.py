@@ -14,14 +14,23 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 
 def free_here(path: str) -> Optional[int]:
     """Bytes that may be written below a path of this host, which need not exist yet; None where it cannot be made."""
-    place = os.path.abspath(os.path.expanduser(path))
-    while not os.path.isdir(place):
-        parent = os.path.dirname(place)
-        if parent == place:
-            return None
-        place = parent
+    place = _existing(path)
+    if not os.path.isdir(place):
+        return None
     status = os.statvfs(place)
     return status.f_bavail * status.f_frsize
+
+
+def same_file_system(one: str, other: str) -> bool:
+    """Whether what is written below the two paths, which need not exist yet, takes the same room."""
+    return os.stat(_existing(one)).st_dev == os.stat(_existing(other)).st_dev
+
+
+def _existing(path: str) -> str:
+    place = os.path.abspath(os.path.expanduser(path))
+    while not os.path.isdir(place) and os.path.dirname(place) != place:
+        place = os.path.dirname(place)
+    return place
 
 
 def free_inside(server: Server, path: str) -> Optional[int]:

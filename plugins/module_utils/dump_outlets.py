@@ -172,8 +172,8 @@ class Pipe(Outlet):
         self._target: Optional[IO[bytes]] = None
 
     def start(self, options: List[str]) -> None:
-        os.mkfifo(self.work.file(PIPE), files.PRIVATE_FILE)
-        self._target = _open_for_reader(self.work.file(PIPE))
+        # Buffered: an unbuffered file may write a part only, when the reader goes away meanwhile, and tarfile would not notice.
+        self._target = os.fdopen(open_pipe(self.work), "wb")
         self._archive = tarfile.open(fileobj=self._target, mode="w|", bufsize=_CHUNK)
         reading, writing = os.pipe()
         with os.fdopen(writing, "wb") as output:
@@ -248,7 +248,10 @@ def choose(server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int,
     return kind(server, rehearsal_id, work, jobs=jobs, niceness=niceness)
 
 
-def _open_for_reader(path: str) -> IO[bytes]:
+def open_pipe(work: WorkDirectory) -> int:
+    """Make the named pipe of a work directory, and wait until somebody comes to read it; its descriptor. Raises ToolFailed."""
+    path = work.file(PIPE)
+    os.mkfifo(path, files.PRIVATE_FILE)
     deadline = time.monotonic() + _READER_WAIT_S
     while True:
         try:
@@ -261,8 +264,7 @@ def _open_for_reader(path: str) -> IO[bytes]:
             time.sleep(0.05)
             continue
         os.set_blocking(descriptor, True)
-        # Buffered: an unbuffered file may write a part only, when the reader goes away meanwhile, and tarfile would not notice.
-        return os.fdopen(descriptor, "wb")
+        return descriptor
 
 
 def _read_piece(source: IO[bytes]) -> bytes:

@@ -263,13 +263,6 @@ def load(work: WorkDirectory) -> Optional[Ephemeral]:
     return Ephemeral(work, home, sockets, state["port"], state["owner"], state["bin_dir"], state["superuser"])
 
 
-def listen_again(server: Ephemeral, wish: Wish) -> Ephemeral:
-    """The same server with the port that is wished now."""
-    moved = dataclasses.replace(server, port=wish.port or (_free_port(wish.listen[0]) if wish.listen else _DEFAULT_PORT))
-    _save(moved)
-    return moved
-
-
 def initialise(server: Ephemeral, wish: Wish, settings: Mapping[str, str]) -> List[str]:
     """initdb, and start it for restoring; what of the preloaded libraries was left out, in words."""
     options = ["--no-sync", "-A", "trust", "-U", server.superuser, "-E", "UTF8", "--locale=C"]

@@ -55,6 +55,17 @@ class Evidence:
         return [stage for stage in self.stages if stage["status"] != "ok"]
 
 
+def how_it_was_copied(evidence: Evidence) -> Dict[str, Any]:
+    """`source`: what the copy was made from (dump, basebackup, file or template); `why_not_physical`: why `auto` chose a dump, in words."""
+    asked = (evidence.context.get("origin") or {}).get("source", "dump")
+    if asked != "auto":
+        return {"source": asked, "why_not_physical": []}
+    if (evidence.copy or {}).get("proved_by") == "checksums":
+        return {"source": "basebackup", "why_not_physical": []}
+    reasons = [f"{side}: {reason}" for side, looked in evidence.preflight.items() for reason in looked.get("no_basebackup") or []]
+    return {"source": "dump", "why_not_physical": reasons}
+
+
 def version_tables(evidence: Evidence) -> List[str]:
     """Alembic's own tables: they change with every revision, and are nobody's data."""
     known = set((evidence.manifest or {}).get("revisions") or {})

@@ -67,3 +67,29 @@ def sha256(path: str) -> str:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+class Hashing:
+    """A file that is read once, from its begin to its end, and hashed on the way. Use as a context manager."""
+
+    def __init__(self, path: str) -> None:
+        self._file = open(path, "rb", buffering=0)
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> Hashing:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes."""
+        chunk = self._file.read(size)
+        self._digest.update(chunk)
+        return chunk
+
+    def finish(self) -> str:
+        """Hexadecimal SHA-256 of the whole file; what nobody wanted to read is read now."""
+        while self.read(_CHUNK):
+            pass
+        return self._digest.hexdigest()

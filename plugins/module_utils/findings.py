@@ -135,6 +135,12 @@ CODES: Dict[str, Code] = {
         "Rehearse from production itself before the deployment, or take a backup of today.",
         lowest=WARNING,
     ),
+    "dump-chosen": Code(
+        INFO,
+        "A dump was taken where a physical copy was wanted",
+        "rehearsal_source is auto, and something stands in the way of a physical copy. A dump shows neither bloat nor the physical order of rows.",
+        "Give what is missing, or set rehearsal_source to dump.",
+    ),
     "parity": Code(
         WARNING,
         "Dev differs from production",

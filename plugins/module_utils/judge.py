@@ -26,6 +26,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
     RUNS,
     SIDES,
     Evidence,
+    how_it_was_copied,
     version_tables,
     whole_way_back,
 )
@@ -152,6 +153,13 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         values["copy"] = said({**difference, "copy": str(difference["copy"])}, "copy")
         message = text("{object}: {what} is {copy} on the copy, {production} on production", **values)
         bench.say("copy-differs", "restore", difference["object"], message)
+    reasons = "; ".join(how_it_was_copied(evidence)["why_not_physical"])
+    if reasons:
+        message = text("rehearsal_source is auto, and a dump was taken, not a physical copy: {reasons:heard}", reasons=reasons)
+        bench.say("dump-chosen", "preflight", "", message)
+    for left in copy.get("others_left") or []:
+        message = text("another database of production could not be dropped from the copy's own server: {left:heard}", left=left)
+        bench.say("outside-world", "restore", left.partition(":")[0], message, WARNING)
     if copy.get("proved_by") == "nothing":
         message = text("the copy was made from an existing backup")
         if copy.get("not_told"):

@@ -21,7 +21,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     timeline_summary,
     words,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS, SIDES, Evidence, version_tables, whole_way_back
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import (
+    RUNS,
+    SIDES,
+    Evidence,
+    how_it_was_copied,
+    version_tables,
+    whole_way_back,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
@@ -63,7 +70,7 @@ def build(
         "finished_at": finished,
         "seconds": (parse_time(finished) - parse_time(context["created"])).total_seconds(),
         "production": {"host": context["production_host"], "database": context["database"], **_production(evidence.manifest)},
-        "copy": {"host": context["dev_host"], "database": context["copy_database"], **_copy(evidence.copy)},
+        "copy": {"host": context["dev_host"], "database": context["copy_database"], **how_it_was_copied(evidence), **_copy(evidence.copy)},
         "again": judge_template.record_of(evidence),
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,

@@ -189,6 +189,10 @@ TEXTS: Dict[str, str] = {
     "самой задачи в выводе Ansible; в отчётах его нет, потому что в нём могут быть данные из строк.",
     "A smoke test on the migrated copy failed": "Проверка приложения на обновлённой копии не прошла",
     "The copy was not held against production": "Копию не сверяли с продакшеном",
+    "A dump was taken where a physical copy was wanted": "Снят дамп, а хотели физическую копию",
+    "rehearsal_source is auto, and something stands in the way of a physical copy. A dump shows neither bloat nor the physical order of rows.": ""
+    "rehearsal_source: auto, а физической копии что-то мешает. Дамп не показывает ни раздутых таблиц, ни физического порядка строк.",
+    "Give what is missing, or set rehearsal_source to dump.": "Дайте недостающее или задайте rehearsal_source: dump.",
     "Rehearse from production itself before the deployment, or take a backup of today.": "Перед выкаткой прорепетируйте с самого продакшена или "
     "возьмите сегодняшнюю резервную копию.",
 }

@@ -10,6 +10,7 @@ from typing import Dict
 TEXTS: Dict[str, str] = {
     # What a stage did.
     "{tables} tables, {rows} rows, {mb} MB": "таблиц: {tables}, строк: {rows}, {mb} МБ",
+    "physical copy of the server, {mb} MB; not where pg_basebackup runs: {programs}": "физическая копия сервера, {mb} МБ; там, где работает pg_basebackup, нет: {programs}",
     "{tables} tables, {rows} rows, {mb} MB; not where pg_dump runs: {programs}": (
         "таблиц: {tables}, строк: {rows}, {mb} МБ; там, где работает pg_dump, нет: {programs}"
     ),
@@ -231,7 +232,18 @@ TEXTS: Dict[str, str] = {
     "копий нет "
     "контрольных сумм, чтобы их доказать",
     "wal_level is minimal there, and a base backup needs replica": "там wal_level: minimal, а физической копии нужен replica",
-    "all of its {count} WAL senders are taken (max_wal_senders)": "все его отправители WAL заняты ({count}, max_wal_senders)",
+    "{taken} of its {count} WAL senders are taken (max_wal_senders), and {wanted} must be free": "из его отправителей WAL ({count}, max_wal_senders) "
+    "занято {taken}, а свободными должны быть {wanted}",
+    "pg_basebackup is version {version} there, older than the server": "pg_basebackup там версии {version}, старше сервера",
+    "{what} needs about {needed} MiB below {path}, and {free} MiB are free": "{what}: нужно около {needed} МиБ в {path}, свободно {free} МиБ",
+    "the base backup": "физическая копия в пути",
+    "the physical copy": "физическая копия",
+    "the base backup could not be handed on: {error}": "физическую копию не удалось передать дальше: {error}",
+    "the physical copy's own list of checksums is damaged": "собственный список контрольных сумм физической копии повреждён",
+    "the physical copy has no list of checksums that can be read: {error}": "у физической копии нет читаемого списка контрольных сумм: {error}",
+    "the physical copy lacks {file}, which production's server sent": "в физической копии нет {file}, который прислал сервер продакшена",
+    "{file} of the physical copy is not what production's server sent: the checksums differ": "{file} физической копии — не то, что прислал сервер "
+    "продакшена: контрольные суммы различаются",
     "it has {count} tablespaces of its own, which do not fit into one stream": "у него есть свои табличные пространства ({count}), которые не "
     "помещаются "
     "в один поток",
@@ -249,11 +261,6 @@ TEXTS: Dict[str, str] = {
     "unexpected link «{name}» in the base backup": "неожиданная ссылка «{name}» в физической копии",
     "the base backup cannot be read: {error}": "физическая копия не читается: {error}",
     "cannot unpack the base backup into {path}: {error}": "физическую копию нельзя распаковать в {path}: {error}",
-    "the physical copy's own list of checksums is damaged": "собственный список контрольных сумм физической копии повреждён",
-    "the physical copy has no list of checksums that can be read: {error}": "у физической копии нет читаемого списка контрольных сумм: {error}",
-    "the physical copy lacks {file}, which production's server sent": "в физической копии нет {file}, который прислал сервер продакшена",
-    "{file} of the physical copy is not what production's server sent: the checksums differ": "{file} физической копии — не то, что прислал сервер "
-    "продакшена: контрольные суммы различаются",
     # A copy that was kept as a template.
     "a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning": "сохранённый шаблон лежит на сервере dev, а "
     "rehearsal_copy — ephemeral: репетируйте с начала",

@@ -140,18 +140,6 @@ class WorkDirectory:
                 found.append(path)
         return found
 
-    def take_over(self, other: WorkDirectory, name: str) -> bool:
-        """Move an entry of another rehearsal's directory, and what it has elsewhere, into this one; False if it has no such entry."""
-        marker = self.marker()
-        if marker is None or other.marker() is None or not os.path.isdir(other.file(name)):
-            return False
-        for path in other.elsewhere():
-            self._note_elsewhere(path)
-            files.write_bytes(os.path.join(path, MARKER_FILE), marker.to_text().encode())
-        os.rename(other.file(name), self.file(name))
-        _remove(other.file(_ELSEWHERE))
-        return True
-
     def _note_elsewhere(self, path: str) -> None:
         os.makedirs(self.file(_ELSEWHERE), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         name = hashlib.sha256(path.encode()).hexdigest()[:16]

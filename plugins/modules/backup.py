@@ -80,7 +80,7 @@ options:
     type: path
     default: ""
   limit:
-    description: Megabytes a second that may be moved, with O(output=pipe). 0 is no limit.
+    description: Megabytes a second that may be moved, with O(output=pipe), and read from production with O(method=basebackup). 0 is no limit.
     type: float
     default: 0
   timeout:
@@ -183,13 +183,14 @@ def main() -> None:
         max_lag_s=p["max_replication_lag"],
         max_active=p["max_active_sessions"],
         last_share=p["last_share"],
+        max_rate=p["limit"] * 1e6,
     )
     through_pipe = p["output"] == "pipe"
     try:
         work.create(arguments.marker(p))
         server = arguments.server(p["postgres"], p["id"])
         if p["method"] == "basebackup":
-            manifest = basebackup.take(server, p["database"], p["id"], work, limits)
+            manifest = basebackup.take(server, p["database"], p["id"], work, limits, through_pipe=through_pipe)
         elif p["method"] == "facts":
             manifest = basebackup.manifest_of(server, p["database"], p["id"], limits)
         else:
@@ -200,8 +201,11 @@ def main() -> None:
         module.fail_json(msg=str(error), findings=error.findings())
     if p["method"] != "dump":
         size = sum(file["bytes"] for file in manifest["files"].values())
-        summary = f"physical copy of the server, {size / 1e6:,.1f} MB" if size else "production described; dev takes the physical copy itself"
-        module.exit_json(changed=True, archive=archive if size else "", bytes=size, summary=summary, evidence={"manifest.json": manifest})
+        summary = "production described; dev takes the physical copy itself"
+        if size:
+            summary = f"physical copy of the server, {size / 1e6:,.1f} MB" + _without(manifest["not_lowered"], "pg_basebackup")
+        on_disk = archive if size and not through_pipe else ""
+        module.exit_json(changed=True, archive=on_disk, bytes=size, load=manifest["load"], summary=summary, evidence={"manifest.json": manifest})
     rows = sum(manifest["rows"].values())
     size = manifest["load"]["bytes"] if through_pipe else os.path.getsize(archive)
     module.exit_json(
@@ -212,13 +216,13 @@ def main() -> None:
         bytes=size,
         tables=len(manifest["rows"]),
         rows=rows,
-        summary=f"{len(manifest['rows'])} tables, {rows:,} rows, {size / 1e6:,.1f} MB{_without(manifest['not_lowered'])}",
+        summary=f"{len(manifest['rows'])} tables, {rows:,} rows, {size / 1e6:,.1f} MB{_without(manifest['not_lowered'], 'pg_dump')}",
         evidence={"manifest.json": manifest},
     )
 
 
-def _without(missing: Sequence[str]) -> str:
-    return f"; not where pg_dump runs: {', '.join(missing)}" if missing else ""
+def _without(missing: Sequence[str], tool: str) -> str:
+    return f"; not where {tool} runs: {', '.join(missing)}" if missing else ""
 
 
 if __name__ == "__main__":

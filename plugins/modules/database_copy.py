@@ -78,6 +78,18 @@ options:
     description: When the copy may be swept, for the marker. Needed with O(state=present).
     type: str
     default: ""
+  max_replication_lag:
+    description: End a physical copy that is pulled from O(production) when replication there is more seconds behind. 0 is no limit.
+    type: float
+    default: 0
+  max_active_sessions:
+    description: End it when more sessions of others are active there. 0 is no limit.
+    type: int
+    default: 0
+  limit:
+    description: Megabytes a second that may be read from O(production) for it. 0 is no limit.
+    type: float
+    default: 0
   jobs:
     description: Connections that C(pg_restore) may use.
     type: int
@@ -161,6 +173,9 @@ def main() -> None:
             "source": {"type": "str", "default": ""},
             "created": {"type": "str", "default": ""},
             "expires": {"type": "str", "default": ""},
+            "max_replication_lag": {"type": "float", "default": 0},
+            "max_active_sessions": {"type": "int", "default": 0},
+            "limit": {"type": "float", "default": 0},
             "jobs": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 3600},
         },
@@ -199,7 +214,13 @@ def main() -> None:
         elif p["origin"] == "basebackup":
             named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
             production = arguments.server(p["production"], p["id"]) if named else None
-            made = copying.from_basebackup(order, p["manifest"], p["archive"], production)
+            limits = backup.Limits(
+                statement_timeout_s=p["timeout"],
+                max_lag_s=p["max_replication_lag"],
+                max_active=p["max_active_sessions"],
+                max_rate=p["limit"] * 1e6,
+            )
+            made = copying.from_basebackup(order, p["manifest"], p["archive"], production, limits)
         else:
             made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
         files.write_json(work.file(backup.MANIFEST), made.manifest)

@@ -61,6 +61,10 @@ options:
     type: str
     choices: [controller, direct, stream]
     default: controller
+  pulled:
+    description: Whether dev pulls a physical copy from production itself, so that none is written or streamed on production.
+    type: bool
+    default: false
   max_replication_lag:
     description: Seconds that replication on production may be behind; 0 is no limit.
     type: float
@@ -141,6 +145,7 @@ def main() -> None:
             "copy_database": {"type": "str", "default": ""},
             "production": {"type": "dict", "default": {}},
             "transfer": {"type": "str", "choices": ["controller", "direct", "stream"], "default": "controller"},
+            "pulled": {"type": "bool", "default": False},
             "max_replication_lag": {"type": "float", "default": 0},
             "max_active_sessions": {"type": "int", "default": 0},
             "timeout": {"type": "float", "default": 60},
@@ -164,7 +169,7 @@ def main() -> None:
                 p["id"],
                 p["work_dir"],
                 p["timeout"],
-                with_file=p["transfer"] != "stream" and not kept,
+                with_file=p["transfer"] != "stream" and p["source"] != "basebackup" and not kept,
                 max_lag_s=0 if kept else p["max_replication_lag"],
                 max_active=0 if kept else p["max_active_sessions"],
             )
@@ -185,7 +190,7 @@ def main() -> None:
         "facts": facts,
         "problems": problems,
         "findings": findings + preflight.Preflight(problems).findings(),
-        "evidence": {f"preflight-{p['side']}.json": {"facts": facts, "problems": problems, "findings": findings}},
+        "evidence": {f"preflight-{p['side']}.json": {"facts": facts, "problems": problems, "findings": findings, "no_basebackup": against}},
     }
     if problems:
         module.fail_json(msg="\n".join(problems), **result)
@@ -199,8 +204,15 @@ def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
     if p["source"] not in ("basebackup", "auto") or not facts:
         return []
     if p["side"] == "dev":
-        return basebackup.differs_from_dev(p["production"].get("basebackup") or {})
-    facts["basebackup"], found = basebackup.look(arguments.server(p["postgres"], p["id"]), p["database"], p["id"], p["timeout"])
+        there = p["production"].get("basebackup") or {}
+        if not there:
+            return []
+        room = basebackup.room_on_dev(there, p["production"]["size_bytes"], arguments.wish(p["ephemeral"]), p["work_dir"], p["pulled"])
+        return basebackup.differs_from_dev(there) + room
+    server = arguments.server(p["postgres"], p["id"])
+    facts["basebackup"], found = basebackup.look(server, p["database"], p["id"], p["timeout"], p["pulled"])
+    if facts["basebackup"] and not p["pulled"] and p["transfer"] != "stream":
+        found += basebackup.room_on_production(facts["basebackup"], p["work_dir"])
     return found
 
 

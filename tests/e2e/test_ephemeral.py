@@ -35,16 +35,22 @@ def data() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
+def as_reader(demo: Demo) -> dict[str, Any]:
+    return demo.production_variables(rehearsal_postgres=demo.postgres("production", user="reader"))
+
+
 @pytest.fixture(scope="module")
 def played(demo: Demo, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """Of a role that may read everything and take no base backup: what was to be a physical copy is a dump."""
     place = tmp_path_factory.mktemp("ephemeral")
+    demo.execute("production", "CREATE ROLE reader LOGIN", "GRANT pg_read_all_data, pg_read_all_settings, pg_read_all_stats TO reader")
     demo.execute("production", "CREATE ROLE reporting LOGIN", "ALTER ROLE reporting SET lock_timeout = '7s'")
     demo.execute("production", "ALTER SYSTEM SET random_page_cost = 1.7", "SELECT pg_reload_conf()")
     try:
-        dev = {"rehearsal": own_server(demo, data)}
-        yield demo.play(demo.write_inventory(place / "inventory", prod={"production": demo.production_variables()}, dev=dev), place)
+        dev = {"rehearsal": own_server(demo, data, rehearsal_source="auto")}
+        yield demo.play(demo.write_inventory(place / "inventory", prod={"production": as_reader(demo)}, dev=dev), place)
     finally:
-        demo.execute("production", "DROP ROLE reporting", "ALTER SYSTEM RESET random_page_cost", "SELECT pg_reload_conf()")
+        demo.execute("production", "DROP ROLE reader", "DROP ROLE reporting", "ALTER SYSTEM RESET random_page_cost", "SELECT pg_reload_conf()")
 
 
 def evidence(played: Played, name: str) -> dict[str, Any]:
@@ -58,6 +64,23 @@ def timeline(played: Played) -> list[dict[str, Any]]:
 
 def test_it_is_go(played: Played) -> None:
     assert played.rc == 0, played.said
+
+
+def test_it_says_why_it_is_no_physical_copy(played: Played) -> None:
+    reason = "production: the role has no right to take a base backup: ALTER ROLE … REPLICATION"
+    assert played.record is not None
+    assert (played.record["copy"]["source"], played.record["copy"]["why_not_physical"]) == ("dump", [reason])
+    (finding,) = findings(played.record, "dump-chosen")
+    assert reason in finding["message"] and finding["severity"] == "info"
+
+
+def test_a_physical_copy_that_cannot_be_taken_is_refused(demo: Demo, data: Path, played: Played, tmp_path: Path) -> None:
+    dev = {"rehearsal": own_server(demo, data, rehearsal_source="basebackup")}
+    inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": as_reader(demo)}, dev=dev)
+    refused = demo.play(inventory, tmp_path, "--tags", "preflight")
+    assert refused.rc != 0
+    assert "production: no physical copy: the role has no right to take a base backup" in refused.said
+    assert os.listdir(data) == []
 
 
 def test_it_has_productions_version_roles_and_settings(demo: Demo, played: Played) -> None:
@@ -102,6 +125,8 @@ def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path
 @pytest.mark.parametrize("way", ["auto", "pulled"])
 def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
     more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}
+    if way == "auto":
+        more["rehearsal_transfer"] = "stream"
     if way == "pulled":
         more["rehearsal_production_from_dev"] = demo.postgres("production")
     with demo.another_database("production", "somebody_elses"):
@@ -113,5 +138,8 @@ def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> No
     assert (copy["proved_by"], copy["differences"], copy["others_left"]) == ("checksums", [], [])
     assert sum(manifest["rows"].values()) == copy["rows"] > 3000
     assert bool(manifest["files"]) == (way != "pulled")
+    assert played.record is not None
+    assert (played.record["copy"]["source"], played.record["copy"]["why_not_physical"]) == ("basebackup", [])
+    assert played.record["production"]["load"]["bytes"] > copy["facts"]["size_bytes"]
     assert demo.left(played.report_dir) == []
     assert os.listdir(data) == []

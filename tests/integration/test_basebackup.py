@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import socket
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, copying, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copy_database, copying, dump_outlets, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.basebackup import BasebackupError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Made, Order
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 from migration_rehearsal import embedded
@@ -234,6 +238,120 @@ def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_f
         Session(dataclasses.replace(network, port=other, passfile=passfile), "copy", "tests")
 
 
+@contextlib.contextmanager
+def busy(production: Production) -> Iterator[None]:
+    """Two sessions of somebody else's that are at work."""
+    where = {"host": production.server.host, "port": production.server.port, "user": production.server.user, "dbname": "shop"}
+    others = [psycopg.connect(**where, autocommit=True) for _number in range(2)]  # type: ignore[arg-type]
+    threads = [threading.Thread(target=_sleep, args=(connection,)) for connection in others]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for connection, thread in zip(others, threads, strict=True):
+            connection.cancel_safe()
+            thread.join()
+            connection.close()
+
+
+def _sleep(connection: psycopg.Connection[Any]) -> None:
+    with contextlib.suppress(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(60)")
+
+
+# So slow that its end never comes first.
+SLOW = 32 * 1024
+
+
+@pytest.mark.parametrize("way", ["streamed", "pulled"])
+def test_a_busy_production_ends_it(rehearsal: Rehearsal, way: str) -> None:
+    message = r"2 other sessions are active, 1 are allowed \(rehearsal_production_max_active_sessions\)"
+    server = rehearsal.production.server
+    with busy(rehearsal.production), pytest.raises(ProductionBusy, match=message):
+        if way == "streamed":
+            rehearsal.take(max_active=1, max_rate=SLOW)
+        else:
+            manifest = basebackup.manifest_of(server, "shop", rehearsal.marker.id, Limits())
+            copying.from_basebackup(rehearsal.order, manifest, "", server, Limits(max_active=1, max_rate=SLOW))
+    with Session(server, "postgres", "tests") as session:
+        name = application_name(rehearsal.marker.id)
+        assert session.rows(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'") == []
+
+
+def test_what_production_is_asked_for_is_limited_and_noted(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """The tool is started niced and with the rate; the record has no connection less than the server saw."""
+    server, noted = rehearsal.production.server, tmp_path / "noted"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "psql").symlink_to(Path(server.bin_dir, "psql"))
+    shim = programs / "pg_basebackup"
+    shim.write_text(f'#!/bin/sh\nnice > {noted}\necho "$@" >> {noted}\nexec {server.bin_dir}/pg_basebackup "$@"\n')
+    shim.chmod(0o755)
+    told = dataclasses.replace(server, bin_dir=str(programs))
+    limits = Limits(nice=7, max_rate=500e6, max_lag_s=60)
+    manifest = basebackup.take(told, "shop", rehearsal.marker.id, rehearsal.there, limits)
+    niceness, arguments = noted.read_text().splitlines()
+    assert niceness == "7" and "--max-rate=488281 " in arguments
+    load = manifest["load"]
+    # One that streams, one that watches.
+    assert (load["connections"], load["bytes"], load["seconds"] > 0) == (2, manifest["files"][ARCHIVE]["bytes"], True)
+
+
+def test_pulled_it_is_noted_too(rehearsal: Rehearsal) -> None:
+    server = rehearsal.production.server
+    manifest = basebackup.manifest_of(server, "shop", rehearsal.marker.id, Limits())
+    made = copying.from_basebackup(rehearsal.order, manifest, "", server)
+    load = made.manifest["load"]
+    assert (load["connections"], load["seconds"] > 0) == (2, True) and load["bytes"] > made.copy["facts"]["size_bytes"]
+    assert (made.copy["proved_by"], made.copy["differences"]) == ("checksums", [])
+
+
+def test_through_a_pipe_nothing_is_written_on_production(rehearsal: Rehearsal) -> None:
+    received = rehearsal.order.work.file(ARCHIVE)
+
+    def read(most: int) -> None:
+        with open(rehearsal.there.file(dump_outlets.PIPE), "rb") as source, open(received, "wb") as target:
+            while most > 0 and (chunk := source.read(1 << 16)):
+                target.write(chunk)
+                most -= len(chunk)
+
+    def through(most: int) -> dict[str, Any]:
+        reader = threading.Timer(0.5, read, [most])
+        reader.start()
+        try:
+            return basebackup.take(rehearsal.production.server, "shop", rehearsal.marker.id, rehearsal.there, Limits(), through_pipe=True)
+        finally:
+            reader.join()
+
+    manifest = through(1 << 40)
+    assert [path.name for path in Path(rehearsal.there.path).rglob("backup*")] == []
+    made = copying.from_basebackup(rehearsal.order, manifest, received, None)
+    assert (made.copy["proved_by"], made.copy["differences"]) == ("checksums", [])
+    with pytest.raises(ToolFailed, match="could not be handed on: the connection broke"):
+        through(1 << 20)
+
+
+def test_a_dump_is_restored_without_waiting_for_the_disk_and_migrated_with(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same server of its own, filled by pg_restore: the two phases are told apart by what it says of itself."""
+    told: list[dict[str, Any]] = []
+    restore = copy_database.restore
+
+    def noting(server: Server, database: str, *args: Any, **more: Any) -> None:
+        with Session(server, database, "tests") as session:
+            told.append(session.row(PHASE))
+        restore(server, database, *args, **more)
+
+    monkeypatch.setattr(copy_database, "restore", noting)
+    backup.take_backup(rehearsal.production.server, "billing", rehearsal.marker.id, rehearsal.there, Limits())
+    sha256 = files.sha256(rehearsal.there.file(backup.MANIFEST))
+    made = copying.from_dump(rehearsal.order, backup.unpack(rehearsal.order.work, rehearsal.there.file(ARCHIVE), sha256))
+    assert (made.copy["differences"], made.copy["rows"]) == ([], 0)
+    with Session(made.server, "copy", "tests") as session:
+        told.append(session.row(PHASE))
+    assert told == [{"fsync": "off", "pages": "off", "listens": ""}, {"fsync": "on", "pages": "on", "listens": "127.0.0.1"}]
+
+
 def flip(path: str, offset: int) -> None:
     with open(path, "r+b") as file:
         file.seek(offset)
@@ -317,7 +435,7 @@ def test_a_production_without_wal_senders_gives_none(tmp_path: Path) -> None:
         server = Server(bin_dir=str(cluster.bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
         assert basebackup.look(server, "postgres", new_id(), 30.0)[1] == [
             "wal_level is minimal there, and a base backup needs replica",
-            "all of its 0 WAL senders are taken (max_wal_senders)",
+            "0 of its 0 WAL senders are taken (max_wal_senders), and 1 must be free",
         ]
     finally:
         embedded.remove_cluster(cluster)

@@ -30,7 +30,7 @@ SEVERITIES = {
     },
     INFO: {
         "nothing-pending", "fence-open", "acceptance-unused", "index-redundant", "timestamp-without-time-zone", "json-not-jsonb",
-        "integer-primary-key", "outside-world", "squawk-confirmed", "squawk-failed", "drift-not-measured", "models-not-compared",
+        "integer-primary-key", "outside-world", "dump-chosen", "squawk-confirmed", "squawk-failed", "drift-not-measured", "models-not-compared",
     },
 }  # fmt: skip
 INCOMPLETE = {"preflight", "stage-failed", "interrupted", "not-measured", "left-behind", "application-failed", "hook-failed"}

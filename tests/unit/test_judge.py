@@ -499,3 +499,18 @@ def test_what_is_noted_after_an_interruption_is_the_doing_of_clean_up() -> None:
     interrupted = stage("interrupted", "controller", "failed", error="x", findings=found("interrupted"))
     assert judge(good(stages=[stage("restore"), interrupted, ended]))["verdict"] == INCOMPLETE
     assert judge(good(stages=[stage("restore"), ended, interrupted]))["verdict"] == NO_GO
+
+
+def test_what_auto_chose_is_said_with_its_reasons() -> None:
+    evidence = good()
+    asked = dataclasses.replace(evidence, context={**evidence.context, "origin": {"source": "auto"}})
+    looked = {"production": {"no_basebackup": ["wal_level is minimal there, and a base backup needs replica"]}, "dev": {"no_basebackup": []}}
+    fell_back = judge(dataclasses.replace(asked, preflight=looked))
+    assert fell_back["copy"]["source"] == "dump"
+    assert fell_back["copy"]["why_not_physical"] == ["production: wal_level is minimal there, and a base backup needs replica"]
+    assert codes(fell_back) == ["dump-chosen"] and "wal_level is minimal" in fell_back["findings"][0]["message"]
+    assert evidence.copy is not None
+    taken = judge(dataclasses.replace(asked, copy={**evidence.copy, "proved_by": "checksums", "others_left": ["billing: it is in use"]}))
+    assert (taken["copy"]["source"], taken["copy"]["why_not_physical"]) == ("basebackup", [])
+    assert [(one["code"], one["severity"], one["object"]) for one in taken["findings"]] == [("outside-world", WARNING, "billing")]
+    assert "billing: it is in use" in taken["findings"][0]["message"]

@@ -1,0 +1,270 @@
+"""What a copy costs, from the backup on: by dump and physically, beside the runbook's commands, `pg_basebackup` and pgcopydb on the same machine.
+
+    PYTHONPATH=src:collections python bench/bench_copying.py [--rows 3800000] [--times 1] [--ways existing,ephemeral,physical,again]
+
+Starts a server of its own (production, and dev's existing server) with PostgreSQL's default settings for durability and memory, and removes it.
+3,800,000 rows make about 2 GB. «Transfer» is one copy of the archive to another directory, for both sides alike. A line a figure; with --rows 3000000
+or more exit code 1 if a limit is passed (below that, fixed costs decide). Needs about six times the room of the database in the directory for
+temporary files (TMPDIR).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copying, files, kept_template
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, format_time, new_id, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+from bench_fingerprint import ROWS_FOR_LIMITS, SOURCE, STOCK, fill, memory
+
+from migration_rehearsal import embedded
+
+RUNBOOK, EXISTING, EPHEMERAL = "the runbook's commands", "dump, existing server", "dump, ephemeral server"
+PHYSICAL, PULLED, ALONE, PGCOPYDB = "physical, carried", "physical, pulled by dev", "pg_basebackup alone", "pgcopydb"
+AGAIN = "again, from the template"
+LIMITS = {
+    f"{EXISTING} / {RUNBOOK}": 0.65,
+    f"{EPHEMERAL} / {RUNBOOK}": 0.42,
+    f"{EPHEMERAL} / {PGCOPYDB}": 1.0,
+    f"{PULLED} / {RUNBOOK}": 0.10,
+    f"{PULLED} / {ALONE}": 1.3,
+    f"{AGAIN} / {EXISTING}": 0.10,
+    "memory (MB)": 150.0,
+}
+DEADLINE_S = 3600.0
+
+
+class Bench:
+    def __init__(self, server: Server, base: Path, options: argparse.Namespace) -> None:
+        self.server, self.base, self.times = server, base, options.times
+        self.figures: dict[str, float] = {}
+        self.dev_databases: list[str] = []
+
+    def say(self, name: str, value: float, unit: str = "s") -> None:
+        self.figures[name] = value
+        print(f"{name:45}{value:10.3f} {unit}", flush=True)
+
+    def ratio(self, over: str, under: str) -> None:
+        if over in self.figures and under in self.figures:
+            name = f"{over} / {under}"
+            self.figures[name] = self.figures[over] / self.figures[under]
+            limit = LIMITS.get(name)
+            print(f"{name:60}{self.figures[name]:10.3f}" + (f"   (at most {limit:g})" if limit else ""), flush=True)
+
+    def measure(self, name: str, way: Callable[[Path], None]) -> None:
+        """Median seconds of a way that gets an empty directory, which is removed after it."""
+        seconds = []
+        for _ in range(self.times):
+            self.settle()
+            with self.place() as place:
+                start = time.perf_counter()
+                way(place)
+                seconds.append(time.perf_counter() - start)
+        self.say(name, statistics.median(seconds))
+
+    @contextmanager
+    def place(self) -> Iterator[Path]:
+        path = Path(tempfile.mkdtemp(prefix="way-", dir=self.base))
+        path.chmod(0o711)
+        try:
+            yield path
+        finally:
+            for work in path.glob("work/*"):
+                WorkDirectory(str(work)).remove()
+            shutil.rmtree(path, ignore_errors=True)
+            for database in self.dev_databases:
+                self.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            self.dev_databases.clear()
+
+    def settle(self) -> None:
+        """What an earlier way left to be written is not the next one's to wait for."""
+        self.execute("CHECKPOINT")
+        os.sync()
+
+    def execute(self, statement: str) -> None:
+        with Session(self.server, "postgres", "bench", deadline_s=DEADLINE_S) as session:
+            session.execute(statement)
+
+    def part(self, name: str, start: float) -> float:
+        now = time.perf_counter()
+        print(f"  {name:43}{now - start:10.3f} s", flush=True)
+        return now
+
+    # -- The ways -----------------------------------------------------------------------------------------------------------
+
+    def runbook(self, place: Path) -> None:
+        """pg_dump in plain SQL, a copy of the file, createdb, psql."""
+        start = time.perf_counter()
+        conninfo = self.server.conninfo(SOURCE, "bench")
+        subprocess.run(self.server.tool("pg_dump", f"--dbname={conninfo}", f"--file={place}/dump.sql"), check=True)
+        start = self.part("pg_dump", start)
+        shutil.copyfile(place / "dump.sql", place / "arrived.sql")
+        start = self.part("copy of the file", start)
+        self.dev_databases.append("bench_runbook")
+        self.execute("CREATE DATABASE bench_runbook TEMPLATE template0")
+        restore = ["psql", "--no-psqlrc", "--quiet", f"--file={place}/arrived.sql", f"--dbname={self.server.conninfo('bench_runbook', 'bench')}"]
+        subprocess.run(self.server.tool(*restore), check=True, stdout=subprocess.DEVNULL)
+        self.part("psql", start)
+
+    def order(self, place: Path, server: Server | None) -> tuple[copying.Order, WorkDirectory]:
+        """What to make, and production's work directory."""
+        now = utc_now()
+        marker = Marker(new_id(), f"bench/{SOURCE}", format_time(now), format_time(now + datetime.timedelta(days=1)))
+        there, here = (WorkDirectory.at(str(place / "work"), marker.id, side) for side in ("production", "dev"))
+        there.create(marker)
+        here.create(marker)
+        wish = Wish(bin_dir=self.server.bin_dir, directory=str(place / "server"))
+        (place / "server").mkdir(mode=0o711)
+        name = f"bench_{marker.id[-6:]}"
+        if server is not None:
+            self.dev_databases.append(name)
+        return copying.Order(name, marker, here, server, wish, jobs=2, deadline_s=DEADLINE_S), there
+
+    def carry(self, there: WorkDirectory, order: copying.Order) -> str:
+        arrived = order.work.file("transfer.tar")
+        shutil.copyfile(there.file(backup.ARCHIVE), arrived)
+        os.unlink(there.file(backup.ARCHIVE))
+        return arrived
+
+    def dumped(self, place: Path, server: Server | None) -> copying.Order:
+        order, there = self.order(place, server)
+        start = time.perf_counter()
+        backup.take_backup(self.server, SOURCE, order.marker.id, there, backup.Limits())
+        start = self.part("backup", start)
+        arrived = self.carry(there, order)
+        start = self.part("copy of the archive", start)
+        manifest = backup.unpack(order.work, arrived, files.sha256(there.file(backup.MANIFEST)))
+        start = self.part("unpack", start)
+        equal(copying.from_dump(order, manifest))
+        self.part("copy made", start)
+        return order
+
+    def again(self, place: Path) -> None:
+        """The first run's backup to restore, a template of its copy, and the second run's copy of that."""
+        order = self.dumped(place, self.server)
+        kept = kept_template.keep(self.server, order.database, order.marker, DEADLINE_S)
+        self.dev_databases.append(kept["database"])
+        told = {"differences": [], "stopped": [], "missing_roles": [], "proved_by": "counts"}
+        known = {**kept, "copy": told, "revisions": {}, "production_version_num": kept["server_version_num"]}
+        manifest = files.read_json(order.work.file(backup.MANIFEST))
+        second = Marker(new_id(), order.marker.source, order.marker.created, order.marker.expires)
+        self.dev_databases.append("bench_again")
+        self.settle()
+        start = time.perf_counter()
+        kept_template.make_copy(self.server, "bench_again", second, manifest, known, DEADLINE_S)
+        self.say(AGAIN, time.perf_counter() - start)
+
+    def carried(self, place: Path) -> None:
+        order, there = self.order(place, None)
+        start = time.perf_counter()
+        manifest = basebackup.take(self.server, SOURCE, order.marker.id, there, backup.Limits())
+        start = self.part("backup", start)
+        arrived = self.carry(there, order)
+        start = self.part("copy of the archive", start)
+        equal(copying.from_basebackup(order, manifest, arrived, None))
+        self.part("copy made", start)
+
+    def pulled(self, place: Path) -> None:
+        order, _there = self.order(place, None)
+        manifest = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
+        equal(copying.from_basebackup(order, manifest, "", self.server))
+
+    def alone(self, place: Path) -> None:
+        conninfo = self.server.conninfo("", "bench")
+        argv = ["pg_basebackup", f"--pgdata={place}/alone", "--checkpoint=fast", "--wal-method=stream", f"--dbname={conninfo}"]
+        subprocess.run(self.server.tool(*argv), check=True)
+
+    def pgcopydb(self, place: Path) -> None:
+        """Straight into an empty database of a server that is made for it, with the same settings as ours while it is filled."""
+        order, _there = self.order(place, None)
+        with Session(self.server, SOURCE, "bench") as session:
+            manifest = {"server": backup.server_settings.read(session), "server_version_num": int(session.value("SHOW server_version_num"))}
+        own, _failures = copying._own_server(order, manifest)
+        with Session(own.server, "postgres", "bench") as session:
+            session.execute("CREATE DATABASE copied TEMPLATE template0")
+        argv = ["pgcopydb", "clone", "--table-jobs", "2", "--index-jobs", "2", "--dir", f"{place}/pgcopydb"]
+        between = ["--source", self.server.conninfo(SOURCE, "bench"), "--target", own.server.conninfo("copied", "bench")]
+        environment = {**os.environ, "PATH": f"{self.server.bin_dir}:{os.environ['PATH']}"}
+        subprocess.run([*argv, *between], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def equal(made: copying.Made) -> None:
+    assert made.copy["differences"] == [], made.copy["differences"]
+
+
+def void(_value: object) -> None:
+    """What a way gives back is not wanted where it is measured."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=3_800_000, help="rows of the big table (default %(default)s)")
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--ways", default="runbook,existing,ephemeral,physical,again,pgcopydb", help="which to measure (default %(default)s)")
+    parser.add_argument("--bin-dir", help="programs of PostgreSQL (default: the newest that the embedded demonstration finds)")
+    options = parser.parse_args()
+    ways = options.ways.split(",")
+    # The servers go with us, also when somebody else ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="bench-") as work:
+        Path(work).chmod(0o711)
+        cluster = embedded.start_cluster(Path(work) / "server", embedded.find_binaries(options.bin_dir), settings=STOCK)
+        try:
+            server = Server(bin_dir=str(cluster.server_bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+            print(f"PostgreSQL {cluster.major}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+            bench = Bench(server, Path(work), options)
+            bench.execute(f"CREATE DATABASE {SOURCE} TEMPLATE template0")
+            with Session(server, SOURCE, "bench", deadline_s=DEADLINE_S) as session:
+                start = time.perf_counter()
+                fill(session, options.rows)
+                size = session.value("SELECT pg_database_size(current_database()) AS v") / 1e6
+                print(f"{size:,.0f} MB, filled in {time.perf_counter() - start:.0f} s", flush=True)
+            if "runbook" in ways:
+                bench.measure(RUNBOOK, bench.runbook)
+            if "existing" in ways:
+                bench.measure(EXISTING, lambda place: void(bench.dumped(place, server)))
+            if "ephemeral" in ways:
+                bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
+            if "pgcopydb" in ways and shutil.which("pgcopydb"):
+                bench.measure(PGCOPYDB, bench.pgcopydb)
+            elif "pgcopydb" in ways:
+                print("pgcopydb is not installed: not measured")
+            if "physical" in ways:
+                bench.measure(ALONE, bench.alone)
+                bench.measure(PULLED, bench.pulled)
+                bench.measure(PHYSICAL, bench.carried)
+            if "again" in ways:
+                with bench.place() as place:
+                    bench.again(place)
+            for name in LIMITS:
+                if " / " in name:
+                    bench.ratio(*name.split(" / "))
+            bench.ratio(PHYSICAL, RUNBOOK)
+            bench.say("memory (MB)", memory(), "MB")
+        finally:
+            embedded.remove_cluster(cluster)
+    passed = {name: value for name, value in bench.figures.items() if name in LIMITS and value > LIMITS[name]}
+    if options.rows >= ROWS_FOR_LIMITS and passed:
+        print(json.dumps({"passed": passed}), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
