@@ -122,15 +122,13 @@ class _Failure:
         estimate = f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {quote_literal(relation['sql'])}::regclass"
         return int(self.session.value(estimate))
 
-    def uncounted(self, what: str) -> str:
-        return f"{what} were not counted: that takes more than {COUNT_TIMEOUT_S} s" if self.slow else ""
+    def uncounted(self, said: str) -> str:
+        """What is said in place of a count that took too long."""
+        return said if self.slow else ""
 
     def made_here(self) -> str:
         name = self.error.get("table_name") or self.names.table
         return f"{name} was made by these migrations and is rolled back: it could not be looked at" if name else ""
-
-
-_PAST_ALEMBIC = "past Alembic, or the revision was applied and not recorded (alembic stamp)"
 
 
 def _duplicate_relation(failure: _Failure) -> str:
@@ -142,7 +140,7 @@ def _duplicate_relation(failure: _Failure) -> str:
     text = f"{_KINDS.get(relation['kind'], 'relation')} {relation['name']} is there already, owned by {relation['owner']}"
     if relation["kind"] in "rpf":
         text += f", with {len(failure.columns(relation))} columns and {failure.rows(relation):,} rows"
-    return f"{text}: somebody made it {_PAST_ALEMBIC}"
+    return text + ": somebody made it past Alembic, or the revision was applied and not recorded (alembic stamp)"
 
 
 def _duplicate_column(failure: _Failure) -> str:
@@ -152,11 +150,14 @@ def _duplicate_column(failure: _Failure) -> str:
     column = next((name for name in failure.said if name in columns), None)
     if relation is None or column is None:
         return f"column {failure.said[0]} is not there without these migrations: two of the revisions add it" if failure.said else ""
-    there = f"{relation['name']}.{column} is there already as {columns[column]}"
+    name, kind = f"{relation['name']}.{column}", columns[column]
     values = failure.count(f"SELECT count({quote_identifier(column)}) FROM {relation['sql']}")
-    if values is not None:
-        there += f", with {values:,} values in {failure.rows(relation):,} rows"
-    return f"{there}: somebody added it {_PAST_ALEMBIC}"
+    if values is None:
+        return f"{name} is there already as {kind}: somebody added it past Alembic, or the revision was applied and not recorded (alembic stamp)"
+    return (
+        f"{name} is there already as {kind}, with {values:,} values in {failure.rows(relation):,} rows: "
+        "somebody added it past Alembic, or the revision was applied and not recorded (alembic stamp)"
+    )
 
 
 def _duplicate_object(failure: _Failure) -> str:
@@ -215,15 +216,15 @@ def _nulls(failure: _Failure) -> str:
     if relation is None:
         return failure.made_here()
     if column not in failure.columns(relation):
-        new = f"{relation['name']} has {failure.rows(relation):,} rows and {column} is new"
-        return f"{new}: it needs a server_default, or to be filled before it becomes NOT NULL"
+        rows = failure.rows(relation)
+        return f"{relation['name']} has {rows:,} rows and {column} is new: it needs a server_default, or to be filled before it becomes NOT NULL"
     nulls = failure.count(f"SELECT count(*) FROM {relation['sql']} WHERE {quote_identifier(column)} IS NULL")
     if nulls is None:
-        return failure.uncounted(f"NULLs in {relation['name']}.{column}")
+        return failure.uncounted(f"NULLs in {relation['name']}.{column} were not counted: that takes more than {COUNT_TIMEOUT_S} s")
     if not nulls:
         return f"{relation['name']}.{column} has no NULL without these migrations: they make it"
-    have = f"{nulls:,} of {failure.rows(relation):,} rows have NULL in {relation['name']}.{column}"
-    return f"{have}: fill or delete them in the revision, before the constraint"
+    rows = failure.rows(relation)
+    return f"{nulls:,} of {rows:,} rows have NULL in {relation['name']}.{column}: fill or delete them in the revision, before the constraint"
 
 
 def _duplicates(failure: _Failure) -> str:
@@ -245,7 +246,7 @@ def _duplicates(failure: _Failure) -> str:
         f"GROUP BY {', '.join(key.parts)} HAVING count(*) > 1) AS groups"
     )
     if found is None:
-        return failure.uncounted(f"duplicates in {what}")
+        return failure.uncounted(f"duplicates in {what} were not counted: that takes more than {COUNT_TIMEOUT_S} s")
     if not found["keys"]:
         return f"{what} has no duplicates without these migrations: they make them"
     surplus = found["rows"] - found["keys"]
@@ -310,7 +311,7 @@ def _orphans(failure: _Failure) -> str:
     )
     what = f"{relation['name']} ({', '.join(map(bare, key.columns))})"
     if count is None:
-        return failure.uncounted(f"orphans in {what}")
+        return failure.uncounted(f"orphans in {what} were not counted: that takes more than {COUNT_TIMEOUT_S} s")
     if not count:
         return f"no row of {what} lacks its row in {target['name']} without these migrations: they make them"
     return (
@@ -364,7 +365,7 @@ def _check(failure: _Failure) -> str:
         return f"{relation['name']} has {failure.rows(relation):,} rows; which of them break the condition has to be asked with the condition itself"
     count = failure.count(f"SELECT count(*) FROM {relation['sql']} WHERE NOT ({found[0]['condition']})")
     if count is None:
-        return failure.uncounted(f"rows of {relation['name']} that break the condition")
+        return failure.uncounted(f"rows of {relation['name']} that break the condition were not counted: that takes more than {COUNT_TIMEOUT_S} s")
     return f"{count:,} of {failure.rows(relation):,} rows of {relation['name']} break the condition"
 
 
