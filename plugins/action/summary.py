@@ -28,7 +28,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         directories = [directory for directory in directories if os.path.exists(directory.file(reports.RECORD))]
         records = [files.read_json(directory.file(reports.RECORD)) for directory in directories]
         if records and max(len(records), len(hosts)) > 1:
-            Display().display(report_text.summary_table(records, str(self._task.args.get("language") or words.ENGLISH)))
+            missing = workflow_stats.missing(records, hosts)
+            Display().display(report_text.summary_table(records, str(self._task.args.get("language") or words.ENGLISH), missing))
         rehearsed = [{"record": record, "report": self._report(directory)} for record, directory in zip(records, directories, strict=True)]
         return {
             "changed": False,

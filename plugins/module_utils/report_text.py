@@ -11,6 +11,7 @@ from typing import List, Mapping, Optional, Sequence
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import clean
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
+from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import INCOMPLETE
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import ENGLISH, Speaker
 
 # What a terminal would obey, or turn round, beside control characters.
@@ -64,11 +65,12 @@ def _timing(record: Record, say: Speaker) -> str:
     return ", ".join(parts)
 
 
-def summary_table(records: Sequence[Record], language: str = ENGLISH) -> str:
-    """One line a rehearsal, with its dev host: several may rehearse one database."""
+def summary_table(records: Sequence[Record], language: str = ENGLISH, missing: Sequence[str] = ()) -> str:
+    """One line a rehearsal, with its dev host: several may rehearse one database. `missing`: dev hosts whose rehearsal never began."""
     say = Speaker(language)
     lines = [say("Rehearsed {count:count database|databases}:", count=len(records))]
     rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, say.language)] for record in records]
+    rows += [[say.word(INCOMPLETE), host, say("nothing was rehearsed")] for host in missing]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
     return "\n".join(map(_safe, lines))

@@ -259,6 +259,7 @@ TEXTS: Dict[str, str] = {
     "{source} on {host}": "{source} на {host}",
     "{seconds:whole} in all": "всего {seconds:whole}",
     "Rehearsed {count:count database|databases}:": "Отрепетировано баз: {count}",
+    "nothing was rehearsed": "ничего не отрепетировано",
     "Report: {path}": "Отчёт: {path}",
     "upgrade {ms:duration} ({count:count revision|revisions})": "обновление {ms:duration} (ревизий: {count})",
     "way back {ms:duration} ({count:count revision|revisions})": "откат {ms:duration} (ревизий: {count})",

@@ -20,10 +20,10 @@ def stats(rehearsed: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> Dict[
     `rehearsed`: {"record": …, "report": path} of each; `hosts`: the dev hosts that were to rehearse. In English, because programs read it.
     """
     ordered = sorted(rehearsed, key=lambda one: WORST_FIRST.index(one["record"]["verdict"]))
-    missing = sorted(set(hosts) - {one["record"]["copy"]["host"] for one in rehearsed})
-    verdicts = [one["record"]["verdict"] for one in ordered] + [INCOMPLETE for _ in missing]
+    not_begun = missing([one["record"] for one in rehearsed], hosts)
+    verdicts = [one["record"]["verdict"] for one in ordered] + [INCOMPLETE for _ in not_begun]
     lines: List[str] = [_line(one["record"]) for one in ordered]
-    lines += [f"{INCOMPLETE}  {host}: nothing was rehearsed" for host in missing]
+    lines += [f"{INCOMPLETE}  {host}: nothing was rehearsed" for host in not_begun]
     measured = [one["record"]["downtime_ms"] for one in rehearsed if one["record"]["downtime_ms"] is not None]
     return {
         "rehearsal_verdict": min(verdicts, key=WORST_FIRST.index) if verdicts else INCOMPLETE,
@@ -32,6 +32,11 @@ def stats(rehearsed: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> Dict[
         "rehearsal_downtime_ms": max(measured) if measured and len(measured) == len(verdicts) else None,
         "rehearsal_report": str(ordered[0]["report"]) if ordered else "",
     }
+
+
+def missing(records: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> List[str]:
+    """Of the dev hosts that were to rehearse, those without a record."""
+    return sorted(set(hosts) - {record["copy"]["host"] for record in records})
 
 
 def _line(record: Mapping[str, Any]) -> str:

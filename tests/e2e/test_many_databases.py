@@ -99,6 +99,8 @@ def test_the_summary_has_a_line_for_each_and_comes_once(played: Played) -> None:
     summary = played.stdout.split("Rehearsed 2 databases:")[1].splitlines()[1:3]
     ones = [line for line in summary if "dev-a" in line]
     others = [line for line in summary if "dev-b" in line]
+    # One that could not begin is not passed over.
+    assert "INCOMPLETE" in "".join(line for line in played.stdout.split("Rehearsed 2 databases:")[1].splitlines()[1:4] if "dev-c" in line)
     assert len(ones) == 1 and ones[0].strip().startswith("GO") and "shop-a/" in ones[0]
     assert len(others) == 1 and others[0].strip().startswith("NO-GO") and f"shop-b/{SECOND} " in others[0] and "revision-not-reached" in others[0]
 

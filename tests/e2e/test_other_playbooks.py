@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,8 +181,10 @@ def test_files_of_tasks_that_cannot_be_used_are_told_before_anything_is_touched(
 
 def test_tag_preflight_looks_and_leaves_nothing(demo: Demo, tmp_path: Path) -> None:
     before = demo.left()
-    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--tags", "preflight")
+    played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path, "--tags", "preflight", environment=STATS)
     assert played.rc == 0, played.said
+    # No verdict, and none that says something went wrong.
+    assert stats(played)["rehearsal_verdict"] == "" and "nothing was rehearsed" in stats(played)["rehearsal_summary"]
     assert "Look at production" in played.said and "Dump production" not in played.said
     assert not played.report_dir.exists()
     assert demo.left() == before
@@ -224,12 +228,37 @@ def test_the_backup_role_alone_makes_a_backup(demo: Demo, tmp_path: Path) -> Non
         assert str(archive) in played.said
         with tarfile.open(archive) as packed:
             manifest = json.load(packed.extractfile(next(name for name in packed.getnames() if name.endswith("manifest.json"))))  # type: ignore[arg-type]
+            packed.extractall(tmp_path / "unpacked", filter="data")
+        # Good is what can be read back: every file as it was written, and all of it known to pg_restore.
+        for name, facts in manifest["files"].items():
+            assert hashlib.sha256((tmp_path / "unpacked" / name).read_bytes()).hexdigest() == facts["sha256"]
+        listing = [*demo.server("production").tool("pg_restore"), "--list", str(tmp_path / "unpacked" / "dump")]
+        assert subprocess.run(listing, check=True, capture_output=True, text=True).stdout.count(" TABLE DATA ") == len(manifest["rows"])
         assert sum(manifest["rows"].values()) == sum(
             demo.rows("production", f"SELECT count(*) AS n FROM {table}", demo.state.production.database)[0]["n"] for table in manifest["rows"]
         )
     finally:
         shutil.rmtree(demo.state.production.work_dir, ignore_errors=True)
     assert demo.left() == []
+
+
+def test_the_backup_role_alone_makes_none_of_a_backup_that_is_there(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "shop.sql").write_text("SELECT 1;\n")
+    (play,) = re.findall(r"```yaml\n(- name: Back up production.*?)```", (ROOT / "docs/other-playbooks.md").read_text(), re.DOTALL)
+    (tmp_path / "backup.yml").write_text(play)
+    inventory = demo.inventory(tmp_path / "inventory", dev={"rehearsal_application": None, "rehearsal_backup_file": str(tmp_path / "shop.sql")})
+    played = demo.play(
+        inventory, tmp_path, playbook=str(tmp_path / "backup.yml"), environment={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+    )
+    assert played.rc != 0 and "rehearsal_backup_file names a backup that is there already" in played.said
+    assert demo.left() == []
+
+
+def test_a_sweep_that_finds_no_host_is_no_success(demo: Demo, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all:\n  hosts:\n    somewhere:\n      ansible_connection: local\n")
+    played = demo.play(inventory, tmp_path, playbook="playbooks/sweep.yml")
+    assert played.rc != 0 and "no host in group dev or prod" in played.said
 
 
 ALONE = ("backup", "preflight", "prepare", "sweep")
