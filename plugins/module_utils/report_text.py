@@ -66,14 +66,28 @@ def _timing(record: Record, say: Speaker) -> str:
 
 
 def summary_table(records: Sequence[Record], language: str = ENGLISH, missing: Sequence[str] = ()) -> str:
-    """One line a rehearsal, with its dev host: several may rehearse one database. `missing`: dev hosts whose rehearsal never began."""
-    say = Speaker(language)
-    lines = [say("Rehearsed {count:count database|databases}:", count=len(records))]
-    rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, say.language)] for record in records]
-    rows += [[say.word(INCOMPLETE), host, say("nothing was rehearsed")] for host in missing]
+    """One line a rehearsal, below a heading; see `summary_rows`."""
+    rows = summary_rows(records, language, missing)
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
-    return "\n".join(map(_safe, lines))
+    lines = [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows]
+    return "\n".join([summary_heading(records, language), *lines])
+
+
+def summary_heading(records: Sequence[Record], language: str = ENGLISH) -> str:
+    """How many were rehearsed."""
+    say = Speaker(language)
+    return say("Rehearsed {count:count database|databases}:", count=len(records))
+
+
+def summary_rows(records: Sequence[Record], language: str = ENGLISH, missing: Sequence[str] = ()) -> List[List[str]]:
+    """The verdict, whose, with its dev host (several may rehearse one database), and what matters most.
+
+    `missing`: dev hosts whose rehearsal never began.
+    """
+    say = Speaker(language)
+    rows = [[say.word(record["verdict"]), _rehearsed(record, say), first(record, language)] for record in records]
+    rows += [[say.word(INCOMPLETE), host, say("nothing was rehearsed")] for host in missing]
+    return [[_safe(cell) for cell in row] for row in rows]
 
 
 def _rehearsed(record: Record, say: Speaker) -> str:

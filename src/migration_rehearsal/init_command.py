@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 
 from migration_rehearsal import exit_codes, subcommand
-from migration_rehearsal.inventory_text import LOCAL, Answers, InventoryError, Side, inventory
+from migration_rehearsal.inventory_text import AUTO, LOCAL, VAULT, Answers, InventoryError, Side, inventory
 
 _PAIRS = "KEY=VALUE"
 
@@ -123,17 +124,9 @@ def _answers(given: argparse.Namespace, ask: Asker | None) -> Answers:
     sides = {}
     for side, question in (("production", "Host of the production database"), ("dev", "Host of the copy, where the application's checkout is")):
         address = wanted(side, f"{question}: what ssh connects to, or «{LOCAL}»", LOCAL if side == "dev" else "")
-        sides[side] = Side(
-            name=getattr(given, f"{side}_name"),
-            address=address,
-            user=getattr(given, f"{side}_user") or "",
-            postgres=_pairs(getattr(given, f"{side}_postgres"), f"--{side}-postgres"),
-            compose=getattr(given, f"{side}_compose") or "",
-            service=getattr(given, f"{side}_service"),
-            container=getattr(given, f"{side}_container") or "",
-            work_dir=getattr(given, f"{side}_work_dir") or "",
-            vault_variable=f"vault_rehearsal_{side}_password",
-        )
+        sides[side] = _side(side, address, given, ask)
+    if ask is not None and sides["dev"].compose and not given.app_service and not given.app_command:
+        given.app_service = ask("--app-service", "Service of that compose file whose Python the application has (empty: none)", "")
     if given.app_service:
         command = ""
     else:
@@ -145,14 +138,16 @@ def _answers(given: argparse.Namespace, ask: Asker | None) -> Answers:
             missing.append("--environment, --option or --x (how env.py finds its database; --environment DATABASE_URL=auto is the usual one)")
         else:
             name = ask("--environment", "The variable from which env.py takes its URL (empty: sqlalchemy.url of alembic.ini)", "DATABASE_URL")
-            leads["environment" if name else "option"] = {name or "sqlalchemy.url": "auto"}
+            leads["environment" if name else "option"] = {name or "sqlalchemy.url": AUTO}
+            given.driver = given.driver or ask("--driver", "Driver in that URL, such as psycopg or asyncpg (empty: SQLAlchemy's own choice)", "")
+            given.vault = given.vault or _yes(ask("--vault", "Has that URL a password, from Ansible Vault: yes or no", "no"))
     if missing:
         raise InventoryError("\n  ".join(["this is not known, and there is no terminal to ask:", *missing]))
     return Answers(
         database=database,
         production=sides["production"],
         dev=sides["dev"],
-        command=command.split(),
+        command=_words(command, "--app-command"),
         app_service=given.app_service or "",
         chdir=chdir,
         config=given.config or "",
@@ -163,6 +158,62 @@ def _answers(given: argparse.Namespace, ask: Asker | None) -> Answers:
         vault=given.vault,
         expectations=given.expectations or "",
     )
+
+
+_PLACES = ("native", "compose", "container")
+
+
+def _side(side: str, address: str, given: argparse.Namespace, ask: Asker | None) -> Side:
+    """One of the two hosts; `ask` is asked how its server is reached, as far as no flag says it."""
+    said = {name: str(getattr(given, f"{side}_{name}") or "") for name in ("compose", "service", "container")}
+    postgres = _pairs(getattr(given, f"{side}_postgres"), f"--{side}-postgres")
+    if ask is not None:
+        if not said["compose"] and not said["container"]:
+            where = ask(f"--{side}-compose, --{side}-container", f"How PostgreSQL runs there: {', '.join(_PLACES)}", _PLACES[0])
+            if where not in _PLACES:
+                raise InventoryError(f"«{where}»: it must be one of {', '.join(_PLACES)}; nothing was written")
+            if where == "compose":
+                said["compose"] = ask(f"--{side}-compose", "Its compose file, an absolute path there", "")
+                said["service"] = ask(f"--{side}-service", "The service of PostgreSQL in it", said["service"])
+            elif where == "container":
+                said["container"] = ask(f"--{side}-container", "Name of the container", "")
+        postgres = {**_reached(side, bool(said["compose"] or said["container"]), postgres, ask), **postgres}
+    return Side(
+        name=getattr(given, f"{side}_name"),
+        address=address,
+        user=getattr(given, f"{side}_user") or "",
+        postgres=postgres,
+        work_dir=getattr(given, f"{side}_work_dir") or "",
+        vault_variable=f"vault_rehearsal_{side}_password",
+        **said,
+    )
+
+
+def _reached(side: str, inside: bool, known: dict[str, str], ask: Asker) -> dict[str, str]:
+    """What is not known of the server's address and role; within a container its own socket will do."""
+    questions = [("user", "PostgreSQL's user (empty: who logs in)", "")] if not inside else [("user", "PostgreSQL's user there", "postgres")]
+    if not inside:
+        questions += [("host", "PostgreSQL's host or socket directory (empty: the usual one)", ""), ("port", "PostgreSQL's port (empty: 5432)", "")]
+    found = {key: ask(f"--{side}-postgres {key}=", question, default) for key, question, default in questions if key not in known}
+    if not {"password", "passfile"} & known.keys():
+        how = f"--{side}-postgres password=, passfile="
+        password = ask(how, "Its password: none, vault, or the path of a password file there", "none")
+        if password != "none":
+            found["password" if password == VAULT else "passfile"] = password
+    return {key: value for key, value in found.items() if value}
+
+
+def _yes(answer: str) -> bool:
+    if answer.lower() not in ("yes", "y", "no", "n"):
+        raise InventoryError(f"«{answer}»: it must be yes or no; nothing was written")
+    return answer.lower().startswith("y")
+
+
+def _words(command: str, option: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise InventoryError(f"{option} {command}: {str(error).lower()}; nothing was written") from None
 
 
 def _ask(option: str, question: str, default: str) -> str:

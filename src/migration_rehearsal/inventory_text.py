@@ -88,6 +88,8 @@ class Answers:
         """The URL of the copy, as the application reaches dev's server."""
         settings = self.dev.settings()
         user = str(settings.get("user", ""))
+        # A template becomes something else before it is part of a URL.
+        user = user if _is_template(user) else quote(user, safe="")
         if self.vault:
             user = f"{user or 'postgres'}:{{{{ {APP_PASSWORD} | urlencode }}}}"
         scheme = f"postgresql+{self.driver}" if self.driver else "postgresql"
@@ -166,18 +168,18 @@ all:
     # Where the production database is. It is only read.
     prod:
       hosts:
-        {answers.production.name}:{host(answers.production)}
+        {_key(answers.production.name)}:{host(answers.production)}
     # Where the copy is made, and where the application's checkout with its Python is.
     dev:
       hosts:
-        {answers.dev.name}:{host(answers.dev)}
+        {_key(answers.dev.name)}:{host(answers.dev)}
 """
 
 
 def _production(answers: Answers) -> str:
     side = answers.production
     return f"""---
-rehearsal_database: {_text(answers.database)}
+rehearsal_database: {_name(answers.database)}
 
 # How PostgreSQL's tools reach it on that host; what is left out is libpq's default.
 # A password comes from a vault (password: "{{{{ … }}}}") or from a password file there (passfile, mode 0600).
@@ -229,6 +231,15 @@ def _value(value: object, indent: int) -> str:
 
 def _list(words: list[str]) -> str:
     return f"[{', '.join(_text(word) for word in words)}]"
+
+
+def _name(text: str) -> str:
+    """A name as it is, even one that Ansible would take for a template."""
+    return f"!unsafe {_text(text)}" if _is_template(text) else _text(text)
+
+
+def _is_template(text: str) -> bool:
+    return any(sign in text for sign in ("{{", "{%", "{#"))
 
 
 def _text(text: str) -> str:

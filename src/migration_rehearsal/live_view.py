@@ -223,20 +223,16 @@ def _line(line: str, colors: Mapping[str, str]) -> RenderableType:
 
 
 def _summary(concluded: Sequence[Concluded]) -> RenderableType:
-    say = words.Speaker(concluded[0].language)
-    heading, *_lines = report_text.summary_table([one.record for one in concluded], concluded[0].language).splitlines()
+    records, language = [one.record for one in concluded], concluded[0].language
     # Expanded, so that the last column has what the others leave, and not the other way round.
+    heading = report_text.summary_heading(records, language)
     table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     # What it is in full stands in its box, and in its report.
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    for one in concluded:
-        record = one.record
-        told = [finding for finding in record["findings"] if finding["severity"] != "info"]
-        first = f"{told[0]['code']}: {' '.join(say.of(told[0], 'message').split())}" if told else f"{record['seconds']:.0f} s"
-        whose = f"{record['production']['host']}/{record['production']['database']} on {record['copy']['host']}"
-        table.add_row(Text(say.word(record["verdict"]), style=f"bold {COLORS.get(record['verdict'], '')}"), Text(whose), Text(first))
+    for record, (verdict_, whose, first) in zip(records, report_text.summary_rows(records, language), strict=True):
+        table.add_row(Text(verdict_, style=f"bold {COLORS.get(record['verdict'], '')}"), Text(whose), Text(first))
     return table
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from playbook import ROOT, Demo, Played, findings, telling_words
+from sample_application import NOT_UNIQUE, with_revision
 
 from migration_rehearsal import demo_servers, embedded
 
@@ -16,35 +16,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("command")]
 
 # Of several databases each line says whose it is.
 STAGE_LINE = re.compile(r"^([✔✘]) +\d+\.\d s  (?:\[([\w-]+)\] )?([\w-]+): (.+)$", re.MULTILINE)
-# The last names of users are not unique.
-BAD_REVISION = '''"""Make last names unique"""
-from alembic import op
-revision = "bad0bad0bad0"
-down_revision = "3bcf125fefbd"
-branch_labels = depends_on = None
-def upgrade():
-    op.create_unique_constraint("uq_users_last_name", "users", ["last_name"])
-def downgrade():
-    op.drop_constraint("uq_users_last_name", "users")
-'''
-NO_WAY_BACK = '''"""Note where a user came from"""
-import sqlalchemy as sa
-from alembic import op
-revision = "bad1bad1bad1"
-down_revision = "3bcf125fefbd"
-branch_labels = depends_on = None
-def upgrade():
-    op.add_column("users", sa.Column("came_from", sa.Text))
-def downgrade():
-    op.execute("UPDATE users SET came_from = last_name::integer")
-'''
-
-
-def with_revision(directory: Path, name: str, text: str) -> Path:
-    """The sample application with one revision more."""
-    shutil.copytree(ROOT / "examples/staffprobot", directory, ignore=shutil.ignore_patterns("__pycache__"))
-    (directory / "migrations/versions" / f"{name}.py").write_text(text)
-    return directory
 
 
 # -- Exit code 1: migrations that fail -----------------------------------------------------------------------------------------
@@ -54,10 +25,13 @@ def with_revision(directory: Path, name: str, text: str) -> Path:
 def failing(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """Two projects side by side: one whose upgrade fails, one whose downgrade does."""
     directory = tmp_path_factory.mktemp("failing")
-    revisions = {"upgrade": ("bad0bad0bad0", BAD_REVISION), "downgrade": ("bad1bad1bad1", NO_WAY_BACK)}
+    came_from = ('op.add_column("users", sa.Column("came_from", sa.Text))', 'op.execute("UPDATE users SET came_from = last_name::integer")')
+    projects = {
+        "upgrade": with_revision(directory / "upgrade", NOT_UNIQUE),
+        "downgrade": with_revision(directory / "downgrade", *came_from, name="bad1bad1bad1", message="Note where a user came from"),
+    }
     dev = {}
-    for name, (revision, text) in revisions.items():
-        project = with_revision(directory / name, revision, text)
+    for name, project in projects.items():
         dev[name] = demo.dev_variables(rehearsal_application=demo.application(chdir=str(project)), rehearsal_expectations=None)
     inventory = demo.write_inventory(directory, prod={"production": demo.production_variables()}, dev=dev)
     return demo.rehearse(directory / "run", "run", "-i", str(inventory))

@@ -71,21 +71,27 @@ def test_services_of_compose_files_from_flags(demo: Demo, tmp_path: Path) -> Non
 
 
 def test_answers_at_a_terminal(demo: Demo, tmp_path: Path) -> None:
-    """What no flag says is asked for, with what is usual in brackets."""
-    words = [
-        *work_dirs(demo),
-        *postgres(demo, "production", "host", "port", "user", "bin_dir"),
-        *postgres(demo, "dev", "host", "port", "user", "bin_dir"),
-    ]
-    terminal = Terminal([str(PROGRAMS / "rehearse"), "init", "inventory", "--driver", "psycopg", *words], tmp_path, demo.environment(), columns=160)
+    """Everything is asked for, with what is usual in brackets, where no flag says anything."""
+    terminal = Terminal([str(PROGRAMS / "rehearse"), "init", "inventory"], tmp_path, demo.environment(), columns=160)
+    reached = {side: demo.postgres(side) for side in ("production", "dev")}
+
+    def server(side: str) -> list[tuple[str, str]]:
+        where = f"--{side}-postgres"
+        known = [(f"({where} {key}=): ", str(reached[side][key])) for key in ("user", "host", "port")]
+        return [(f"(--{side}-compose, --{side}-container) [native]: ", ""), *known, (f"({where} password=, passfile=) [none]: ", "")]
+
     try:
         for question, answer in (
             ("(--database): ", demo.state.production.database),
             ("(--production): ", "local"),
+            *server("production"),
             ("(--dev) [local]: ", ""),
+            *server("dev"),
             ("(--app-command) [.venv/bin/python]: ", sys.executable),
             ("(--app-dir): ", str(demo.state.application)),
             ("(--environment) [DATABASE_URL]: ", ""),
+            ("(--driver): ", "psycopg"),
+            ("(--vault) [no]: ", ""),
         ):
             terminal.read(until=lambda question=question: terminal.shown().endswith(question.rstrip()), timeout_s=30)
             terminal.type(f"{answer}\n")
@@ -93,5 +99,8 @@ def test_answers_at_a_terminal(demo: Demo, tmp_path: Path) -> None:
     finally:
         terminal.close()
     assert "rehearse run -i inventory" in terminal.shown()
-    played = demo.play(tmp_path / "inventory", tmp_path, playbook=PREFLIGHT)
+    # The tools are where those of an installation are: on the path.
+    path = f"{demo.cluster('dev').bin_dir}:{demo.environment()['PATH']}"
+    played = demo.play(tmp_path / "inventory", tmp_path, playbook=PREFLIGHT, environment={"PATH": path})
     assert played.rc == 0, played.said
+    assert demo.left() == []

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playbook import PROGRAMS, Demo, findings
+from sample_application import NOT_UNIQUE, with_revision
 from terminal import Terminal
 
 from migration_rehearsal.steps import STEPS
@@ -20,29 +19,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("terminal")]
 # As `duration` writes it; a busy machine takes minutes.
 TIME = r"\d+(?:\.\d s|:\d\d min)"
 RUNNING = re.compile(rf"^ *[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (.+?) +{TIME}", re.MULTILINE)
-BAD_REVISION = '''"""Make last names unique"""
-from alembic import op
-revision = "bad0bad0bad0"
-down_revision = "3bcf125fefbd"
-branch_labels = depends_on = None
-def upgrade():
-    {what}
-def downgrade():
-    pass
-'''
 
 
 def on_terminal(demo: Demo, cwd: Path, *arguments: str, columns: int = 110, lines: int = 40, **more: str) -> Terminal:
     """As from a person's shell: with a terminal that can do everything, unless `more` says otherwise."""
     environment = {key: value for key, value in demo.environment().items() if key not in ("NO_COLOR", "TERM", "COLUMNS", "LINES")}
     return Terminal([str(PROGRAMS / "rehearse"), *arguments], cwd, {**environment, **more}, columns, lines)
-
-
-def project_with(demo: Demo, place: Path, what: str) -> dict[str, Any]:
-    """The sample application with a last revision that does `what`."""
-    shutil.copytree(demo.state.application, place, ignore=shutil.ignore_patterns("__pycache__"))
-    (place / "migrations/versions/bad0bad0bad0.py").write_text(BAD_REVISION.format(what=what))
-    return demo.application(chdir=str(place))
 
 
 # -- One database --------------------------------------------------------------------------------------------------------------
@@ -98,7 +80,7 @@ def test_nothing_wider_than_the_terminal(demo: Demo, one: Terminal) -> None:
 @pytest.fixture(scope="module")
 def several(demo: Demo, place: Path, one: Terminal) -> Iterator[Terminal]:
     """After `one`, whose times are known by now. One is well, one fails in the upgrade, one is stopped by the fence."""
-    failing = project_with(demo, place / "failing", 'op.create_unique_constraint("uq_users_last_name", "users", ["last_name"])')
+    failing = demo.application(chdir=str(with_revision(place / "failing", NOT_UNIQUE)))
     elsewhere = demo.application(environment={"DATABASE_URL": demo.state.dev.url})
     inventory = demo.write_inventory(
         place / "several",
@@ -154,7 +136,7 @@ def test_known_times_say_how_long_it_will_take(several: Terminal) -> None:
 
 def test_ctrl_c_cleans_up_and_gives_the_terminal_back(demo: Demo, place: Path, one: Terminal) -> None:
     """After `one`: with the times of the last rehearsal."""
-    held = project_with(demo, place / "held", 'op.execute("SELECT pg_sleep(600)")')
+    held = demo.application(chdir=str(with_revision(place / "held", 'op.execute("SELECT pg_sleep(600)")')))
     inventory = demo.inventory(place / "interrupted", dev={"rehearsal_application": held, "rehearsal_expectations": None})
     terminal = on_terminal(demo, place, "run", "-i", str(inventory))
     try:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
-from migration_rehearsal import cli, exit_codes
+from migration_rehearsal import cli, exit_codes, init_command, inventory_text
 
 NATIVE = [
     "--database", "shop", "--production", "db1.example.com", "--production-user", "ops", "--production-postgres", "user=backup",
@@ -28,6 +30,18 @@ def init(directory: Path, *words: str) -> int:
 
 def read(directory: Path, name: str) -> Any:
     return yaml.safe_load((directory / name).read_text())
+
+
+def answered(answers: dict[str, str], *words: str) -> tuple[dict[str, str], list[str]]:
+    """The files that these answers give, and the options that were asked for; what is not among the answers is left at its default."""
+    asked: list[str] = []
+
+    def ask(option: str, question: str, default: str) -> str:
+        asked.append(option)
+        return answers.get(option, default)
+
+    given = cli.parser().parse_args(["init", *words])
+    return inventory_text.inventory(init_command._answers(given, ask)), asked
 
 
 def test_native_hosts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,8 +134,59 @@ def test_what_cannot_be_an_inventory(tmp_path: Path, words: list[str], said: str
     assert said in capsys.readouterr().err and not (tmp_path / "i").exists()
 
 
-@pytest.mark.parametrize("name", ["shop: x", "база", 'a"b', "yes", "x # y", "{{ x }}"])
+@pytest.mark.parametrize("name", ["shop: x", "база", 'a"b', "yes", "x # y", "{{ x }}", "{% x %}"])
 def test_any_name_is_written_as_it_is(tmp_path: Path, name: str) -> None:
     assert init(tmp_path / "i", *NATIVE, "--database", name, "--x", "yes=1") == 0
-    assert read(tmp_path / "i", "host_vars/production.yml")["rehearsal_database"] == name
+    loader = DataLoader()
+    # As Ansible reads and templates it.
+    found = loader.load_from_file(str(tmp_path / "i/host_vars/production.yml"), trusted_as_template=True)["rehearsal_database"]
+    assert Templar(loader).template(found) == name
     assert read(tmp_path / "i", "host_vars/rehearsal.yml")["rehearsal_application"]["x"] == {"yes": "1"}
+
+
+def test_a_compose_host_is_described_by_answers_alone() -> None:
+    answers = {
+        "--database": "shop", "--production": "db1", "--production-compose, --production-container": "compose",
+        "--production-compose": "/opt/shop/prod.yml", "--dev": "dev1",
+        "--dev-compose, --dev-container": "compose", "--dev-compose": "/opt/shop/dev.yml", "--dev-service": "db",
+        "--app-service": "web", "--driver": "asyncpg", "--vault": "yes",
+    }  # fmt: skip
+    files, asked = answered(answers)
+    wanted, _asked = answered({}, *COMPOSE, "--dev-postgres", "passfile=x", "--production-postgres", "passfile=x")
+    assert {name: text.replace('  passfile: "x"\n', "") for name, text in wanted.items()} == files
+    # Within a container its own socket will do.
+    assert not [option for option in asked if option.endswith(("host=", "port="))] and "--app-command" not in asked
+
+
+def test_a_container_a_password_and_a_user_are_asked_for() -> None:
+    answers = {
+        "--database": "shop", "--production": "db1", "--production-compose, --production-container": "container", "--production-container": "pg",
+        "--production-postgres user=": "reader", "--production-postgres password=, passfile=": "vault", "--dev-postgres host=": "/run/pg",
+        "--dev-postgres port=": "5433", "--dev-postgres password=, passfile=": "/root/.pgpass", "--app-dir": "/opt/shop",
+    }  # fmt: skip
+    files, _asked = answered(answers)
+    assert yaml.safe_load(files["host_vars/production.yml"])["rehearsal_postgres"] == {
+        "container": "pg", "user": "reader", "password": "{{ vault_rehearsal_production_password }}",
+    }  # fmt: skip
+    assert yaml.safe_load(files["host_vars/rehearsal.yml"])["rehearsal_postgres"] == {"host": "/run/pg", "port": 5433, "passfile": "/root/.pgpass"}
+
+
+def test_what_flags_say_is_not_asked_for() -> None:
+    _files, asked = answered({}, *NATIVE, "--production-container", "pg")
+    assert [option for option in asked if "production" in option] == []
+    assert "--dev-postgres user=" not in asked and "--environment" not in asked
+
+
+@pytest.mark.parametrize("answers", [{"--vault": "perhaps"}, {"--production-compose, --production-container": "docker"}, {"--app-command": "'x"}])
+def test_an_answer_that_is_none_writes_nothing(answers: dict[str, str]) -> None:
+    with pytest.raises(inventory_text.InventoryError, match="nothing was written"):
+        answered({"--database": "shop", "--production": "db1", **answers})
+
+
+def test_words_and_names_are_quoted_where_they_have_to_be(tmp_path: Path) -> None:
+    words = ["--app-command", "'/opt/my app/bin/python' -X dev", "--production-name", "yes", "--dev-postgres", "user=a@b"]
+    assert init(tmp_path / "i", *NATIVE, *words) == 0
+    assert list(read(tmp_path / "i", "hosts.yml")["all"]["children"]["prod"]["hosts"]) == ["yes"]
+    application = read(tmp_path / "i", "host_vars/rehearsal.yml")["rehearsal_application"]
+    assert application["command"] == ["/opt/my app/bin/python", "-X", "dev"]
+    assert application["environment"]["DATABASE_URL"].startswith("postgresql://a%40b@/")
