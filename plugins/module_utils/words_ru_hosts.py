@@ -10,7 +10,8 @@ from typing import Dict
 TEXTS: Dict[str, str] = {
     # What a stage did.
     "{tables} tables, {rows} rows, {mb} MB": "таблиц: {tables}, строк: {rows}, {mb} МБ",
-    "physical copy of the server, {mb} MB; not where pg_basebackup runs: {programs}": "физическая копия сервера, {mb} МБ; там, где работает pg_basebackup, нет: {programs}",
+    "physical copy of the server, {mb} MB; not where pg_basebackup runs: {programs}": "физическая копия сервера, {mb} МБ; "
+    "там, где работает pg_basebackup, нет: {programs}",
     "{tables} tables, {rows} rows, {mb} MB; not where pg_dump runs: {programs}": (
         "таблиц: {tables}, строк: {rows}, {mb} МБ; там, где работает pg_dump, нет: {programs}"
     ),
