@@ -66,6 +66,13 @@ pending:
   returned: success
   type: list
   elements: str
+pending_on_production:
+  description:
+    - The revisions that an upgrade from O(production_revisions) would run, in order, each with V(revision) and V(message).
+    - By the version directory, without O(connect). Null where it does not tell.
+  returned: success
+  type: list
+  elements: dict
 summary:
   description: The above in one line.
   returned: success
@@ -73,7 +80,7 @@ summary:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files, revision_graph
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 
 
@@ -130,7 +137,8 @@ def main() -> None:
     if p["connect"]:
         summary = f"at {', '.join(facts['current']) or 'no revision'}, {len(pending)} pending, head {', '.join(facts['heads'])}"
         files.write_json(arguments.work_directory(p, "dev").file("evidence", "application.json"), facts)
-    module.exit_json(changed=False, heads=facts["heads"], current=facts["current"], pending=pending, summary=summary)
+    would_run = revision_graph.pending(script["revisions"], facts["heads"], p["production_revisions"], p["target"]) if known else None
+    module.exit_json(changed=False, heads=facts["heads"], current=facts["current"], pending=pending, pending_on_production=would_run, summary=summary)
 
 
 if __name__ == "__main__":

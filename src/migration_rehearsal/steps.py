@@ -21,7 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.report_text i
 WAITING, RUNNING, OK, FAILED, LEFT_OUT = "waiting", "running", "ok", "failed", "left out"
 _MODULES = "migrations.rehearsal."
 # Tasks that are no stage of their own.
-_QUIET = {"prepare", "report", "verdict", "summary", "collect", "hook"}
+_QUIET = {"prepare", "plan", "report", "verdict", "summary", "collect", "hook"}
 
 
 @dataclasses.dataclass(frozen=True)

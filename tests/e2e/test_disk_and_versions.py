@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,7 +116,17 @@ def test_check_changes_nothing(demo: Demo, tmp_path: Path) -> None:
     played = demo.play(demo.inventory(tmp_path / "inventory"), tmp_path / "run", "--check")
     assert played.rc == 0, played.stdout + played.stderr
     assert played.directories == [] and demo.left() == []
+    # The playbook ends after preflight; what would come then is said.
+    block = played.stdout.split("What would be done for production/staffprobot_prod on rehearsal; nothing was changed:")[1].split("\n\n")[1]
+    said = " ".join(block.split())
+    assert "back up production/staffprobot_prod (PostgreSQL " in said and "pg_dump with 2 connections in one snapshot" in said
+    assert "carry production → controller → rehearsal; every file checked there against its SHA-256" in said
+    assert re.search(r"copy database rehearsal_\w+ in dev's server \(PostgreSQL [\d.]+\), marked before a row is in it", said)
+    assert re.search("migrate 7 revisions, from [0-9a-f]{12}(, [0-9a-f]{12})* to 3bcf125fefbd, behind the fence:", said)
+    order = re.findall(r"^ +([0-9a-f]{12})  \S", block, re.MULTILINE)
+    assert len(order) == 7 and order[0] == "c63f1b9e0d85" and order[-1] == "3bcf125fefbd"
+    assert "remove the copy and the backup, with the work directories on production and rehearsal, also after a failure" in said
     bad = demo.inventory(tmp_path / "bad", production={"rehearsal_database": "no_such"})
     played = demo.play(bad, tmp_path / "bad-run", "--check")
-    assert played.rc != 0 and "no_such" in played.said
+    assert played.rc != 0 and "no_such" in played.said and "What would be done" not in played.said
     assert played.directories == [] and demo.left() == []

@@ -158,7 +158,7 @@ def test_a_russian_report_has_no_english_sentence_of_ours(made: Callable[[], dic
 _NOT_HEARD = re.compile(
     r"words|report|html_|findings|judge|snapshot|hash_sql|schema_|data_diff|expectations|policy_file|inventory_values|yaml_nodes|prepare|added_tasks|declared_variables|copy_values"
     r"|postgres_place|masking|application_masking|column_forms|history|sweep|workflow_stats|changed_rows|untouched|structure_|timeline|record|places"
-    r"|progress|statement_fold|verdict|server_settings|watch|agent_probe|inside|files|hook|stage|deploy_plan|identity"
+    r"|progress|statement_fold|verdict|server_settings|watch|agent_probe|inside|files|hook|stage|plan_text|deploy_plan|identity"
 )
 _CODE = re.compile(
     r"\b(SELECT|FROM|WHERE|CREATE|ALTER|DROP|GRANT|REVOKE|BEGIN|SET|UNION|AND|NOT|INSERT|UPDATE|COPY|LOCK|COMMENT|DESC|ROLE|AS|ANY)\b|[;&|"
