@@ -77,6 +77,17 @@ summary:
   description: The above in one line.
   returned: success
   type: str
+findings:
+  description:
+    - What went wrong, for the judge, where the stage failed for a reason that has a code of its own
+      (C(code), C(object), C(message)). Empty otherwise.
+  returned: failure
+  type: list
+  elements: dict
+host:
+  description: Inventory name of the host that it ran on.
+  returned: always
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

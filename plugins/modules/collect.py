@@ -43,6 +43,10 @@ bytes:
   description: Its size.
   returned: success
   type: int
+host:
+  description: Inventory name of the host that it ran on.
+  returned: always
+  type: str
 """
 
 import os

@@ -113,6 +113,10 @@ findings:
   returned: always
   type: list
   elements: dict
+host:
+  description: Inventory name of the host that it ran on.
+  returned: always
+  type: str
 """
 
 from typing import Any, Dict, List

@@ -81,6 +81,14 @@ problems:
   returned: always
   type: list
   elements: str
+summary:
+  description: The outcome in one line.
+  returned: success
+  type: str
+host:
+  description: Inventory name of the host that it ran on.
+  returned: always
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

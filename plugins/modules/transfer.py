@@ -101,6 +101,21 @@ resumed:
   description: How often it was resumed after the connection broke.
   returned: success
   type: int
+findings:
+  description:
+    - What went wrong, for the judge, where the stage failed for a reason that has a code of its own
+      (C(code), C(object), C(message)). Empty otherwise.
+  returned: failure
+  type: list
+  elements: dict
+summary:
+  description: The outcome in one line.
+  returned: success
+  type: str
+host:
+  description: Inventory name of the host that it ran on.
+  returned: always
+  type: str
 """
 
 import os
