@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import Any, Collection, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, ephemeral, inside, kept_template, side_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, copy_database_name, started
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
     WorkDirectory,
@@ -60,9 +60,11 @@ def clean_up(
         problems.append(str(error))
     if work_state == "removed":
         removed.append(work.path)
-    _end_sessions(server, rehearsal_id, deadline_s)
+    # On production nothing is written, here neither.
+    settings = None if database else READ_ONLY
+    _end_sessions(server, rehearsal_id, deadline_s, settings)
     removed += _clean_inside(server, rehearsal_id, problems)
-    left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems, spared)
+    left = _look(server, database, keep, rehearsal_id, work if work_state != "kept" else None, deadline_s, problems, spared, settings)
     return {
         "copy": copy,
         "work_directory": work_state,
@@ -84,10 +86,10 @@ def _keep_template(server: Server, rehearsal_id: str, deadline_s: float, problem
     return ([{"thing": f"database {found.database}", "expires": found.expires}], [TEMPLATE]) if found else ([], [])
 
 
-def _end_sessions(server: Server, rehearsal_id: str, deadline_s: float) -> None:
+def _end_sessions(server: Server, rehearsal_id: str, deadline_s: float, settings: Optional[Mapping[str, str]]) -> None:
     """End what the server still does for the rehearsal: a tool in a container goes on when what started it has been killed."""
     try:
-        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, deadline_s=deadline_s) as session:
+        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, settings, deadline_s) as session:
             copy_database.end_sessions(session, rehearsal_id)
     except PostgresError:
         pass  # the look afterwards asks the same server, and tells
@@ -188,6 +190,7 @@ def _look(
     deadline_s: float,
     problems: List[str],
     spared: Collection[str],
+    settings: Optional[Mapping[str, str]],
 ) -> List[str]:
     """What of the rehearsal is still to be seen on this host."""
     left: List[str] = []
@@ -196,7 +199,7 @@ def _look(
     name = application_name(rehearsal_id)
     try:
         left += [path for path in inside.directories(server, rehearsal_id) if path != os.path.dirname(server.passfile)]
-        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, deadline_s=deadline_s) as session:
+        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, settings, deadline_s) as session:
             left += [f"database {name}" for name in side_database.left(session, rehearsal_id, spared)] if database else []
             if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
                 found = copy_database.read_marker(session, database)

@@ -39,7 +39,9 @@ options:
     choices: [existing, ephemeral, none]
     default: existing
   database:
-    description: Name of the copy, with O(id) on dev.
+    description:
+      - With O(id), on dev the name of the copy. On production the database that is rehearsed, through which the server is asked; empty for that of
+        O(postgres.maintenance_database), where the role need not be let in.
     type: str
     default: ""
   keep:
@@ -91,6 +93,8 @@ host:
   type: str
 """
 
+import dataclasses
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -128,6 +132,8 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=True, removed=[], left=[], problems=[])
         work = arguments.work_directory(p, p["side"])
+        if asked and not on_dev and p["database"]:
+            asked = dataclasses.replace(asked, maintenance_database=p["database"])
         result = clean_up.clean_up(asked, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
         result["evidence"] = {f"cleanup-{p['side']}.json": dict(result)}
     problems = [*result["problems"], *(f"still there: {thing}" for thing in result.get("left", []))]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = pytest.mark.integration
@@ -25,6 +26,31 @@ def test_a_session_that_goes_on_is_ended(postgres_server: Any, tmp_path: Path) -
         assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []
         with pytest.raises(PostgresError):
             session.execute("SELECT 1")
+
+
+def test_on_production_only_the_rehearsed_database_is_asked_and_nothing_is_written(
+    postgres_server: Any, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role need not be let into another database, as preflight did not try it."""
+    opened = []
+    begin = Session.__init__
+
+    def note(session: Session, server: Any, name: str, application: str, settings: Any = None, *others: Any, **named: Any) -> None:
+        opened.append((name, settings))
+        begin(session, server, name, application, settings, *others, **named)
+
+    with Session(postgres_server.server, "postgres", "tests") as session:
+        session.execute("CREATE ROLE only_there LOGIN")
+        session.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+        try:
+            production = dataclasses.replace(postgres_server.server, user="only_there", maintenance_database=database)
+            monkeypatch.setattr(Session, "__init__", note)
+            found = cleaned(production, None, new_id(), tmp_path)
+            assert (found["left"], found["problems"]) == ([], [])
+            assert opened and all(one == (database, READ_ONLY) for one in opened)
+        finally:
+            session.execute("GRANT CONNECT ON DATABASE postgres TO PUBLIC")
+            session.execute("DROP ROLE only_there")
 
 
 def test_a_session_that_cannot_be_ended_is_told(postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
