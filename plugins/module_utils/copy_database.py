@@ -115,7 +115,8 @@ def restore(
     """
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
     # A subscription would want rows from production's own source, and no database that has one can be dropped.
-    options = ["--exit-on-error", "--no-password", "--no-subscriptions", f"--dbname={conninfo}"]
+    # Tablespaces are of the server: dev need not have any of that name.
+    options = ["--exit-on-error", "--no-password", "--no-subscriptions", "--no-tablespaces", f"--dbname={conninfo}"]
     if not with_owners:
         options += ["--no-owner", "--no-privileges"]
     with registered(work), Reach(server, rehearsal_id, work, deadline_s) as reach:

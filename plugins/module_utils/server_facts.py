@@ -12,7 +12,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 # to_jsonb(d): the column is there from version 15 on.
 _SERVER = """
 SELECT to_jsonb(d) ->> 'datcollversion' AS collation_version,
-       (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone') AS server_time_zone
+       (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone') AS server_time_zone,
+       (SELECT coalesce(array_agg(t.spcname::text ORDER BY t.spcname), '{}') FROM pg_catalog.pg_tablespace t
+        WHERE t.oid >= 16384 AND (t.oid = d.dattablespace OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.reltablespace = t.oid))) AS tablespaces
 FROM pg_catalog.pg_database d WHERE d.datname = current_database()"""
 
 # Others than this rehearsal's own. Of them, and of replicas, a role sees nothing without pg_read_all_stats: what would be none is null then.
@@ -36,7 +38,7 @@ FROM r"""
 
 
 def read(session: Session) -> Dict[str, Any]:
-    """`collation_version` (null before version 15, and of collations that have none) and `server_time_zone`."""
+    """`collation_version` (null before version 15, and of collations that have none), `server_time_zone`, and the `tablespaces` of its tables."""
     return session.row(_SERVER)
 
 
@@ -85,7 +87,7 @@ def limit_problems(load: Dict[str, Any], role: str, max_lag_s: float, max_active
 
 def differences(session: Session, production: Dict[str, Any]) -> List[Tuple[str, str]]:
     """In what dev's server, asked now, will differ from production's: (object, message)."""
-    return _collation(session, production) + _time_zone(session, production)
+    return _collation(session, production) + _time_zone(session, production) + _tablespaces(session, production)
 
 
 def _collation(session: Session, production: Dict[str, Any]) -> List[Tuple[str, str]]:
@@ -109,6 +111,18 @@ def _time_zone(session: Session, production: Dict[str, Any]) -> List[Tuple[str, 
     if not there or here == there:
         return []
     return [("TimeZone", f"production's server is in time zone {there}, dev's in {here}, and the database does not set its own")]
+
+
+def _tablespaces(session: Session, production: Dict[str, Any]) -> List[Tuple[str, str]]:
+    wanted: List[str] = production.get("tablespaces") or []
+    if not wanted:
+        return []
+    known = {row["spcname"] for row in session.rows("SELECT spcname FROM pg_catalog.pg_tablespace")}
+    found = [(", ".join(wanted), f"production has tables in {len(wanted)} tablespaces of its own; on the copy all are in one place")]
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        found.append((", ".join(missing), "dev has no such tablespace: a migration that names it fails on the copy for that reason alone"))
+    return found
 
 
 def _libc_collation(session: Session, collate: str) -> Tuple[bool, Optional[str]]:

@@ -39,6 +39,8 @@ _FOR_ROLE = re.compile(rb"^ALTER DEFAULT PRIVILEGES FOR ROLE " + _IDENTIFIER)
 _SESSION = re.compile(rb"^SET SESSION AUTHORIZATION '?" + _IDENTIFIER + rb"'?;\s*$")
 _EXTENSION = re.compile(rb"^CREATE EXTENSION (?:IF NOT EXISTS )?" + _IDENTIFIER)
 _VERSION = re.compile(rb"^-- Dumped from database version (\d+)")
+# Tablespaces are of the server: dev need not have any of that name.
+_TABLESPACE = re.compile(rb"SET default_tablespace = ")
 _NOBODY = {"public", "current_user", "session_user", "current_role"}
 # The first minor release of each major version whose psql knows \restrict.
 _RESTRICTS = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
@@ -110,7 +112,7 @@ def restricts(version: Sequence[int]) -> bool:
 
 
 def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool, restricted: bool) -> None:
-    """Write what may run to psql; without owners, as pg_restore --no-owner --no-privileges would.
+    """Write what may run to psql; without tablespaces, and without owners as pg_restore --no-owner --no-privileges would.
 
     `restricted`: psql itself shall refuse its commands too.
     """
@@ -130,7 +132,7 @@ def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool, res
         write(f"\\restrict {secrets.token_hex(16)}\n".encode())
     for chunk in _allowed(sql_lexer.chunks(stream, name, write), name):
         belongs = any(pattern.match(chunk.text) for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION))
-        if with_owners or not belongs:
+        if (with_owners or not belongs) and not _TABLESPACE.match(chunk.text):
             write(chunk.text)
     target.write(b"".join(buffer))
 

@@ -9,8 +9,10 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, clean_up, copy_database, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, clean_up, copy_database, database_facts, files, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupDamaged, Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database import CopyRefused, drop_copy, make_copy, read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
@@ -269,6 +271,28 @@ def test_a_subscription_of_production_is_not_taken_up_and_does_not_hold_the_copy
     finally:
         for statement in ("ALTER SUBSCRIPTION feed DISABLE", "ALTER SUBSCRIPTION feed SET (slot_name = NONE)", "DROP SUBSCRIPTION feed"):
             execute(postgres_server.server, database, statement)
+
+
+def test_tablespaces_that_dev_lacks(postgres_server: Any, database: str, begin: Begin, tmp_path: Path) -> None:
+    server, place = postgres_server.server, Path(tempfile.mkdtemp(prefix="tablespace-"))
+    if postgres_server.cluster.system_user:
+        shutil.chown(place, postgres_server.cluster.system_user)
+    execute(server, "postgres", f"CREATE TABLESPACE fast LOCATION '{place}'")
+    try:
+        execute(server, database, "CREATE TABLE t (id int PRIMARY KEY USING INDEX TABLESPACE fast) TABLESPACE fast; INSERT INTO t VALUES (1)")
+        with Session(server, database, "tests") as session:
+            production = {**database_facts.read_facts(session), **server_facts.read(session)}
+            assert server_facts.differences(session, production) == [
+                ("fast", "production has tables in 1 tablespaces of its own; on the copy all are in one place")
+            ]
+        rehearsal = begin(database)
+        execute(server, database, "DROP TABLE t")
+    finally:
+        execute(server, "postgres", "DROP TABLESPACE fast")
+    with Session(server, database, "tests") as session:
+        assert [message for _thing, message in server_facts.differences(session, production)][1].startswith("dev has no such tablespace")
+    copy = rehearsal.copy_to(server)
+    assert (copy["differences"], copy["rows"]) == ([], 1)
 
 
 # -- Settings -------------------------------------------------------------------------------------------------------------------
