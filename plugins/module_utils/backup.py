@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     database_facts,
+    dump_compression,
     dump_outlets,
     dump_size,
     files,
@@ -33,8 +34,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 DUMP = dump_outlets.DUMP
 ARCHIVE = "backup.tar"
 MANIFEST = "manifest.json"
-# One level of gzip costs a quarter of pg_dump's default level for a file hardly larger.
-_COMPRESSION = "1"
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -77,6 +76,7 @@ def take_backup(
     limits: Limits,
     with_fingerprint: bool = False,
     through_pipe: bool = False,
+    compression: str = dump_compression.GZIP,
 ) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
@@ -90,7 +90,7 @@ def take_backup(
     guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=outlet.stop)
     try:
         with guard:
-            return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on, lowered)
+            return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on, lowered, compression)
     except (PostgresError, ToolFailed) as error:
         if guard.reason:
             raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
@@ -113,6 +113,7 @@ def _take_backup(
     with_fingerprint: bool,
     guarded: bool,
     lowered: Lowered,
+    compression: str,
 ) -> Dict[str, Any]:
     name = application_name(rehearsal_id)
     with registered(work), Session(server, database, name, limits.settings(), limits.statement_timeout_s) as session:
@@ -127,7 +128,7 @@ def _take_backup(
         # pg_dump sets lock_timeout and statement_timeout of its sessions itself, hence the option.
         lock_wait = f"--lock-wait-timeout={int(limits.lock_timeout_s * 1000)}"
         conninfo = server.conninfo(database, name, READ_ONLY)
-        outlet.start([f"--snapshot={snapshot}", lock_wait, "--no-password", f"--compress={_COMPRESSION}", f"--dbname={conninfo}"])
+        outlet.start([f"--snapshot={snapshot}", lock_wait, "--no-password", dump_compression.option(compression), f"--dbname={conninfo}"])
         with progress.shown(work, lambda: outlet.look(expected)):
             try:
                 manifest: Dict[str, Any] = database_facts.read_facts(session)
@@ -150,6 +151,7 @@ def _take_backup(
         # The one that counts, pg_dump's, and those that hash and watch if they do.
         "connections": 1 + outlet.connections + int(with_fingerprint) + int(guarded),
         "snapshot_seconds": round(snapshot_s, 3),
+        "compression": compression,
         **lowered.load,
     }
     manifest["not_lowered"] = list(lowered.missing)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import secrets
 import selectors
 import subprocess
@@ -265,6 +266,8 @@ def tool_version(server: Server, name: str, timeout_s: float = 30.0) -> Sequence
         raise PostgresError(f"«{' '.join(argv)}» did not answer within {timeout_s:g} s") from None
     if done.returncode != 0:
         raise PostgresError(f"«{' '.join(argv)}» ended with exit code {done.returncode}")
-    # "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
-    words = done.stdout.decode().split(")", 1)[1].split()
-    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in words[0].split("."))
+    # "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "psql (PostgreSQL) 19devel"
+    found = re.search(rb"\(PostgreSQL\) (\d+)(?:\.(\d+))?", done.stdout)
+    if found is None:
+        raise PostgresError(f"«{' '.join(argv)}» does not tell its version")
+    return int(found[1]), int(found[2] or 0)

@@ -11,6 +11,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     copy_database,
     database_facts,
     disk,
+    dump_compression,
     kept_template,
     outside_world,
     server_facts,
@@ -94,7 +95,10 @@ def look_at_production(
         )
     if not facts:
         return facts, problems
-    problems += _tool_problem(server, "pg_dump", facts["server_version_num"], "production")
+    major, tool_problems = _tool(server, "pg_dump", facts["server_version_num"], "production")
+    problems += tool_problems
+    written = dump_compression.writes(server, major, database, rehearsal_id, timeout_s) if major and not problems else []
+    facts["pg_dump"] = {"major": major, "compressions": written}
     limits = server_facts.limit_problems(facts["load"], role, max_lag_s, max_active)
     problems += [f"production: {problem}" for problem in limits]
     if with_file:
@@ -152,7 +156,11 @@ def look_at_dev(
         )
     if not production:
         return facts, problems, findings
-    problems += _tool_problem(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
+    major, tool_problems = _tool(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
+    problems += tool_problems
+    if major and not tool_problems and not kept:
+        problems += archive_problems(production, major)
+        facts["compression"] = compression(server, production, timeout_s)
     if facts["server_version_num"] // 10000 < production["server_version_num"] // 10000:
         problems.append(
             f"dev: PostgreSQL {facts['server_version']} is older than production's {production['server_version']}: "
@@ -197,11 +205,6 @@ def _extensions(session: Session, server: Server, production: Dict[str, Any]) ->
     findings: List[Dict[str, Any]] = []
     for name, version in (production.get("extensions") or {}).items():
         if name in outside_world.KEPT_OUT:
-            if server.prefix:
-                problems.append(
-                    f"dev: production has {name}, whose jobs must not come with the copy; a pg_restore behind rehearsal_postgres.prefix cannot "
-                    "leave it out: rehearse on a server that dev reaches with tools of its own"
-                )
             continue
         available = session.rows(f"SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = {quote_literal(name)}")
         default = session.rows(f"SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = {quote_literal(name)}")
@@ -216,17 +219,35 @@ def _parity(thing: str, message: str) -> Dict[str, Any]:
     return {"code": "parity", "object": thing, "message": message}
 
 
-def _tool_problem(server: Server, tool: str, server_version_num: int, side: str) -> List[str]:
+def archive_problems(production: Mapping[str, Any], restore_major: int) -> List[str]:
+    """Whether pg_restore of that major version knows what production's pg_dump writes."""
+    dump_major = (production.get("pg_dump") or {}).get("major") or 0
+    if dump_compression.reads_format(dump_major, restore_major):
+        return []
+    return [
+        f"dev: pg_restore is version {restore_major} and cannot read what production's pg_dump {dump_major} writes: install the newer client on "
+        "dev, or name an older pg_dump in production's rehearsal_postgres.bin_dir"
+    ]
+
+
+def compression(server: Server, production: Mapping[str, Any], timeout_s: float) -> str:
+    """What the dump is made with, so that pg_restore of `server` can read it."""
+    written = (production.get("pg_dump") or {}).get("compressions")
+    return dump_compression.choose(written, dump_compression.reads(server, timeout_s)) if written else dump_compression.GZIP
+
+
+def _tool(server: Server, tool: str, server_version_num: int, side: str) -> Tuple[int, List[str]]:
+    """Its major version, 0 where it cannot be started, and what is wrong with it."""
     try:
         version = tool_version(server, tool)
     except PostgresError as error:
-        return [f"{side}: {error.message}"]
+        return 0, [f"{side}: {error.message}"]
     if version[0] < server_version_num // 10000:
-        return [
+        return version[0], [
             f"{side}: {tool} is version {version[0]}, older than the server's {server_version_num // 10000}: "
             "it would refuse; install the newer client and name its directory in rehearsal_postgres.bin_dir"
         ]
-    return []
+    return version[0], []
 
 
 def disk_problem(free: Optional[int], path: str, needed: int, side: str, what: str) -> List[str]:

@@ -10,12 +10,14 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, server_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
-from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import disk_problem
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import archive_problems, compression, disk_problem
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import ProgramsMissing
 
 # The copy, the WAL of its migrations, and the sort files of index builds; see preflight.py for the same of an existing server.
 _COPY_SHARE = 1.5
 _DUMP_SHARE = 1.0
+_ANSWER_S = 30.0
 _ROOM_FOR_SERVER = 128 << 20
 
 
@@ -35,6 +37,8 @@ def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dic
     try:
         bin_dir = server_programs.find_programs(production["server_version_num"] // 10000, wish.bin_dir)
         facts["bin_dir"] = bin_dir
+        problems += archive_problems(production, production["server_version_num"] // 10000)
+        facts["compression"] = compression(Server(bin_dir=bin_dir), production, _ANSWER_S)
         problems += _extensions_missing(bin_dir, production.get("extensions") or {})
         if facts.get("owner") and not ephemeral.reaches(facts["owner"], bin_dir):
             problems.append(f"dev: system user {facts['owner']} cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir or owner")

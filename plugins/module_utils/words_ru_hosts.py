@@ -115,10 +115,14 @@ TEXTS: Dict[str, str] = {
     "dev: the copy would be {name}, which is production's own database on the same server: it was not touched; choose another name": "dev: "
     "копией стала "
     "бы {name} — сама база продакшена на том же сервере: её не тронули; выберите другое имя",
-    "dev: production has {name}, whose jobs must not come with the copy; a pg_restore behind rehearsal_postgres.prefix cannot leave it out: "
-    "rehearse on "
-    "a server that dev reaches with tools of its own": "dev: на продакшене есть {name}, чьи задания не должны попасть в копию; pg_restore за "
-    "rehearsal_postgres.prefix не может их пропустить: репетируйте на сервере, доступном dev собственными программами",
+    "production has tables in {count} tablespaces of its own; on the copy all are in one place": "у таблиц продакшена {count} собственных "
+    "табличных пространств; на копии всё лежит в одном месте",
+    "dev has no such tablespace: a migration that names it fails on the copy for that reason alone": "на dev нет такого табличного пространства: "
+    "миграция, которая его называет, упадёт на копии только поэтому",
+    "«{command}» does not tell its version": "«{command}» не сообщает свою версию",
+    "dev: pg_restore is version {restore} and cannot read what production's pg_dump {dump} writes: install the newer client on dev, or name an older "
+    "pg_dump in production's rehearsal_postgres.bin_dir": "dev: pg_restore версии {restore} не читает того, что пишет pg_dump {dump} продакшена: "
+    "поставьте на dev клиент новее или назовите pg_dump постарше в rehearsal_postgres.bin_dir продакшена",
     "dev: extension {name}, which production has in version {version}, is not installed on dev's server": "dev: расширение {name}, которое на "
     "продакшене имеет версию {version}, не установлено на сервере dev",
     "dev: extension {name}, which production has in version {version}, is not installed beside {path}": "dev: расширение {name}, которое на "

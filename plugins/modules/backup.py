@@ -64,6 +64,11 @@ options:
     description: End the backup when more sessions of others are active. 0 is no limit.
     type: int
     default: 0
+  compression:
+    description: How the dump is compressed, as RV(migrations.rehearsal.preflight#module:facts) on dev found it possible on both sides.
+    type: str
+    choices: ["zstd:1", lz4, "gzip:1"]
+    default: "gzip:1"
   last_share:
     description: What part of the database's size its last dump had; the time that this one takes is estimated by it. 0 where that is not known.
     type: float
@@ -171,6 +176,7 @@ def main() -> None:
             "ionice": {"type": "str", "choices": list(priority.IONICE), "default": ""},
             "max_replication_lag": {"type": "float", "default": 0},
             "max_active_sessions": {"type": "int", "default": 0},
+            "compression": {"type": "str", "choices": ["zstd:1", "lz4", "gzip:1"], "default": "gzip:1"},
             "last_share": {"type": "float", "default": 0},
             "output": {"type": "str", "choices": ["file", "pipe"], "default": "file"},
             "local": {"type": "path", "default": ""},
@@ -206,7 +212,14 @@ def main() -> None:
             manifest = basebackup.manifest_of(server, p["database"], p["id"], limits)
         else:
             manifest = backup.take_backup(
-                server, p["database"], p["id"], work, limits, with_fingerprint=p["prove"] == "fingerprint", through_pipe=through_pipe
+                server,
+                p["database"],
+                p["id"],
+                work,
+                limits,
+                with_fingerprint=p["prove"] == "fingerprint",
+                through_pipe=through_pipe,
+                compression=p["compression"],
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

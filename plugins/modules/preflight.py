@@ -160,6 +160,10 @@ def main() -> None:
     p = module.params
     findings: List[Dict[str, str]] = []
     facts: Dict[str, Any] = {}
+    production = dict(p["production"])
+    if p["source"] == "basebackup":
+        # No dump is made, so there is none to read.
+        production.pop("pg_dump", None)
     kept = p["template"] if p["source"] == "template" else None
     try:
         server = arguments.server(p["postgres"], p["id"])
@@ -180,10 +184,10 @@ def main() -> None:
             if facts and kept:
                 problems += [f"production: {problem}" for problem in kept_template.production_refusals(facts, kept)]
         elif p["place"] == "ephemeral":
-            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], p["production"])
+            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], production)
         else:
             facts, problems, findings = preflight.look_at_dev(
-                server, p["copy_database"], p["id"], p["work_dir"], p["production"], p["database"], p["timeout"], kept=kept, keep=p["keep"]
+                server, p["copy_database"], p["id"], p["work_dir"], production, p["database"], p["timeout"], kept=kept, keep=p["keep"]
             )
     against = _against_basebackup(p, facts)
     if p["source"] == "basebackup":
