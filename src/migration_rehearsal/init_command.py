@@ -85,6 +85,7 @@ def run(given: argparse.Namespace) -> int:
     if vault:
         print(f"Passwords: write {' and '.join(f'{name}: …' for name in vault)} into")
         print(f"  ansible-vault create {given.directory / 'group_vars' / 'all' / 'vault.yml'}")
+        print("  (for AWX, which reads inventories without a vault: ansible-vault encrypt_string, one value each)")
     print("Look whether everything is there; nothing is touched:")
     print(f"  ansible-playbook migrations.rehearsal.preflight -i {given.directory}{' --ask-vault-pass' if vault else ''}")
     print("Rehearse:")
