@@ -76,8 +76,6 @@ class _Reader:
                     output.write(chunk)
                     self._moved += len(chunk)
                     self._meter.moved(len(chunk))
-                output.flush()
-                os.fsync(output.fileno())
             self._pipe.finish()
         except Exception as error:
             self._failure = error

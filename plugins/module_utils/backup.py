@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import os
 import tarfile
 import time
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, Iterator
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     database_facts,
@@ -34,6 +36,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 DUMP = dump_outlets.DUMP
 ARCHIVE = "backup.tar"
 MANIFEST = "manifest.json"
+_CHUNK = 1 << 20
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -144,10 +147,8 @@ def _take_backup(
         session.execute("COMMIT")
         snapshot_s = time.monotonic() - clock
     manifest.update(id=rehearsal_id, database=database, taken_at=format_time(started), seconds=(utc_now() - started).total_seconds())
-    manifest["files"] = outlet.files()
     manifest["load"] = {
         "seconds": round(time.monotonic() - clock, 3),
-        "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
         # The one that counts, pg_dump's, and those that hash and watch if they do.
         "connections": 1 + outlet.connections + int(with_fingerprint) + int(guarded),
         "snapshot_seconds": round(snapshot_s, 3),
@@ -155,13 +156,21 @@ def _take_backup(
         **lowered.load,
     }
     manifest["not_lowered"] = list(lowered.missing)
-    files.write_json(work.file(MANIFEST), manifest)
     if isinstance(outlet, Pipe):
+        _write_manifest(work, manifest, outlet.files())
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())
     else:
-        _pack(work, [MANIFEST, *manifest["files"]])
+        with _archive(work) as archive:
+            _write_manifest(work, manifest, {name: _pack(archive, work.file(name), name) for name in outlet.names()})
+            archive.add(work.file(MANIFEST), arcname=MANIFEST)
     return manifest
+
+
+def _write_manifest(work: WorkDirectory, manifest: Dict[str, Any], dumped: Dict[str, Dict[str, Any]]) -> None:
+    manifest["files"] = dumped
+    manifest["load"]["bytes"] = sum(entry["bytes"] for entry in dumped.values())
+    files.write_json(work.file(MANIFEST), manifest)
 
 
 def read_server(server: Server, database: str, rehearsal_id: str, limits: Limits) -> Dict[str, Any]:
@@ -171,21 +180,28 @@ def read_server(server: Server, database: str, rehearsal_id: str, limits: Limits
         return server_settings.read(session)
 
 
-def _pack(work: WorkDirectory, members: List[str]) -> None:
-    """One file to carry; each member is removed once it is in, so that the dump never takes its room twice."""
+@contextlib.contextmanager
+def _archive(work: WorkDirectory) -> Iterator[tarfile.TarFile]:
+    """One file to carry. It is not flushed to disk: what a power cut takes is taken again, and its checksums show what it lacks."""
     partial = work.file(f"{ARCHIVE}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as output:
-        with tarfile.open(fileobj=output, mode="w") as archive:
-            for member in members:
-                archive.add(work.file(member), arcname=member)
-                if member != MANIFEST:
-                    os.unlink(work.file(member))
-        output.flush()
-        os.fsync(output.fileno())
+    with os.fdopen(descriptor, "wb") as output, tarfile.open(fileobj=output, mode="w") as archive:
+        archive.copybufsize = _CHUNK  # type: ignore[attr-defined]
+        yield archive
     if os.path.isdir(work.file(DUMP)):
         os.rmdir(work.file(DUMP))
     os.replace(partial, work.file(ARCHIVE))
+
+
+def _pack(archive: tarfile.TarFile, path: str, name: str) -> Dict[str, Any]:
+    """Size and SHA-256 of a file that is hashed on its way in, and removed once it is there: the dump never takes its room twice."""
+    member = archive.gettarinfo(path, arcname=name)
+    with files.Hashing(path) as source:
+        stream: Any = source
+        archive.addfile(member, stream)
+        sha256 = source.finish()
+    os.unlink(path)
+    return {"bytes": member.size, "sha256": sha256}
 
 
 class BackupDamaged(RehearsalError):
@@ -199,7 +215,7 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
 
     Raises BackupDamaged. The archive is removed: its content is there.
     """
-    found: Set[str] = set()
+    found: Dict[str, Any] = {}
     try:
         with tarfile.open(archive, mode="r:") as tar:
             for member in tar:
@@ -211,9 +227,8 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
                 source = tar.extractfile(member)
                 assert source is not None
                 # A dump that went through a pipe comes in pieces, each a member of the same name.
-                _copy_out(source, target, more=name in found)
-                found.add(name)
-                if name == MANIFEST and files.sha256(target) != manifest_sha256:
+                found[name] = _copy_out(source, target, found.get(name))
+                if name == MANIFEST and found[name].hexdigest() != manifest_sha256:
                     raise BackupDamaged("the manifest changed on its way from production")
     except (tarfile.TarError, EOFError, FileNotFoundError) as error:
         raise BackupDamaged(f"the backup cannot be read: {error}") from None
@@ -222,19 +237,24 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
     if MANIFEST not in found:
         raise BackupDamaged("the manifest is missing from the backup")
     manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
-    if found - {MANIFEST, *manifest["files"]}:
-        raise BackupDamaged(f"the backup has files that its manifest does not know: {', '.join(sorted(found - {MANIFEST, *manifest['files']}))}")
+    unknown = sorted(set(found) - {MANIFEST, *manifest["files"]})
+    if unknown:
+        raise BackupDamaged(f"the backup has files that its manifest does not know: {', '.join(unknown)}")
     for path, facts in manifest["files"].items():
         if path not in found:
             raise BackupDamaged(f"{path} is missing from the backup")
-        if files.sha256(work.file(path)) != facts["sha256"]:
+        if found[path].hexdigest() != facts["sha256"]:
             raise BackupDamaged(f"{path} is not what was taken on production: the checksums differ")
     os.unlink(archive)
     return manifest
 
 
-def _copy_out(source: Any, target: str, more: bool) -> None:
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if more else os.O_TRUNC), files.PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as output:
-        for chunk in iter(lambda: source.read(1 << 20), b""):
+def _copy_out(source: Any, target: str, digest: Any) -> Any:
+    """The digest of what is in the target then: that of what is in it already is gone on with."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if digest is None else os.O_APPEND), files.PRIVATE_FILE)
+    digest = digest or hashlib.sha256()
+    with os.fdopen(descriptor, "wb", buffering=0) as output:
+        for chunk in iter(lambda: source.read(_CHUNK), b""):
+            digest.update(chunk)
             output.write(chunk)
+    return digest

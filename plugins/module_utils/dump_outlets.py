@@ -30,7 +30,7 @@ _ASK_EVERY_S = 3.0
 
 
 class Outlet:
-    """A dump that is under way. `start` it with pg_dump's options, `wait` for it, or `stop` it; then `files` says what it is made of."""
+    """A dump that is under way. `start` it with pg_dump's options, `wait` for it, or `stop` it; then `names` says what it is made of."""
 
     def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, niceness: Sequence[str] = ()) -> None:
         self.server, self.rehearsal_id, self.work, self.jobs = server, rehearsal_id, work, jobs
@@ -68,11 +68,10 @@ class Outlet:
         """How far it is; `expected`: how large it will probably be."""
         return Look("dumped", self.bytes_so_far(), expected, about=True)
 
-    def files(self) -> Dict[str, Dict[str, Any]]:
-        """Size and SHA-256 of every file of the dump."""
+    def names(self) -> List[str]:
+        """Every file of the dump, below the work directory."""
         path = self.work.file(DUMP)
-        names = [DUMP] if os.path.isfile(path) else sorted(f"{DUMP}/{name}" for name in os.listdir(path))
-        return {name: {"bytes": os.path.getsize(self.work.file(name)), "sha256": files.sha256(self.work.file(name))} for name in names}
+        return [DUMP] if os.path.isfile(path) else sorted(f"{DUMP}/{name}" for name in os.listdir(path))
 
     def _dump(self, *options: str) -> List[str]:
         return self.server.tool("pg_dump", *options, behind=self._niceness)
@@ -226,6 +225,7 @@ class Pipe(Outlet):
         return self._moved
 
     def files(self) -> Dict[str, Dict[str, Any]]:
+        """Size and SHA-256 of the dump."""
         return {DUMP: {"bytes": self._moved, "sha256": self._digest.hexdigest()}}
 
     def finish(self, manifest: str, content: bytes) -> None:

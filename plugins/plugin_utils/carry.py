@@ -87,8 +87,6 @@ def fetch(action: ActionBase, remote: str, local: str, size: int, tell: Callable
                 raise AnsibleConnectionFailure(f"it ended after {output.tell():,} of {size:,} bytes")
 
         resumed = _resume(action, terms, once, output.tell)
-        output.flush()
-        os.fsync(output.fileno())
     if os.path.getsize(partial) != size:
         raise PipeError(f"{remote} should have {size:,} bytes, and {os.path.getsize(partial):,} arrived")
     os.replace(partial, local)
