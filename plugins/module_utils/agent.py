@@ -35,24 +35,28 @@ def main(parameters: Mapping[str, Any]) -> None:
     channel = Channel(parameters["nonce"])
     removed = replace_environment(parameters["environment"])
     sys.path[1:1] = [path for path in parameters["environment"].get("PYTHONPATH", "").split(os.pathsep) if path]
-    _start_deadline(channel, float(parameters["deadline_s"]))
+    failed = threading.Event()
+    _start_deadline(channel, float(parameters["deadline_s"]), failed)
     run = _Run(channel, parameters, removed)
     code = 0
     try:
         run.go()
     except BaseException as error:
         code = EXIT_ERROR
-        failed = describe_error(error, run.watcher.revision, run.watcher.failed_sql)
+        # First: what else is to be told may have to wait for locks that the application still holds.
+        channel.emit("error", **describe_error(error, run.watcher.revision, run.watcher.failed_sql))
+        failed.set()
         run.watcher.finish()
-        channel.emit("error", **failed)
     channel.stop(code)
 
 
-def _start_deadline(channel: Channel, deadline_s: float) -> None:
-    """The starter kills us too, but cannot reach into a container."""
+def _start_deadline(channel: Channel, deadline_s: float, failed: threading.Event) -> None:
+    """The starter kills us too, but cannot reach into a container. An error that was told already stays the reason."""
 
     def watch() -> None:
         time.sleep(deadline_s)
+        if failed.is_set():
+            channel.stop(EXIT_ERROR)
         channel.emit("error", kind="Deadline", message=f"not finished within {deadline_s:g} s")
         channel.stop(EXIT_DEADLINE)
 
@@ -313,18 +317,16 @@ class _Run:
             yield step
         # Alembic has written the last step's revision when it asks for the next one.
         self.heads_after = list(context.get_current_heads())
-        self.watcher.revision = None
+        self.watcher.revision_begins(None)
 
     def _wrapper(self, migration: Any, revision: Any, direction: str) -> Any:
         def run(*args: Any, **kwargs: Any) -> None:
-            self.watcher.revision = revision.revision
-            self.watcher.revision_over = False
-            self.watcher.file = getattr(getattr(revision, "module", None), "__file__", None)
+            self.watcher.revision_begins(revision.revision, getattr(getattr(revision, "module", None), "__file__", None))
             self.channel.emit("revision_begin", revision=revision.revision, direction=direction, message=revision.doc)
             began = self.channel.now()
             migration(*args, **kwargs)
-            self.watcher.revision_over = True
             ms = round(self.channel.now() - began, 3)
+            self.watcher.revision_ends()
             self.channel.emit_soon("revision_end", revision=revision.revision, direction=direction, message=revision.doc, ms=ms)
 
         return run

@@ -25,13 +25,16 @@ class Refused(Exception):
 
 
 def driver_error(error: BaseException) -> Optional[BaseException]:
-    """The driver's own exception behind SQLAlchemy's, or the exception itself if it came from a driver."""
+    """The driver's own exception behind SQLAlchemy's, or the exception itself if it came from a driver.
+
+    What was being handled when it was raised is not its reason: an application that explains a database's error means what it says.
+    """
     original = getattr(error, "orig", None) or error
     seen = 0
     while original is not None and seen < 5:
         if sqlstate_of(original):
             return original
-        original = original.__cause__ or original.__context__
+        original = original.__cause__
         seen += 1
     return None
 

@@ -51,9 +51,13 @@ class Fence:
         # How SQLAlchemy opened a connection: (dialect, arguments, keyword arguments).
         self.openings: Dict[int, Tuple[Any, Any, Any]] = {}
 
-    def mark_observer(self, observing: bool) -> None:
-        """What this thread opens from now on is our own, not the application's."""
-        self._local.observing = observing
+    def mark_observer(self) -> None:
+        """What this thread opens and asks from now on is our own, not the application's."""
+        self._local.observing = True
+
+    def is_observer(self) -> bool:
+        """Whether this thread is our own."""
+        return getattr(self._local, "observing", False)
 
     def number_of(self, driver_connection: Any) -> Optional[int]:
         """The number of a connection that has passed, or None."""
@@ -81,7 +85,7 @@ class Fence:
         except TypeError:
             # Kept alive, so that its identity is never given to another connection.
             self._kept.append(connection)
-        if getattr(self._local, "observing", False):
+        if self.is_observer():
             through = "observer"
         self._channel.emit("connection", n=number, driver=driver, address=address, fence="passed", through=through)
         return number

@@ -25,35 +25,14 @@ SELECT coalesce(pg_catalog.string_agg(l.relation || ' ' || l.mode || ' ' || l.gr
 FROM pg_catalog.pg_lock_status() l WHERE l.pid = {pid} AND l.locktype = 'relation' AND l.relation >= 16384
 """
 
-OBJECTS_SQL = """
-SELECT 'index', n.nspname::text, c.relname::text, tn.nspname::text, t.relname::text, (i.indisvalid AND i.indisready)::text, '0'
-FROM pg_catalog.pg_index i
-JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-WHERE c.oid >= 16384 AND tn.nspname !~ '^pg_toast'
-UNION ALL
-SELECT 'constraint', n.nspname::text, o.conname::text, n.nspname::text, t.relname::text, o.convalidated::text, '0'
-FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class t ON t.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE t.oid >= 16384 AND NOT o.convalidated
-UNION ALL
-SELECT 'table', n.nspname::text, c.relname::text, n.nspname::text, c.relname::text, 'true',
-       coalesce(pg_catalog.pg_total_relation_size(c.oid), 0)::text
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_(toast|temp_)'
-"""
-
-ObjectRow = Tuple[str, str, str, str, str, bool, int]
-
-
-def parse_objects(rows: Any) -> List[ObjectRow]:
-    """The rows of OBJECTS_SQL: (what, schema, name, schema of its table, its table, valid, bytes)."""
-    return [(row[0], row[1], row[2], row[3], row[4], row[5] == "true", int(row[6])) for row in rows]
+# We never wait for what the application holds, nor does it for us.
+_SETTINGS_SQL = ("SET lock_timeout = '2s'", "SET statement_timeout = '60s'")
 
 
 class Observer:
     """Opened at the first need; everything it does, it does in its own thread."""
 
-    def __init__(self, channel: Channel, dialect: Any, arguments: Any, parameters: Any, mark: Callable[[bool], None]) -> None:
+    def __init__(self, channel: Channel, dialect: Any, arguments: Any, parameters: Any, mark: Callable[[], None]) -> None:
         self._channel = channel
         self._dialect = dialect
         self._arguments = arguments
@@ -64,10 +43,6 @@ class Observer:
         self._looked = threading.Event()
         self._failure: Optional[BaseException] = None
         self._thread: Optional[threading.Thread] = None
-
-    def objects(self) -> List[ObjectRow]:
-        """Indexes, constraints that are not valid, and sizes."""
-        return parse_objects(self._call(lambda cursor: self._fetch(cursor, OBJECTS_SQL)))
 
     def rows(self, sql: str) -> List[Any]:
         """The rows of a query, each in a transaction of its own."""
@@ -140,14 +115,16 @@ class Observer:
     def _serve(self) -> None:
         connection: Any = None
         failure: Optional[BaseException] = None
-        self._mark(True)
+        self._mark()
         try:
             connection = self._dialect.connect(*self._arguments, **self._parameters)
             connection.autocommit = True
+            cursor = connection.cursor()
+            for setting in _SETTINGS_SQL:
+                cursor.execute(setting)
+            cursor.close()
         except Exception as error:
             failure = error
-        finally:
-            self._mark(False)
         while True:
             job, answer = self._jobs.get()
             if failure is not None:

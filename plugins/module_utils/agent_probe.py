@@ -1,143 +1,50 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what one statement did, on its own connection: locks, rewrites, scans, WAL.
+"""Measure what statements did, on their own connection: locks, rewrites, scans, WAL.
 
-Runs inside the application's Python: standard library only. One query a statement, prepared once a connection: planning it each time
-costs more than running it. It goes through the driver's cursor, so SQLAlchemy's events do not see it.
+Runs inside the application's Python: standard library only. The rule: the server is asked after every statement unless it can be told later, and
+at the end of each revision and transaction whatever was seen. What can be told later is told before anything that it could be taken for.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
+import threading
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import FAILED, IDLE, IN_TRANSACTION, ask, state_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_database import Database, Relation, describe_lock, describe_rewrites
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Statement, Text, may_lock
 
-# What existed before the run. Traffic meets these relations only: nobody waits for a table that the migration has just made.
-RELATIONS_SQL = """
-SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint,
-       coalesce(i.indrelid, 0)::bigint
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND n.nspname !~ '^pg_(toast|temp_)'
-"""
-
-# One row: the WAL position, and a text with one entry for each lock of ours, "relation mode rows-read [file]": the answers of two statements
-# are compared as sets of entries. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT read before is not
-# this statement's scan. Simple on purpose: where it cannot be prepared, planning is most of its price.
+# One row: the WAL position, a text with one entry for each lock of ours, "relation mode rows-read [file]": the answers of two statements
+# are compared as sets of entries; and the timeouts. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT
+# read before is not this statement's scan. Simple on purpose: planning is most of its price.
 PROBE_SQL = """
 SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.string_agg(pg_catalog.concat_ws(' ', l.relation, l.mode,
        pg_catalog.pg_stat_get_xact_tuples_returned(l.relation),
-       CASE WHEN l.mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode(l.relation) END), ','){flush}
+       CASE WHEN l.mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode(l.relation) END), ','),
+       pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout'){flush}
 FROM pg_catalog.pg_lock_status() l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation BETWEEN 16384 AND {most}
 """
 # Counters that earlier transactions have not flushed yet would look like this one's (PostgreSQL 15 and later can be told to).
 FLUSH_SQL = ", pg_catalog.pg_stat_force_next_flush()::text"
 TIMEOUTS_SQL = "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout')"
-PREPARED = "rehearsal_probe"
-_TUPLES_OK = 2
+_SAVEPOINT = "rehearsal_probe"
 
-# The server's answer grows with the locks that a transaction holds. After so many statements of one transaction only those that took SLOW_MS are
-# measured by themselves, the others together: once a revision, or once in TOGETHER statements where none can have taken a lock that matters.
+# The server's answer grows with the locks that a transaction holds. So many of its statements are measured one by one; after that those that are
+# quick and cannot take a lock that matters are measured together, at the latest at their revision's end.
 EXACT_STATEMENTS = 100
 SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
 WORTH = 10.0
-TOGETHER = 100
+# Of a long row of statements that were told later, so many are enough to name a rewrite's reason.
+_MOST_WAITING = 1000
 
 STRONG_MODES = ("ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
-
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
-# Nothing may come before SET TRANSACTION, so these are neither preceded nor followed by a measurement.
-UNMEASURED = frozenset(
-    [
-        "select",
-        "show",
-        "set",
-        "reset",
-        "begin",
-        "start",
-        "savepoint",
-        "release",
-        "rollback",
-        "commit",
-        "values",
-        "table",
-        "fetch",
-        "declare",
-        "close",
-        "prepare",
-        "listen",
-    ]
-)
-_DATA = frozenset(["insert", "update", "delete", "merge", "copy"])
-# Statements that lock nothing but what they name, and what belongs to it; all others (DO, CASCADE, ALTER DOMAIN, …) are not trusted to.
-_NAMES_ITS_LOCKS = re.compile(
-    r"\s*(create\s+(unique\s+)?(table|index|sequence|type)\b|alter\s+table\b|comment\s+on\b|insert\b|update\b|delete\b)(?!.*\bcascade\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_WORD = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
-_REWRITE_REASONS = (
-    ("truncate", re.compile(r"\btruncate\b", re.IGNORECASE)),
-    ("reindex", re.compile(r"\breindex\b", re.IGNORECASE)),
-    ("cluster", re.compile(r"^\s*cluster\b", re.IGNORECASE)),
-    ("vacuum full", re.compile(r"\bvacuum\b", re.IGNORECASE)),
-    ("refresh", re.compile(r"\brefresh\s+materialized\b", re.IGNORECASE)),
-    ("persistence", re.compile(r"\bset\s+(un)?logged\b", re.IGNORECASE)),
-    ("access method", re.compile(r"\bset\s+access\s+method\b", re.IGNORECASE)),
-    ("tablespace", re.compile(r"\bset\s+tablespace\b", re.IGNORECASE)),
-    ("type", re.compile(r"\balter\s+(column\s+)?(\"(?:[^\"]|\"\")+\"|[\w$]+)\s+(set\s+data\s+)?type\b", re.IGNORECASE)),
-    ("default", re.compile(r"\badd\b|\bset\s+expression\b", re.IGNORECASE)),
-)
-
-
-def first_word(sql: str) -> str:
-    """The statement's first keyword in lower case, or an empty string."""
-    match = _FIRST_WORD.match(sql)
-    return match.group(1).lower() if match else ""
-
-
-def is_data(word: str) -> bool:
-    """Whether a statement with this first word changes rows, not the schema."""
-    return word in _DATA
-
-
-def rewrite_reason(sql: str) -> str:
-    """Why a relation got a new file, told from the statement: the server says it to event triggers of superusers only."""
-    return next((reason for reason, pattern in _REWRITE_REASONS if pattern.search(sql)), "unknown")
-
-
-@dataclasses.dataclass(frozen=True)
-class Relation:
-    """A relation that existed before the run; `table` is the object name of its table (its own, unless it is an index)."""
-
-    oid: int
-    name: str
-    kind: str
-    table: str
-
-
-@dataclasses.dataclass
-class Database:
-    """What is known of one database: its relations before the run and their current files."""
-
-    relations: Dict[int, Relation]
-    filenodes: Dict[int, int]
-    most: int
-    flush: bool
-    # OIDs by name, without schema.
-    named: Dict[str, List[int]]
-
-
-def _libpq_of(connection: Any) -> Any:
-    """psycopg 3's libpq connection, or None. psycopg prepares and deallocates on its own account (DEALLOCATE ALL after DDL): going below
-    it neither loses what we prepared nor disturbs its counting. It blocks an event loop for the moment that the answer takes."""
-    driver_connection = getattr(connection, "driver_connection", None) or connection
-    return getattr(driver_connection, "pgconn", None)
+_NO_TIMEOUT = "0"
+_CHANGE_SETTINGS = ("set", "reset", "discard", "rollback")
 
 
 def _lock_of(entry: str) -> Tuple[int, str]:
@@ -150,19 +57,6 @@ def _parse_lsn(text: str) -> int:
     return (int(high, 16) << 32) + int(low, 16)
 
 
-def read_relations(cursor: Any, server_version_num: int) -> Database:
-    """Look at the database as it is now."""
-    cursor.execute(RELATIONS_SQL)
-    rows = [tuple(row) for row in cursor.fetchall()]
-    names = {row[0]: object_name(row[1], row[2]) for row in rows}
-    relations = {row[0]: Relation(row[0], names[row[0]], row[3], names.get(row[5], names[row[0]])) for row in rows}
-    most = max(relations, default=16384)
-    named: Dict[str, List[int]] = {}
-    for row in rows:
-        named.setdefault(row[2], []).append(row[0])
-    return Database(relations, {row[0]: row[4] for row in rows}, most, server_version_num >= 150000, named)
-
-
 @dataclasses.dataclass
 class Measurement:
     """What a probe found, since the one before it on this connection."""
@@ -172,152 +66,188 @@ class Measurement:
     rewrites: List[Dict[str, Any]]
     scans: List[Dict[str, Any]]
     wal_bytes: Optional[int]
-    lock_timeout: Optional[str] = None
-    statement_timeout: Optional[str] = None
-    # When the first of the statements began that were measured together, and their revisions; None for a statement measured by itself.
+    lock_timeout: str
+    statement_timeout: str
+    # Of statements that are told later: when the first of them began, and its text where there is one only.
     since: Optional[float] = None
-    revisions: Optional[List[str]] = None
+    sql: Optional[str] = None
+    # None of the statements that were seen accounts for it.
+    unseen: bool = False
+
+    def add_to(self, event: Dict[str, Any]) -> None:
+        """Fill in an event's fields, those that say something."""
+        event["locks"] = event.get("locks") or self.locks
+        for name, value in (("released", self.released), ("scans", self.scans)):
+            if value:
+                event[name] = value
+        if self.rewrites:
+            event.setdefault("rewrites", self.rewrites)
+        event["wal"] = self.wal_bytes
+        if event["locks"]:
+            event["lock_timeout"] = self.lock_timeout
+            event["statement_timeout"] = self.statement_timeout
 
 
 @dataclasses.dataclass(frozen=True)
 class _Waiting:
-    """A quick statement that is not measured by itself. `locks`: it may have taken a lock that keeps others waiting."""
-
     t0: float
     sql: str
-    revision: Optional[str]
-    locks: bool
+    text: Text
 
 
 class Probe:
     """The measurements of one connection; state that belongs to a transaction ends with it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, flush: bool) -> None:
         self._database = database
-        self._prepared = False
+        self._query = PROBE_SQL.format(most=database.most, flush=FLUSH_SQL if flush else "")
+        self._flush = flush
+        self.thread = threading.get_ident()
+        self.connection: Any = None
         self._lsn: Optional[int] = None
-        # (lock_timeout, statement_timeout); None when they have to be asked for again.
-        self.timeouts: Optional[Tuple[str, str]] = None
         self._entries: Set[str] = set()
         self._held: Set[Tuple[int, str]] = set()
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
-        self._seen_data: Set[str] = set()
-        self._measured = 0
+        self._asked_here = 0
         # What one measurement costs here, in milliseconds: the mean of all so far.
         self._cost_ms = 0.0
         self._asked = 0
-        # The statements that wait to be measured together.
         self._waiting: List[_Waiting] = []
-        # Something was let through unmeasured: what it did must not be taken for the next statement's.
-        self.unmeasured = False
+        self._based = False
+        # The transaction has had a statement.
+        self.open = False
+        # When the state that is compared with was the present one: the last answer, or the transaction's beginning.
+        self._known_at: Optional[float] = None
+        # None: to be asked before it can stop one of our questions.
+        self._statement_timeout: Optional[str] = None
 
     def transaction_ended(self, committed: bool) -> None:
         if committed:
             self._database.filenodes.update(self._files)
         self._entries.clear()
         self._held.clear()
-        self.timeouts = None
         self._scanned.clear()
         self._files.clear()
-        self._seen_data.clear()
-        self._measured = 0
-        self._waiting.clear()
-        self.unmeasured = False
+        self._asked_here = 0
+        self._waiting = []
+        # Before version 15 the counters of an earlier transaction may still be there.
+        self._based = self._based and self._flush
+        self.open = False
+        self._known_at = None
+        self._statement_timeout = None
 
-    def before(self, connection: Any, word: str) -> Optional[Measurement]:
-        """What was done unmeasured until now, when a statement is to come that it could be taken for."""
-        if self.unmeasured and not self._waiting and word not in _DATA and word not in UNMEASURED:
-            return self.rest(connection)
-        return None
+    def lose_sight(self) -> None:
+        """Something was done that the state which is compared with does not have."""
+        self._based = False
 
-    def rest(self, connection: Any, at_commit: bool = False) -> Optional[Measurement]:
-        """What was done unmeasured until now, if anything was that has to be known before the transaction's end."""
-        if not self.unmeasured:
-            return None
-        waiting = self._waiting
-        if waiting and not at_commit and len(waiting) < TOGETHER and not any(statement.locks for statement in waiting):
-            return None
-        found = self._ask(connection, "; ".join(statement.sql for statement in waiting))
-        if waiting:
-            found.since = waiting[0].t0
-            found.revisions = list(dict.fromkeys(statement.revision for statement in waiting if statement.revision))
-        return found
+    def has_ended(self) -> bool:
+        """Whether the transaction that was measured is over, by a way that nobody told us of."""
+        return self.open and state_of(self.connection) == IDLE
 
-    def _may_lock(self, word: str, sql: str) -> bool:
-        """Whether a statement may take a lock that others have to wait for, and that this transaction does not hold already."""
-        if not _NAMES_ITS_LOCKS.match(sql):
+    def wants_before(self, text: Text) -> bool:
+        """Whether to ask before a text: there is nothing to compare with yet, or what was done could be taken for its."""
+        if text.unasked_before or state_of(self.connection) == FAILED:
+            return False
+        return not self._based or bool(self._waiting) and (text.acts or text.ends)
+
+    def wants_after(self, text: Text, sql: str, t0: float, t1: float) -> bool:
+        """Whether to ask after a text; if not, it waits to be told with the next answer."""
+        self._begin(t0)
+        if "set_config" in sql or any(statement.word in _CHANGE_SETTINGS for statement in text.statements):
+            self._statement_timeout = None
+        if text.nothing:
+            return False
+        if t1 - t0 >= max(SLOW_MS, WORTH * self._cost_ms):
             return True
-        if word in _DATA:
-            return False
-        words = {quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in _WORD.findall(sql)}
-        return any((oid, "AccessExclusiveLock") not in self._held for name in words for oid in self._database.named.get(name, ()))
+        if not text.reads and (self._asked_here < EXACT_STATEMENTS or (text.acts and self._may_lock(text))):
+            return True
+        self.wait(text, sql, t0)
+        return False
 
-    def wants(self, word: str, sql: str, t0: float, t1: float, revision: Optional[str]) -> bool:
-        """Whether a statement is measured by itself: reads are not, nor quick repetitions of the same INSERT."""
-        if word in UNMEASURED:
-            if word == "select":
-                self.unmeasured = True
-            if word in ("select", "set", "reset", "rollback"):
-                self.timeouts = None
-            return False
-        if word in ("deallocate", "discard"):
-            self._prepared = False
-            return False
-        if t1 - t0 < max(SLOW_MS, WORTH * self._cost_ms):
-            if word in _DATA:
-                if sql in self._seen_data:
-                    return False
-                self._seen_data.add(sql)
-            if self._measured >= EXACT_STATEMENTS:
-                self._waiting.append(_Waiting(t0, sql[:500], revision, self._may_lock(word, sql)))
-                self.unmeasured = True
-                return False
-        self._measured += 1
-        return True
+    def wait(self, text: Text, sql: str, t0: float) -> None:
+        """What the text did is told with the next answer."""
+        self._begin(t0)
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(_Waiting(t0, sql[:2000], text))
 
-    def measure(self, connection: Any, sql: str, word: str) -> Measurement:
-        """Ask the server, on the connection that ran the statement."""
-        return self._ask(connection, sql, scans=word not in _DATA)
+    def _begin(self, t0: float) -> None:
+        self.open = True
+        if self._known_at is None:
+            self._known_at = t0
 
-    def _ask(self, connection: Any, sql: str, scans: bool = True) -> Measurement:
-        began = time.monotonic()
-        rows = self._rows(connection, PROBE_SQL.format(most=self._database.most, flush=FLUSH_SQL if self._database.flush else ""), PREPARED)
-        self._asked += 1
-        self._cost_ms += ((time.monotonic() - began) * 1000 - self._cost_ms) / self._asked
-        found = self._compare(rows[0][0], rows[0][1], sql, scans)
-        if self.timeouts is None and any(mode in STRONG_MODES for _oid, mode in self._held):
-            ((lock_timeout, statement_timeout),) = self._rows(connection, TIMEOUTS_SQL, "")
-            self.timeouts = (lock_timeout, statement_timeout)
-        if self.timeouts is not None:
-            found.lock_timeout, found.statement_timeout = self.timeouts
+    def _may_lock(self, text: Text) -> bool:
+        """Whether a text may take a lock that others have to wait for, and that this transaction does not hold already."""
+        names = may_lock(text)
+        if names is None:
+            return True
+        return any((oid, "AccessExclusiveLock") not in self._held for name in names for oid in self._database.named.get(name, ()))
+
+    @property
+    def is_based(self) -> bool:
+        """Whether there is a state to compare with."""
+        return self._based
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was done that was not asked about."""
+        return bool(self._waiting)
+
+    def can_be_asked(self) -> bool:
+        """In a transaction that goes on, and not in the hands of another thread."""
+        return (
+            self.open and self.connection is not None and threading.get_ident() == self.thread and state_of(self.connection) in (IN_TRANSACTION, None)
+        )
+
+    def measure(self, connection: Any, text: Text, now: float) -> Measurement:
+        """Ask about a text that has just ended."""
+        return self._ask(connection, text.statements, text.acts, now)
+
+    def rest(self, connection: Any, now: float) -> Measurement:
+        """Ask about everything since the last answer."""
+        waiting, known_at = self._waiting, self._known_at
+        acts = any(one.text.acts for one in waiting)
+        found = self._ask(connection, tuple(statement for one in waiting for statement in one.text.statements), acts, now)
+        found.unseen = not acts and (bool(found.rewrites) or any(lock["mode"] + "Lock" in STRONG_MODES for lock in found.locks))
+        found.since = waiting[0].t0 if waiting and not found.unseen else known_at
+        if len(waiting) == 1 and not found.unseen:
+            found.sql = waiting[0].sql
         return found
 
-    def _rows(self, connection: Any, query: str, prepared: str) -> List[Any]:
-        libpq = _libpq_of(connection)
-        if libpq is not None:
-            result = libpq.exec_(query.encode())
-            if result.status != _TUPLES_OK:
-                raise RuntimeError(bytes(result.error_message).decode("utf-8", "replace"))
-            cells = [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
-            return [[None if cell is None else bytes(cell).decode() for cell in row] for row in cells]
-        cursor = connection.cursor()
-        try:
-            if prepared and not self._prepared:
-                cursor.execute(f"PREPARE {prepared} AS {query}")
-                self._prepared = True
-            cursor.execute(f"EXECUTE {prepared}" if prepared else query)
-            return list(cursor.fetchall())
-        finally:
-            cursor.close()
+    def _ask(self, connection: Any, statements: Tuple[Statement, ...], scans: bool, now: float) -> Measurement:
+        began = time.monotonic()
+        position, entries, lock_timeout, statement_timeout = self._guarded(connection)[:4]
+        self._asked += 1
+        self._asked_here += 1
+        self._cost_ms += ((time.monotonic() - began) * 1000 - self._cost_ms) / self._asked
+        assert position is not None and lock_timeout is not None and statement_timeout is not None
+        self._statement_timeout = statement_timeout
+        self._based = True
+        self._known_at = now
+        self._waiting = []
+        return self._compare(position, entries, statements, scans, lock_timeout, statement_timeout)
 
-    def _compare(self, position: str, text: Optional[str], sql: str, scans: bool) -> Measurement:
+    def _guarded(self, connection: Any) -> List[Optional[str]]:
+        """The probe's row. An answer that comes too late for the application's statement_timeout must not fail the transaction."""
+        if self._statement_timeout == _NO_TIMEOUT or state_of(connection) != IN_TRANSACTION:
+            return ask(connection, self._query)[0]
+        ask(connection, f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            row = ask(connection, self._query)[0]
+        except Exception:
+            ask(connection, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            raise
+        finally:
+            ask(connection, f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        return row
+
+    def _compare(
+        self, position: str, text: Optional[str], statements: Tuple[Statement, ...], scans: bool, lock_timeout: str, statement_timeout: str
+    ) -> Measurement:
         """Hold the server's answer against the one before."""
         lsn = _parse_lsn(position)
         wal = lsn - self._lsn if self._lsn is not None else None
         self._lsn = lsn
-        self.unmeasured = False
-        self._waiting = []
         entries = set(text.split(",")) if text else set()
         gone = {_lock_of(entry) for entry in self._entries - entries}
         fresh = [entry.split(" ") for entry in entries - self._entries]
@@ -336,6 +266,7 @@ class Probe:
             if mode == "AccessExclusiveLock" and filenode not in (0, self._files.get(oid, self._database.filenodes.get(oid, 0))):
                 self._files[oid] = filenode
                 rewritten.append(relations[oid])
+        scans = scans or bool(rewritten) or any(mode in STRONG_MODES for _oid, mode in taken)
         scanned: List[Tuple[Relation, int]] = []
         for oid, count in counters.items():
             more = count - self._scanned.get(oid, 0)
@@ -343,28 +274,11 @@ class Probe:
                 scanned.append((relations[oid], more))
             self._scanned[oid] = count
         return Measurement(
-            locks=[self._lock(*lock) for lock in sorted(taken)],
-            released=[self._lock(*lock) for lock in sorted(released)],
-            rewrites=describe_rewrites(rewritten, sql),
+            locks=[describe_lock(relations[oid], mode) for oid, mode in sorted(taken)],
+            released=[describe_lock(relations[oid], mode) for oid, mode in sorted(released)],
+            rewrites=describe_rewrites(rewritten, statements) if rewritten else [],
             scans=[{"relation": relation.name, "rows": rows} for relation, rows in scanned],
             wal_bytes=wal,
+            lock_timeout=lock_timeout,
+            statement_timeout=statement_timeout,
         )
-
-    def _lock(self, oid: int, mode: str) -> Dict[str, Any]:
-        return describe_lock(self._database.relations[oid], mode)
-
-
-def describe_lock(relation: Relation, mode: str) -> Dict[str, Any]:
-    """A lock as it stands in evidence."""
-    return {"relation": relation.name, "mode": mode[: -len("Lock")], "table": relation.table, "kind": relation.kind}
-
-
-def describe_rewrites(rewritten: List[Relation], sql: str) -> List[Dict[str, Any]]:
-    """New files: of tables, and of indexes whose table kept its own."""
-    tables = {relation.name for relation in rewritten if relation.kind in "rpm"}
-    reason = rewrite_reason(sql) if rewritten else ""
-    return [
-        {"relation": relation.name, "kind": "table" if relation.kind in "rpm" else "index", "reason": reason}
-        for relation in rewritten
-        if relation.kind in "rpm" or (relation.kind in "iI" and relation.table not in tables)
-    ]

@@ -13,131 +13,238 @@ import os
 import re
 import shlex
 import sys
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Protocol, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import patch_on_import
 
-# (driver connection, SQL, began in ms, whether the connection can be asked right now)
-Report = Callable[[Any, Any, float, bool], None]
-Clock = Callable[[], float]
+
+class Watch(Protocol):
+    """Who is told of what goes to a driver."""
+
+    def raw_begins(self, driver_connection: Any, query: Any, askable: bool) -> Any:
+        """A text is about to be sent; `askable`: once it has ended, the connection can be asked at once."""
+
+    def raw_ends(self, running: Any) -> None:
+        """It has done its work."""
+
+    def raw_fails(self, running: Any) -> None:
+        """It has come to an error."""
+
+    def raw_transaction_ends(self, name: str, driver_connection: Any, call: Callable[[], Any]) -> Any:
+        """`call` ends a transaction, by `commit` or `rollback`."""
 
 
-def install_raw_tracking(report: Report, now: Clock) -> None:
-    """Call `report` after every statement that a driver is given, SQLAlchemy's own included."""
+def install_raw_tracking(watch: Watch) -> None:
+    """Tell `watch` of every text that a driver is given, SQLAlchemy's own included."""
     patch_on_import(
         {
-            "psycopg": lambda module: _psycopg(module, report, now),
-            "psycopg2": lambda module: _psycopg2(module, report, now),
-            "asyncpg.connection": lambda module: _asyncpg(module, report, now),
-            "pg8000.core": lambda module: _pg8000(module, report, now),
+            "psycopg": lambda module: _psycopg(module, watch),
+            "psycopg2": lambda module: _psycopg2(module, watch),
+            "asyncpg.connection": lambda module: _asyncpg(module, watch),
+            "asyncpg.prepared_stmt": lambda module: _asyncpg_prepared(module, watch),
+            "pg8000.core": lambda module: _pg8000(module, watch),
         }
     )
 
 
-def _sync(owner: Any, name: str, report: Report, now: Clock, connection_of: Callable[[Any], Any], askable: bool) -> None:
+def _of_cursor(cursor: Any, _query: Any = None) -> Any:
+    return cursor.connection
+
+
+def _itself(connection: Any, _query: Any = None) -> Any:
+    return connection
+
+
+def _given(_owner: Any, query: Any) -> Any:
+    return query
+
+
+def _sync(
+    owner: Any, name: str, watch: Watch, connection_of: Callable[[Any], Any], askable: Callable[[Any], bool], sql: Callable[..., Any] = _given
+) -> None:
     original = getattr(owner, name, None)
     if original is None:
         return
 
     def wrapper(self: Any, query: Any = None, *args: Any, **kwargs: Any) -> Any:
-        t0 = now()
-        result = original(self, query, *args, **kwargs)
-        report(connection_of(self), query, t0, askable)
+        connection = connection_of(self)
+        running = watch.raw_begins(connection, sql(self, query), askable(connection))
+        try:
+            result = original(self, query, *args, **kwargs)
+        except BaseException:
+            watch.raw_fails(running)
+            raise
+        watch.raw_ends(running)
         return result
 
     wrapper.__name__ = name
     setattr(owner, name, wrapper)
 
 
-def _async(owner: Any, name: str, report: Report, now: Clock, connection_of: Callable[[Any], Any]) -> None:
+def _async(owner: Any, name: str, watch: Watch, connection_of: Callable[[Any], Any], askable: bool, sql: Callable[..., Any] = _given) -> None:
     original = getattr(owner, name, None)
     if original is None:
         return
 
-    async def wrapper(self: Any, query: Any = None, *args: Any, **kwargs: Any) -> Any:
-        t0 = now()
-        result = await original(self, query, *args, **kwargs)
-        report(connection_of(self), query, t0, False)
+    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        running = watch.raw_begins(connection_of(self), sql(self, args[0] if args else kwargs.get("query")), askable)
+        try:
+            result = await original(self, *args, **kwargs)
+        except BaseException:
+            watch.raw_fails(running)
+            raise
+        watch.raw_ends(running)
         return result
 
     wrapper.__name__ = name
     setattr(owner, name, wrapper)
 
 
-def _psycopg(module: Any, report: Report, now: Clock) -> None:
-    def connection_of(cursor: Any) -> Any:
-        return cursor.connection
+def _always(_connection: Any) -> bool:
+    return True
 
+
+def _psycopg(module: Any, watch: Watch) -> None:
     for owner in (module.Cursor, module.ServerCursor):
         for name in ("execute", "executemany"):
             if name in owner.__dict__:
-                _sync(owner, name, report, now, connection_of, askable=owner is module.Cursor)
-    _sync(module.Cursor, "copy", report, now, connection_of, askable=False)
+                _sync(owner, name, watch, _of_cursor, _always)
     for name in ("execute", "executemany"):
-        _async(module.AsyncCursor, name, report, now, connection_of)
-    _sync(module.AsyncCursor, "copy", report, now, connection_of, askable=False)
+        _async(module.AsyncCursor, name, watch, _of_cursor, askable=True)
+    copy, copy_async = module.Cursor.copy, module.AsyncCursor.copy
+
+    def copies(self: Any, statement: Any, *args: Any, **kwargs: Any) -> Any:
+        return _Copying(watch, self.connection, statement, copy(self, statement, *args, **kwargs))
+
+    def copies_async(self: Any, statement: Any, *args: Any, **kwargs: Any) -> Any:
+        return _Copying(watch, self.connection, statement, copy_async(self, statement, *args, **kwargs))
+
+    module.Cursor.copy, module.AsyncCursor.copy = copies, copies_async
+    for name, meaning in (("commit", "commit"), ("rollback", "rollback"), ("close", "rollback")):
+        setattr(module.Connection, name, _ending(getattr(module.Connection, name), meaning, watch))
 
 
-def _psycopg2(module: Any, report: Report, now: Clock) -> None:
+class _Copying:
+    """COPY lasts until its context is left."""
+
+    def __init__(self, watch: Watch, connection: Any, statement: Any, context: Any) -> None:
+        self._watch, self._connection, self._statement, self._context = watch, connection, statement, context
+
+    def __enter__(self) -> Any:
+        self._running = self._watch.raw_begins(self._connection, self._statement, True)
+        try:
+            return self._context.__enter__()
+        except BaseException:
+            self._watch.raw_fails(self._running)
+            raise
+
+    def __exit__(self, *error: Any) -> Any:
+        try:
+            result = self._context.__exit__(*error)
+        except BaseException:
+            self._watch.raw_fails(self._running)
+            raise
+        self._watch.raw_ends(self._running)
+        return result
+
+    async def __aenter__(self) -> Any:
+        self._running = self._watch.raw_begins(self._connection, self._statement, True)
+        try:
+            return await self._context.__aenter__()
+        except BaseException:
+            self._watch.raw_fails(self._running)
+            raise
+
+    async def __aexit__(self, *error: Any) -> Any:
+        try:
+            result = await self._context.__aexit__(*error)
+        except BaseException:
+            self._watch.raw_fails(self._running)
+            raise
+        self._watch.raw_ends(self._running)
+        return result
+
+
+def _ending(original: Any, meaning: str, watch: Watch) -> Any:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return watch.raw_transaction_ends(meaning, self, lambda: original(self, *args, **kwargs))
+
+    wrapper.__name__ = original.__name__
+    return wrapper
+
+
+def _psycopg2(module: Any, watch: Watch) -> None:
+    """Connections and cursors are C types: they can be replaced by subclasses, not changed."""
+    plain: Any = module.extensions.connection
     connect = module._connect
-
-    def _connect(*args: Any, **kwargs: Any) -> Any:
-        connection = connect(*args, **kwargs)
-        # The cursor is a C type: it can be replaced by a subclass, not changed.
-        connection.cursor_factory = tracked(connection.cursor_factory or module.extensions.cursor)
-        return connection
-
     known: Dict[Any, Any] = {}
 
     def tracked(factory: Any) -> Any:
-        if not isinstance(factory, type):
+        if not isinstance(factory, type) or getattr(factory, "_rehearsal", False):
             return factory
         if factory not in known:
-            known[factory] = type(factory.__name__, (factory,), {"__module__": factory.__module__})
-            for name in ("execute", "executemany", "copy_expert"):
-                _sync(known[factory], name, report, now, lambda cursor: cursor.connection, askable=name != "copy_expert")
+            known[factory] = type(factory.__name__, (factory,), {"__module__": factory.__module__, "_rehearsal": True})
+            for name in ("execute", "executemany", "callproc", "copy_expert"):
+                _sync(known[factory], name, watch, _of_cursor, _always, _called if name == "callproc" else _given)
             for name in ("copy_from", "copy_to"):
-                _copy(known[factory], name, report, now)
+                _psycopg2_copy(known[factory], name, watch)
         return known[factory]
+
+    class Tracked(plain):  # type: ignore[misc]
+        def cursor(self, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any) -> Any:
+            factory = cursor_factory or self.cursor_factory or module.extensions.cursor
+            return super().cursor(name, tracked(factory), *args, **kwargs)
+
+    for name, meaning in (("commit", "commit"), ("rollback", "rollback"), ("close", "rollback")):
+        setattr(Tracked, name, _ending(getattr(plain, name), meaning, watch))
+
+    def _connect(dsn: Any, connection_factory: Any = None, **kwargs: Any) -> Any:
+        factory = connection_factory or plain
+        if isinstance(factory, type) and issubclass(factory, plain):
+            # Beneath the application's own kind, so that what that one chooses is seen too.
+            bases = (Tracked,) if factory is plain else (factory, Tracked)
+            factory = type(factory.__name__, bases, {"__module__": factory.__module__})
+        return connect(dsn, connection_factory=factory, **kwargs)
 
     module._connect = _connect
     module._psycopg._connect = _connect
 
 
-def _copy(owner: Any, name: str, report: Report, now: Clock) -> None:
+def _called(_cursor: Any, procedure: Any) -> str:
+    return f"SELECT * FROM {procedure}()"
+
+
+def _psycopg2_copy(owner: Any, name: str, watch: Watch) -> None:
     original = getattr(owner, name)
 
     def wrapper(self: Any, file: Any, table: str, *args: Any, **kwargs: Any) -> Any:
-        t0 = now()
-        result = original(self, file, table, *args, **kwargs)
-        report(self.connection, f"COPY {table} {'FROM STDIN' if name == 'copy_from' else 'TO STDOUT'}", t0, False)
+        running = watch.raw_begins(self.connection, f"COPY {table} {'FROM STDIN' if name == 'copy_from' else 'TO STDOUT'}", True)
+        try:
+            result = original(self, file, table, *args, **kwargs)
+        except BaseException:
+            watch.raw_fails(running)
+            raise
+        watch.raw_ends(running)
         return result
 
     setattr(owner, name, wrapper)
 
 
-def _asyncpg(module: Any, report: Report, now: Clock) -> None:
+def _asyncpg(module: Any, watch: Watch) -> None:
     for name in ("execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchmany"):
-        _async(module.Connection, name, report, now, lambda connection: connection)
+        _async(module.Connection, name, watch, _itself, askable=False)
     for name in ("copy_records_to_table", "copy_to_table"):
-        original = getattr(module.Connection, name, None)
-        if original is not None:
-            setattr(module.Connection, name, _asyncpg_copy(original, report, now))
+        _async(module.Connection, name, watch, _itself, askable=False, sql=lambda _connection, table: f"COPY {table} FROM STDIN")
 
 
-def _asyncpg_copy(original: Any, report: Report, now: Clock) -> Any:
-    async def wrapper(self: Any, table_name: str, **kwargs: Any) -> Any:
-        t0 = now()
-        result = await original(self, table_name, **kwargs)
-        report(self, f"COPY {table_name} FROM STDIN", t0, False)
-        return result
-
-    return wrapper
+def _asyncpg_prepared(module: Any, watch: Watch) -> None:
+    for name in ("fetch", "fetchrow", "fetchval", "fetchmany", "executemany"):
+        _async(module.PreparedStatement, name, watch, lambda one: one._connection, askable=False, sql=lambda one, _argument: one._query)
 
 
-def _pg8000(module: Any, report: Report, now: Clock) -> None:
+def _pg8000(module: Any, watch: Watch) -> None:
     for name in ("execute_simple", "execute_unnamed"):
-        _sync(module.CoreConnection, name, report, now, lambda connection: connection, askable=False)
+        _sync(module.CoreConnection, name, watch, _itself, lambda connection: hasattr(connection, "autocommit"))
 
 
 _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn")
@@ -154,6 +261,18 @@ def install_process_tracking(report: Callable[[str], None]) -> None:
                 pass
 
     sys.addaudithook(hook)
+    # multiprocessing starts its children without a word.
+    patch_on_import({"multiprocessing.util": lambda module: _multiprocessing(module, report)})
+
+
+def _multiprocessing(module: Any, report: Callable[[str], None]) -> None:
+    original = module.spawnv_passfds
+
+    def spawnv_passfds(path: Any, *args: Any, **kwargs: Any) -> Any:
+        report(os.path.basename(os.fsdecode(path)))
+        return original(path, *args, **kwargs)
+
+    module.spawnv_passfds = spawnv_passfds
 
 
 _SHELLS = frozenset(["sh", "bash", "dash", "ash", "zsh", "ksh"])

@@ -23,13 +23,18 @@ from typing import IO, Any, Callable, List, Mapping, Optional, Tuple, Union
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent,
     agent_channel,
+    agent_connection,
+    agent_database,
     agent_errors,
     agent_fence,
+    agent_folding,
+    agent_measuring,
     agent_messages,
     agent_models,
     agent_observer,
     agent_probe,
     agent_raw,
+    agent_sql,
     agent_suspects,
     agent_watcher,
     files,
@@ -54,9 +59,14 @@ _AGENT_MODULES: Tuple[ModuleType, ...] = (
     agent_errors,
     agent_fence,
     agent_models,
+    agent_sql,
+    agent_connection,
+    agent_database,
     agent_observer,
     agent_probe,
+    agent_measuring,
     agent_raw,
+    agent_folding,
     agent_suspects,
     agent_watcher,
     agent,
@@ -169,6 +179,8 @@ def _load():
         setattr(package, name, module)
         exec(compile(source, "<rehearsal " + name + ">", "exec"), module.__dict__)
     return package.agent.main
+# A child that multiprocessing spawns would look for a file of this name.
+globals().pop("__file__", None)
 _load()(json.loads({parameters}))
 """
 
@@ -316,7 +328,13 @@ class _Runner:
             if line.strip():
                 self._log.add(line + "\n")
             return
-        event = mask_event(json.loads(text), self._secrets)
+        try:
+            told = json.loads(text)
+        except ValueError:
+            # A child of the application's wrote into the middle of a line.
+            self._log.add(text + "\n")
+            return
+        event = mask_event(told, self._secrets)
         self._events.append(event)
         if events_file:
             events_file.write(json.dumps(event, ensure_ascii=False) + "\n")

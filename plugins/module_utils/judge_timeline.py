@@ -334,8 +334,8 @@ def _no_lock_timeout(events: Sequence[Event], known: Sizes, budgets: Budgets, ow
 def _untracked(events: Sequence[Event]) -> Iterator[Said]:
     done: Dict[str, List[str]] = {}
     for event in events:
-        # With a start, it is what known statements did together.
-        if event["event"] == "untracked" and "t0" not in event:
+        # What known statements did together is accounted for.
+        if event["event"] == "untracked" and (event.get("unseen") or "t0" not in event):
             # SELECT setval() and nextval() lock their sequence, and nobody waits for that.
             locks = [lock["table"] for lock in event.get("locks") or () if lock["kind"] != "S"]
             found = [rewrite["relation"] for rewrite in event.get("rewrites") or ()] + [scan["relation"] for scan in event.get("scans") or ()]
@@ -349,6 +349,19 @@ def _untracked(events: Sequence[Event]) -> Iterator[Said]:
             "{whose} did something that no statement accounts for (on {named}): its times are too short or unknown",
             whose=_whose(revision),
             named=named,
+        )
+        yield "untracked-sql", revision, message, None
+    unmeasured: Dict[str, List[Event]] = {}
+    for event in events:
+        if event["event"] == "statement" and event.get("measured") is False:
+            unmeasured.setdefault(event.get("revision") or "", []).append(event)
+    for revision, unknown in unmeasured.items():
+        message = text(
+            "{whose} ran {count:count statement|statements} over a connection that could not be asked what it did: no lock and no rewrite of "
+            "{count:plural it|them} is known; the first is «{sql}»",
+            whose=_whose(revision),
+            count=len(unknown),
+            sql=shorten(unknown[0]["sql"]),
         )
         yield "untracked-sql", revision, message, None
     for event in events:

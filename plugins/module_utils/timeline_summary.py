@@ -63,7 +63,7 @@ def _revisions(events: Sequence[Event], held: Sequence[Hold], start: float) -> L
                 "start_ms": round(span.start - start, 3),
                 "end_ms": round(span.end - start, 3),
                 "ended": span.revision in ended,
-                "statements": len(own),
+                "statements": sum(event.get("calls", 1) for event in own),
                 "rows": sum(written_rows(event, own_tables) for event in own),
                 "wal_bytes": sum(event.get("wal") or 0 for event in own),
                 "locks": _locks(held, span.revision),

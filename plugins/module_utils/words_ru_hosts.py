@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Dict
 
 TEXTS: Dict[str, str] = {
+    "no engine of SQLAlchemy's leads to database {database}": "ни один engine SQLAlchemy не ведёт в базу {database}",
     # What a stage did.
     "{tables} tables, {rows} rows, {mb} MB": "таблиц: {tables}, строк: {rows}, {mb} МБ",
     "physical copy of the server, {mb} MB; not where pg_basebackup runs: {programs}": "физическая копия сервера, {mb} МБ; "

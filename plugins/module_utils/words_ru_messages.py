@@ -105,6 +105,9 @@ TEXTS: Dict[str, str] = {
     "{count:count statement takes a lock|statements take locks} on {tables:list 8} without a lock_timeout: while it waits for its turn, all traffic "
     "waits behind it": "{count:count команда берёт|команды берут|команд берут} блокировки на {tables:list 8} без lock_timeout: пока она ждёт своей "
     "очереди, за ней ждут все запросы",
+    "{whose} ran {count:count statement|statements} over a connection that could not be asked what it did: no lock and no rewrite of "
+    "{count:plural it|them} is known; the first is «{sql}»": "{whose}: {count:count команда выполнена|команды выполнены|команд выполнено} по "
+    "соединению, у которого нельзя было спросить, что сделано: их блокировки и перезаписи неизвестны; первая — «{sql}»",
     "{whose} did something that no statement accounts for (on {named}): its times are too short or unknown": "{whose}: сделано нечто, чего не "
     "объясняет ни одна команда ({named}): время занижено или неизвестно",
     "size not known": "размер неизвестен",

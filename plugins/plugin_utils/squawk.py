@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_probe import UNMEASURED, first_word, is_data
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import read_text
 
 EVIDENCE = "squawk.json"
 AUTO, NEVER = "auto", "never"
@@ -87,8 +87,8 @@ def statements(events: Iterable[Mapping[str, Any]]) -> list[Statement]:
     for event in events:
         if event["event"] != "statement" or not event.get("revision") or not event.get("sql") or event.get("failed"):
             continue
-        word = first_word(event["sql"])
-        if is_data(word) or word in UNMEASURED - _SETTINGS:
+        text = read_text(event["sql"])
+        if not text.acts and not any(statement.word in _SETTINGS for statement in text.statements):
             continue
         found[(str(event["revision"]), str(event["sql"]))] = None
     return [{"revision": revision, "sql": sql} for revision, sql in found]

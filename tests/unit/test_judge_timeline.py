@@ -318,3 +318,15 @@ def test_the_record_says_the_predicted_downtime_and_the_report_who_waits() -> No
 @pytest.mark.parametrize(("ms", "text"), [(0.44, "0.4 ms"), (9.96, "10 ms"), (350.4, "350 ms"), (1000, "1 s"), (2449, "2.4 s"), (62000, "62 s")])
 def test_durations_as_people_say_them(ms: float, text: str) -> None:
     assert words.duration(ms) == text
+
+
+def test_what_could_not_be_measured_is_told_with_its_statement() -> None:
+    own = {**statement(1, 2), "sql": "ALTER TABLE t ADD x int", "measured": False}
+    message = said([current(), *begin("a1", 0), own, commit(6)])["untracked-sql"]
+    assert message.startswith("revision a1 ran 1 statement over a connection that could not be asked") and "«ALTER TABLE t ADD x int»" in message
+
+
+def test_what_nobody_was_seen_to_do_is_told_although_it_has_a_beginning() -> None:
+    event = {"event": "untracked", "t": 5.0, "t0": 1.0, "connection": 1, "revision": "a1", "locks": [lock("t")], "wal": 1}
+    assert "untracked-sql" not in said([current(), *begin("a1", 0), event, commit(6)])
+    assert "(on t)" in said([current(), *begin("a1", 0), {**event, "unseen": True}, commit(6)])["untracked-sql"]
