@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.words import 
 
 # Of more findings of one code the others are folded.
 _OPEN_OF_A_CODE = 3
+_OPEN_STEPS = 20
 # (id, heading, content); a part without content is left out.
 Part = Tuple[str, str, Html]
 
@@ -135,7 +136,14 @@ def _plan(record: Record, say: Speaker) -> Html:
     warning = say("The verdict is {verdict}: this plan is not to be carried out.", verdict=say.word(record["verdict"]))
     return join(
         tag("p", warning, class_="stop") if stopped else None,
-        tag("ol", *(_step(step, say) for step in plan["steps"]), class_="plan"),
+        tag("ol", *(_step(step, say) for step in plan["steps"][:_OPEN_STEPS]), class_="plan"),
+        tag(
+            "details",
+            tag("summary", say("and {more} more", more=len(plan["steps"]) - _OPEN_STEPS)),
+            tag("ol", *(_step(step, say) for step in plan["steps"][_OPEN_STEPS:]), class_="plan", start=_OPEN_STEPS + 1),
+        )
+        if len(plan["steps"]) > _OPEN_STEPS
+        else None,
         tag("h3", say("The way back")) if plan["ways_back"] else None,
         tag("ul", *(_step(step, say) for step in plan["ways_back"]), class_="plan") if plan["ways_back"] else None,
         tag("ul", *(tag("li", note) for note in notes(plan, say)), class_="notes"),

@@ -16,7 +16,7 @@ _FILTER_FROM = 8
 # The script folds what is below so many rows.
 FOLD_AFTER = 20
 _LONG_LIST = 3
-_COLUMNS_OF_A_PHONE = 3
+_COLUMNS_OF_A_PHONE = 2
 
 
 @dataclasses.dataclass(frozen=True)
