@@ -11,8 +11,7 @@ output function writes, under `SETTINGS`.
 
 `by` names the form. Two hashes can be compared when their `by` is equal, whatever the types are:
 int        smallint, integer, bigint and boolean (as 0 and 1): a value has one hash in all of them
-date, timestamp, timestamptz, uuid, bytes    that type only. Timestamps: PostgreSQL folds their 64 bits to 32, so a change of one single value
-           stays unseen with a chance of 1 in 4 billion; the same holds for nothing else here
+date, timestamp, timestamptz, uuid, bytes    that type only
 text       everything else, among it numeric (1.0 and 1.00 differ), float (the shortest exact form; -0 and 0 differ, NaN is one value), text of
            any collation (its bytes), enum (its label), json and xml (as written), jsonb, arrays, composites, ranges. char(n) without its padding.
 """
@@ -78,12 +77,22 @@ def _date(value: str, seed: str) -> str:
 
 
 def _timestamp(value: str, seed: str) -> str:
-    return f"pg_catalog.timestamp_hash_extended({value}, {seed})"
+    return _moment(value, value, seed)
 
 
 def _timestamptz(value: str, seed: str) -> str:
     # TimeZone is UTC here (SETTINGS), so that the conversion keeps the value as it is. timestamptz has a function of its own only since 18.
-    return _timestamp(f"{value}::pg_catalog.timestamp", seed)
+    return _moment(value, f"{value}::pg_catalog.timestamp", seed)
+
+
+def _moment(value: str, timestamp: str, seed: str) -> str:
+    # timestamp_hash_extended folds the two halves of 64 bits into one: of a million moments a hundred pairs are alike, and as keys two rows would be
+    # one. Seconds as a float tell those apart; beyond the year 2242 not always one microsecond from the next, which the fold does.
+    seconds = f"pg_catalog.date_part('epoch', {value})"
+    # Not with the epoch itself, which is 0: of that the function gives back the seed as it is, and sums of plain keys cancel.
+    usual = f"{value} > '1970-01-01 00:00+00' AND {value} < '2200-01-01 00:00+00'"
+    both = f"pg_catalog.hashfloat8extended({seconds}, pg_catalog.timestamp_hash_extended({timestamp}, {seed}))"
+    return f"CASE WHEN {usual} THEN pg_catalog.hashfloat8extended({seconds}, {seed}) ELSE {both} END"
 
 
 def _uuid(value: str, seed: str) -> str:

@@ -201,6 +201,28 @@ def test_a_table_with_duplicates_and_no_key_shows_an_equal_pair(own: Session) ->
     assert [change.kind for change in data_diff.compare(before, take_fingerprint(own))] == ["column-changed"]
 
 
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
+def test_moments_have_hashes_of_their_own(own: Session, kind: str) -> None:
+    own.execute(
+        f"CREATE TABLE t AS SELECT ({kind} '2000-01-01' + random() * interval '25 years')::{kind} AS v FROM generate_series(1, 300000) AS g"
+        f" UNION ALL SELECT {kind} '9000-01-01' + g * interval '1 microsecond' FROM generate_series(1, 1000) AS g"
+        f" UNION ALL VALUES ({kind} 'infinity'), ({kind} '-infinity'), ({kind} '4000-01-01 BC')"
+    )
+    with proof_transaction(own):
+        (relation,) = read_relations(own)[0]
+        hashed = hash_sql.hash_value(relation.columns[0].value, relation.columns[0].kind, hash_sql.NO_SEED)
+        assert own.value(f"SELECT count(DISTINCT v) = count(DISTINCT {hashed}) AS v FROM {relation.source}")
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
+def test_the_epoch_is_bound_to_its_row(own: Session, kind: str) -> None:
+    own.execute(f"CREATE TABLE t (id integer PRIMARY KEY, v {kind})")
+    own.execute("INSERT INTO t VALUES (1, '1970-01-01 00:00+00'), (2, NULL), (3, NULL), (4, '1970-01-01 00:00+00')")
+    before = take_fingerprint(own)
+    own.execute("UPDATE t SET v = CASE WHEN v IS NULL THEN '1970-01-01 00:00+00'::timestamptz END")
+    assert [change.object for change in data_diff.compare(before, take_fingerprint(own))] == ["t.v"]
+
+
 def test_large_numbers_moved_along_rows_show(own: Session) -> None:
     """Keys are seeds as they are: the upper halves of the values must not cancel with them."""
     own.execute("CREATE TABLE turns (id integer PRIMARY KEY, value bigint)")
