@@ -31,6 +31,7 @@ def parts(record: Record, say: Speaker) -> Iterator[Part]:
         ("plan", say("Deploy plan"), _plan),
         ("revisions", say("Revisions"), _revisions),
         ("waits", say("Who waits during the upgrade"), _waits),
+        ("sizes", say("Size of tables"), _sizes),
         ("data", say("Existing data"), _data),
         ("schema", say("Schema"), _schema),
         ("statements", say("Statements"), _statements),
@@ -221,7 +222,7 @@ def _figure(value: Optional[float], said: Callable[[float], str]) -> Cell:
 
 def _waits(record: Record, say: Speaker) -> Html:
     run = record["timelines"].get("upgrade")
-    if not run or not run["tables"]:
+    if not run or not report_figures.waiting_rows(record):
         return Html("")
     other = say("in one transaction") if run["mode"] == "transaction_per_migration" else say("with transaction_per_migration")
     columns = [
@@ -230,16 +231,23 @@ def _waits(record: Record, say: Speaker) -> Html:
     ]  # fmt: skip
     rows: List[Row] = [
         (
-            tag("code", entry["table"]), say.word(what), *(_ms(entry[what][key], say) for key in ("longest_ms", "total_ms", "other_mode_ms")),
-            short_list(entry[what]["took"], say), short_list(entry[what]["kept"], say),
+            tag("code", name), say.word(what), *(_ms(entry[key], say) for key in ("longest_ms", "total_ms", "other_mode_ms")),
+            short_list(entry["took"], say), short_list(entry["kept"], say),
         )
-        for entry in run["tables"]
-        for what in ("reads", "writes")
-        if what in entry
+        for name, what, entry in report_figures.waiting_rows(record)
     ]  # fmt: skip
     said = report_figures.waiting(record, say)
     left = tag("p", say("{count:count more table|more tables} in the evidence", count=run["tables_left_out"])) if run["tables_left_out"] else None
     return join(tag("p", said), table(say("Who waits during the upgrade"), columns, rows, say), left)
+
+
+def _sizes(record: Record, say: Speaker) -> Html:
+    columns = [Column(say("table")), *(Column(label, numeric=True) for label in (say("before"), say("after"), say("grew by")))]
+    rows: List[Row] = [
+        (tag("code", name), before, after, Cell(("−" if grown < 0 else "") + say.size(abs(grown)), grown))
+        for name, before, after, grown in report_figures.size_rows(record, say)
+    ]
+    return table(say("Size of tables"), columns, rows, say)
 
 
 def _data(record: Record, say: Speaker) -> Html:

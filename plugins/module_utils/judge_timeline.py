@@ -17,7 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import timeli
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data import Said
 from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
-from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import READS, WRITES, Blocked, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import DDL, READS, WRITES, Blocked, Event, Hold
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 # Emptying a table, rebuilding an index or a materialized view is what was asked for, not the hidden price of an ALTER TABLE.
@@ -376,18 +376,15 @@ def record_of(summary: Mapping[str, Any]) -> Dict[str, Any]:
 
     `summary` is what `timeline_summary.summarise()` made of its events.
     """
-    start = summary["start"]
     tables: Dict[str, Dict[str, Any]] = {}
+    ddl: List[Dict[str, Any]] = []
     for entry in summary["blocked"]:
-        found = tables.setdefault(entry["table"], {"table": entry["table"]})
-        found[entry["what"]] = {
-            "total_ms": entry["total_ms"],
-            "longest_ms": entry["longest_ms"],
-            "other_mode_ms": entry["other_mode_ms"],
-            "windows": [[round(window[0] - start, 3), round(window[1] - start, 3)] for window in entry["windows"][:_MOST_WINDOWS]],
-            "took": entry["took"],
-            "kept": entry["kept"],
-        }
+        waiting = _waiting(entry, summary["start"])
+        if entry["what"] == DDL:
+            ddl.append({"table": entry["table"], **waiting})
+        else:
+            tables.setdefault(entry["table"], {"table": entry["table"]})[entry["what"]] = waiting
+    ddl.sort(key=lambda one: (-one["longest_ms"], one["table"]))
     ordered = sorted(tables.values(), key=lambda one: (-max(one[what]["longest_ms"] for what in (READS, WRITES) if what in one), one["table"]))
     longest = ordered[0] if ordered else None
     return {
@@ -403,4 +400,19 @@ def record_of(summary: Mapping[str, Any]) -> Dict[str, Any]:
         else None,
         "tables": ordered[:_MOST_TABLES],
         "tables_left_out": max(len(ordered) - _MOST_TABLES, 0),
+        # What else waits on them, and on tables that are only written to.
+        "ddl": ddl[:_MOST_TABLES],
+        "transactions": summary["transactions"][:_MOST_TABLES],
+        "objects": {name: found[:_MOST_TABLES] for name, found in summary["objects"].items()},
+    }
+
+
+def _waiting(entry: Mapping[str, Any], start: float) -> Dict[str, Any]:
+    return {
+        "total_ms": entry["total_ms"],
+        "longest_ms": entry["longest_ms"],
+        "other_mode_ms": entry["other_mode_ms"],
+        "windows": [[round(window[0] - start, 3), round(window[1] - start, 3)] for window in entry["windows"][:_MOST_WINDOWS]],
+        "took": entry["took"],
+        "kept": entry["kept"],
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import re
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import own_name
@@ -51,8 +51,9 @@ class OtherMode:
 def compare_modes(events: Sequence[Event], held: Sequence[Hold], measured: Sequence[Blocked]) -> List[OtherMode]:
     """What the other transaction mode would change, for each table and kind of traffic that `measured` (of the holds `held`) knows."""
     longest: Dict[Tuple[str, str], float] = {}
+    kinds = sorted({entry.what for entry in measured})
     for group in _transactions(events, held):
-        for key, holds in timeline.by_traffic(group).items():
+        for key, holds in timeline.by_traffic(group, kinds).items():
             longest[key] = max(longest.get(key, 0.0), timeline.longest_ms(timeline.union((hold.start, hold.end) for hold in holds)))
     return [OtherMode(entry.table, entry.what, entry.longest_ms, longest.get((entry.table, entry.what), 0.0)) for entry in measured]
 
@@ -117,9 +118,10 @@ def _taken_again(events: Sequence[Event], held: Sequence[Hold], ends: _OwnEnds) 
     """The locks that later revisions would have to take themselves, had the one before not kept them."""
     kept: Dict[Tuple[Optional[int], str], List[Hold]] = {}
     for hold in held:
-        if timeline.blocks(hold.mode) != frozenset({timeline.DDL}):
-            for name in {own_name(hold.relation), own_name(hold.table)}:
-                kept.setdefault((hold.connection, name), []).append(hold)
+        for name in {own_name(hold.relation), own_name(hold.table)}:
+            kept.setdefault((hold.connection, name), []).append(hold)
+    # Thousands of rows can be written one by one: the first statement of its kind says it all.
+    told: Set[Tuple[int, str, str]] = set()
     for event in events:
         if event["event"] != "statement" or event.get("autocommit") or not event.get("revision"):
             continue
@@ -128,6 +130,9 @@ def _taken_again(events: Sequence[Event], held: Sequence[Hold], ends: _OwnEnds) 
             for hold in kept.get((event.get("connection"), name), ()):
                 if hold.start < t0 < hold.end and hold.revision != event["revision"]:
                     weaker = min(hold.mode, mode, key=MODES.index)
+                    if (id(hold), event["revision"], weaker) in told:
+                        continue
+                    told.add((id(hold), event["revision"], weaker))
                     yield ends.cut(dataclasses.replace(hold, mode=weaker, start=t0, revision=event["revision"], sql=event.get("sql", "")))
 
 
@@ -142,7 +147,7 @@ def _needed(event: Event) -> Dict[str, str]:
         # A comma between brackets is none between two actions.
         outline = _BRACKETS.sub("()", _BRACKETS.sub("()", part))
         mode = next((mode for mode, pattern in _NEEDS if pattern.match(outline)), "AccessExclusive")
-        if mode in ("AccessShare", "RowExclusive"):
+        if mode == "AccessShare":
             continue
         names = names_of(part)
         for name in [bare(names.table)] if names.table else words_of(part):

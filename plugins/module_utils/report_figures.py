@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO
@@ -107,6 +107,34 @@ def waiting(record: Record, say: Speaker) -> str:
     if record["downtime_ms"] is None:
         return say("Until the upgrade failed, some table's reads or writes waited for {ms:duration}.", ms=ms_)
     return say("During {ms:duration} some table's reads or writes wait: the predicted downtime, if nothing else runs.", ms=ms_)
+
+
+def waiting_rows(record: Record, most: Optional[int] = None) -> List[Tuple[str, str, Mapping[str, Any]]]:
+    """(table, what waits, for how long): of the upgrade's first `most` tables.
+
+    Schema changes wait for every lock, so they are told only where they wait longer than the budget of writes, and longer than the table's traffic.
+    """
+    run = record["timelines"]["upgrade"]
+    tables = run["tables"][:most]
+    rows = [(entry["table"], what, entry[what]) for entry in tables for what in ("reads", "writes") if what in entry]
+    traffic = {table: entry["longest_ms"] for table, _what, entry in rows}
+    allowed = record["budgets"]["blocked_writes_ms"]
+    longer = [entry for entry in run.get("ddl") or () if entry["longest_ms"] > max(allowed, traffic.get(entry["table"], 0.0))]
+    return rows + [(entry["table"], "schema changes", entry) for entry in longer[:most]]
+
+
+def size_rows(record: Record, say: Speaker, most: Optional[int] = None) -> List[Tuple[str, str, str, int]]:
+    """(table, size before, size after, bytes that it grew by) of the tables whose size the upgrade changes, those that it changes most first."""
+    run = record["timelines"].get("upgrade") or {}
+
+    def shown(size: Optional[int]) -> str:
+        return "–" if size is None else say.size(size)
+
+    sizes = (run.get("objects") or {}).get("sizes") or []
+    return [
+        (size["table"], shown(size["before_bytes"]), shown(size["after_bytes"]), (size["after_bytes"] or 0) - (size["before_bytes"] or 0))
+        for size in sizes[:most]
+    ]
 
 
 def ms(seconds: Optional[float]) -> Optional[float]:

@@ -43,6 +43,7 @@ def markdown(record: Record, language: str = ENGLISH) -> str:
         say("For information"): _informed(record, say),
         say("Deploy plan"): _plan(record, say),
         say("Who waits during the upgrade"): _waits(record, say),
+        say("Size of tables"): _sizes(record, say),
         say("What squawk says of the executed SQL"): _squawk(record, say),
         say("Expectations"): _expectations(record, say),
         say("What the upgrade does to the schema"): _changes(record["schema_changes"].get("upgrade"), say),
@@ -171,25 +172,28 @@ def _plan(record: Record, say: Speaker) -> List[str]:
 def _waits(record: Record, say: Speaker) -> List[str]:
     """Which tables the upgrade keeps waiting, the longest first."""
     run = record["timelines"].get("upgrade")
-    if not run or not run["tables"]:
+    if not run or not report_figures.waiting_rows(record):
         return []
     other = say("in one transaction") if run["mode"] == "transaction_per_migration" else say("with transaction_per_migration")
     columns = [say("table"), say("what waits"), say("at a stretch"), say("in all"), say("{mode} (computed)", mode=other), say("locked by")]
     rows = [
         [
-            _text(entry["table"]),
+            _text(name),
             say.word(what),
-            *(say.duration(entry[what][key]) for key in ("longest_ms", "total_ms", "other_mode_ms")),
-            _text(_few(entry[what]["took"], say, 3)),
+            *(say.duration(entry[key]) for key in ("longest_ms", "total_ms", "other_mode_ms")),
+            _text(_few(entry["took"], say, 3)),
         ]
-        for entry in run["tables"][:_MOST_TABLES]
-        for what in ("reads", "writes")
-        if what in entry
+        for name, what, entry in report_figures.waiting_rows(record, _MOST_TABLES)
     ]
     lines = _grid(columns, rows)
     more = len(run["tables"]) + run["tables_left_out"] - _MOST_TABLES
     lines += ["", say("and {more} more", more=more)] if more > 0 else []
     return [*lines, "", report_figures.waiting(record, say)]
+
+
+def _sizes(record: Record, say: Speaker) -> List[str]:
+    rows = [[_text(name), before, after] for name, before, after, _grown in report_figures.size_rows(record, say, _MOST_TABLES)]
+    return _grid([say("table"), say("before"), say("after")], rows) if rows else []
 
 
 def _squawk(record: Record, say: Speaker) -> List[str]:

@@ -19,6 +19,8 @@ Event = Mapping[str, Any]
 Window = Tuple[float, float]
 
 READS, WRITES, DDL = "reads", "writes", "ddl"
+# What an application does all the time, and what is not: ALTER TABLE, DROP, the autovacuum that gives space back.
+TRAFFIC = (READS, WRITES)
 
 # PostgreSQL's table of conflicting lock modes, from the point of view of SELECT (AccessShare), of INSERT/UPDATE/DELETE (RowExclusive; SELECT FOR
 # UPDATE takes RowShare) and of ALTER TABLE (AccessExclusive).
@@ -199,12 +201,12 @@ def _overlap(span: Span, window: Window) -> float:
     return end - start if end > start else 0.0
 
 
-def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> List[Blocked]:
-    """For each table and each of reads and writes: when it is blocked. Sequences and views are not traffic's tables."""
+def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None, kinds: Sequence[str] = TRAFFIC) -> List[Blocked]:
+    """For each table and each of `kinds`: when it is blocked. Sequences and views are nobody's tables."""
     revisions = spans(events)
     ends = [span.end for span in revisions]
     result = []
-    for (table, what), group in sorted(by_traffic(holds(events) if found is None else found).items()):
+    for (table, what), group in sorted(by_traffic(holds(events) if found is None else found, kinds).items()):
         windows = union((hold.start, hold.end) for hold in group)
         shares = {}
         # Spans follow one another: those that end before the first window begins, or begin after the last ends, have no part in it.
@@ -220,12 +222,12 @@ def blocked(events: Sequence[Event], found: Optional[Sequence[Hold]] = None) -> 
     return result
 
 
-def by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
-    """(table, reads or writes) → the locks that keep it waiting."""
+def by_traffic(found: Iterable[Hold], kinds: Sequence[str] = TRAFFIC) -> Dict[Tuple[str, str], List[Hold]]:
+    """(table, one of `kinds`) → the locks that keep it waiting."""
     grouped: Dict[Tuple[str, str], List[Hold]] = {}
     for hold in found:
         if hold.kind in ("r", "p", "m", "i", "I", "f"):
-            for what in (READS, WRITES):
+            for what in kinds:
                 if what in blocks(hold.mode):
                     grouped.setdefault((hold.table, what), []).append(hold)
     return grouped
@@ -234,6 +236,42 @@ def by_traffic(found: Iterable[Hold]) -> Dict[Tuple[str, str], List[Hold]]:
 def downtime_ms(found: Sequence[Blocked]) -> float:
     """Time in which some table blocks its reads or writes: what users would notice at worst."""
     return total_ms(union(window for entry in found for window in entry.windows))
+
+
+@dataclasses.dataclass(frozen=True)
+class Transaction:
+    """From its first statement to the end of the COMMIT or ROLLBACK that ended it; `ended` is None where the process ended within it."""
+
+    connection: Optional[int]
+    start: float
+    end: float
+    ended: Optional[str]
+    # What the COMMIT or ROLLBACK itself took.
+    end_ms: float
+    revisions: Tuple[str, ...]
+    statements: int
+
+
+def transactions(events: Sequence[Event]) -> List[Transaction]:
+    """The transactions in the order of their ends; one of which no statement was seen has none."""
+    within: Dict[Optional[int], List[Event]] = {}
+    found: List[Transaction] = []
+
+    def ends(connection: Optional[int], end: float, ended: Optional[str], end_ms: float) -> None:
+        own = within.pop(connection, [])
+        if own:
+            revisions = tuple(dict.fromkeys(event["revision"] for event in own if event.get("revision")))
+            found.append(Transaction(connection, float(own[0]["t0"]), end, ended, round(end_ms, 3), revisions, len(own)))
+
+    for event in events:
+        if event["event"] == "statement" and not event.get("autocommit"):
+            within.setdefault(event.get("connection"), []).append(event)
+        elif event["event"] in ("commit", "rollback"):
+            ends(event.get("connection"), float(event["t1"]), event["event"], float(event["t1"]) - float(event["t0"]))
+    last = _last_time(events)
+    for connection in list(within):
+        ends(connection, last, None, 0.0)
+    return found
 
 
 def transaction_mode(events: Sequence[Event]) -> str:

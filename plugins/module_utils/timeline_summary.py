@@ -9,23 +9,39 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
-from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import MODES, READS, WRITES, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import DDL, MODES, READS, TRAFFIC, WRITES, Event, Hold
 from ansible_collections.migrations.rehearsal.plugins.module_utils.written_rows import written_rows
 
 
 def summarise(events: Sequence[Event]) -> Dict[str, Any]:
-    """{"seconds", "mode", "downtime_ms", "start", "revisions": […], "blocked": […]}; times are since `start`, when the first revision began."""
+    """{"seconds", "mode", "downtime_ms", "start", "revisions", "transactions", "blocked", "objects"}.
+
+    Times of revisions and transactions are in milliseconds since `start`, when the first revision began.
+    """
     held = timeline.holds(events)
-    entries = timeline.blocked(events, held)
+    entries = timeline.blocked(events, held, (*TRAFFIC, DDL))
     other = {(entry.table, entry.what): entry.other_ms for entry in compare_modes(events, held, entries)}
     spans = timeline.spans(events)
     start = min((span.start for span in spans), default=0.0)
     return {
         "seconds": timeline.whole_s(spans) if spans else 0.0,
         "mode": timeline.transaction_mode(events),
-        "downtime_ms": timeline.downtime_ms(entries),
+        "downtime_ms": timeline.downtime_ms([entry for entry in entries if entry.what in TRAFFIC]),
         "start": start,
         "revisions": _revisions(events, held, start),
+        "transactions": [
+            {
+                "connection": one.connection,
+                "start_ms": round(one.start - start, 3),
+                "end_ms": round(one.end - start, 3),
+                "ended": one.ended,
+                "ending_ms": one.end_ms,
+                "revisions": list(one.revisions),
+                "statements": one.statements,
+            }
+            for one in timeline.transactions(events)
+        ],
+        "objects": _objects(events),
         "blocked": [
             {
                 "table": entry.table,
@@ -73,6 +89,20 @@ def _revisions(events: Sequence[Event], held: Sequence[Hold], start: float) -> L
             }
         )
     return rows
+
+
+def _objects(events: Sequence[Event]) -> Dict[str, List[Dict[str, Any]]]:
+    """What the run left: the tables whose size changed, those first that it changed most, and indexes and constraints. Of several databases, all."""
+    seen = [event for event in events if event["event"] == "objects"]
+    sizes = [size for event in seen for size in event.get("sizes") or () if size["before"] != size["after"]]
+    sizes.sort(key=lambda size: (-abs((size["after"] or 0) - (size["before"] or 0)), size["relation"]))
+    return {
+        "sizes": [{"table": size["relation"], "before_bytes": size["before"], "after_bytes": size["after"]} for size in sizes],
+        **{
+            name: [{"name": found["name"], "table": found["table"]} for event in seen for found in event.get(name) or () if found.get("new", True)]
+            for name in ("indexes_new", "indexes_dropped", "indexes_invalid", "constraints_not_valid")
+        },
+    }
 
 
 def _locks(held: Sequence[Hold], revision: str) -> Dict[str, str]:

@@ -103,6 +103,10 @@ TEXTS: Dict[str, str] = {
     "Deploy plan": "План выкатки",
     "Revisions": "Ревизии",
     "Who waits during the upgrade": "Кто ждёт во время обновления",
+    "Size of tables": "Размер таблиц",
+    "before": "до",
+    "after": "после",
+    "grew by": "прирост",
     "Existing data": "Существующие данные",
     "Schema": "Схема",
     "Statements": "Команды SQL",
@@ -279,6 +283,7 @@ TEXTS: Dict[str, str] = {
 
 # Fixed words of the record: verdicts, severities, states, stages, kinds.
 FIXED: Dict[str, str] = {
+    "schema changes": "изменения схемы",
     "GO": "GO",
     "GO with warnings": "GO с предупреждениями",
     "NO-GO": "NO-GO",

@@ -626,3 +626,20 @@ def test_sarif_leads_to_the_line_and_knows_what_is_accepted(rich: dict[str, Any]
     assert "suppressions" not in result["results"][0] and result["invocations"][0]["executionSuccessful"] is False
     place = result["results"][0]["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"], place["region"]["startLine"]) == ({"uri": "file:///opt/versions/a.py"}, 1)
+
+
+def test_schema_changes_that_wait_longer_than_traffic_are_told_and_so_are_sizes(rich: dict[str, Any]) -> None:
+    rich = json.loads(json.dumps(rich))
+    run = rich["timelines"]["upgrade"]
+    waiting = {**run["tables"][0]["writes"], "longest_ms": 5000.0, "total_ms": 5000.0}
+    run["ddl"] = [{"table": "only_written", **waiting}, {"table": "briefly", **waiting, "longest_ms": 1000.0}]
+    run["objects"]["sizes"] = [{"table": "new_one", "before_bytes": None, "after_bytes": 8192},
+                               {"table": "gone", "before_bytes": 3_000_000, "after_bytes": None}]  # fmt: skip
+    rows = report_figures.waiting_rows(rich)
+    assert [(table, what) for table, what, _entry in rows if what == "schema changes"] == [("only_written", "schema changes")]
+    page, markdown = part(rich, "waits"), reports.render(rich, "md")
+    assert "only_written" in page and "schema changes" in page and "briefly" not in page
+    assert "| only_written | schema changes | 5 s | 5 s |" in markdown
+    sizes = part(rich, "sizes")
+    assert "new_one" in sizes and "−3 MB" in sizes
+    assert "| gone | 3 MB | – |" in markdown

@@ -75,7 +75,51 @@ def test_the_other_mode_ends_each_lock_with_its_own_revision() -> None:
     assert reads.measured_ms == 1059
     # To the end of a2's last statement (8), and one commit (median of 10 and 1 ms, the upper one).
     assert reads.other_ms == 8 - 1 + 10
-    assert timeline_summary.summarise(ONE)["blocked"][0]["other_mode_ms"] == 17
+    told = {entry["what"]: entry for entry in timeline_summary.summarise(ONE)["blocked"]}
+    assert told["reads"]["other_mode_ms"] == 17
+
+
+def test_every_lock_keeps_schema_changes_waiting_and_they_are_no_downtime() -> None:
+    events = [
+        current(), begin("a", 0), statement("a", 0, 10, lock("t", "RowExclusive"), sql="INSERT INTO t"), end("a", 11, 11),
+        begin("b", 12), statement("b", 12, 500, lock("u", "Share"), sql="CREATE INDEX i ON u (x)"), statement("b", 501, 502, sql="INSERT INTO t"),
+        end("b", 503, 491), commit(504, 505, "b"),
+    ]  # fmt: skip
+    told = timeline_summary.summarise(events)
+    assert [(entry["table"], entry["what"], entry["longest_ms"], entry["other_mode_ms"]) for entry in told["blocked"]] == [
+        ("t", "ddl", 505, 11), ("u", "ddl", 493, 491), ("u", "writes", 493, 491),
+    ]  # fmt: skip
+    assert told["downtime_ms"] == 493
+
+
+def test_transactions_have_their_begin_end_and_revisions() -> None:
+    events = [
+        current(),
+        begin("a", 10), statement("a", 11, 20), statement("a", 21, 22, autocommit=True, connection=2), commit(30, 34, "a"),
+        begin("b", 40), statement("b", 41, 50), begin("c", 60), statement("c", 61, 70), commit(71, 72, "c", "rollback"),
+        commit(73, 74, "c"), statement(None, 80, 81), {"event": "error", "t": 90.0},
+    ]  # fmt: skip
+    told = [
+        (one["start_ms"], one["end_ms"], one["ended"], one["ending_ms"], one["revisions"], one["statements"])
+        for one in timeline_summary.summarise(events)["transactions"]
+    ]
+    assert told == [(1, 24, "commit", 4, ["a"], 1), (31, 62, "rollback", 1, ["b", "c"], 2), (70, 80, None, 0, [], 1)]
+
+
+def test_what_a_run_leaves_is_told_with_what_changed_most_first() -> None:
+    objects = {
+        "event": "objects", "t": 1.0, "indexes_new": [{"name": "i", "table": "t"}], "indexes_dropped": [{"name": "j", "table": "t"}],
+        "indexes_invalid": [{"name": "k", "table": "t", "new": True}, {"name": "old", "table": "t", "new": False}], "constraints_not_valid": [],
+        "sizes": [{"relation": "same", "before": 5, "after": 5},
+                  {"relation": "t", "before": 8192, "after": 24576}, {"relation": "gone", "before": 99999, "after": None}],
+    }  # fmt: skip
+    told = timeline_summary.summarise([current(), objects])["objects"]
+    assert told["sizes"] == [
+        {"table": "gone", "before_bytes": 99999, "after_bytes": None}, {"table": "t", "before_bytes": 8192, "after_bytes": 24576},
+    ]  # fmt: skip
+    assert (told["indexes_new"], told["indexes_dropped"], told["indexes_invalid"], told["constraints_not_valid"]) == (
+        [{"name": "i", "table": "t"}], [{"name": "j", "table": "t"}], [{"name": "k", "table": "t"}], [],
+    )  # fmt: skip
 
 
 def alters(second: str, *locks: Event, first: str = "AccessExclusive", table: str = "t", **effect: Any) -> list[Event]:
