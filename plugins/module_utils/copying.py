@@ -137,7 +137,9 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
     ephemeral.own_all(own.owner, own.data)
-    basebackup.verify(own)
+    # Written to disk while it is checked: the copy has to be durable before the first migration is measured.
+    with own.flushing():
+        basebackup.verify(own)
     failures = basebackup.neutralise(own, order.wish, settings)
     own.start()
     others = basebackup.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)

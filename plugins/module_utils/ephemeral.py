@@ -9,6 +9,8 @@ a socket whose path would be too long, lies in a directory elsewhere that the wo
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pwd
@@ -17,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import ephemeral_settings, files, server_settings
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -195,9 +197,7 @@ class Ephemeral:
         self.stop()
         left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
         # What was written without fsync is made safe now: otherwise the first migration would pay for it.
-        code, said = self.run("initdb", "--sync-only", "-D", self.data, timeout_s=1800)
-        if code != 0:
-            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {mask_values(said)}")
+        self.flush()
         try:
             self.start()
         except EphemeralError as error:
@@ -207,6 +207,20 @@ class Ephemeral:
             self.start()
             left_out += [f"{name}: the server did not start with it ({error})" for name in given_up]
         return left_out
+
+    def flush(self) -> None:
+        """Make everything in the data directory durable, the server being stopped. Raises EphemeralError."""
+        code, said = self.run("initdb", "--sync-only", "-D", self.data, timeout_s=1800)
+        if code != 0:
+            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {mask_values(said)}")
+
+    @contextlib.contextmanager
+    def flushing(self) -> Iterator[None]:
+        """`flush` beside the block, which must not change the files either."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            flushed = pool.submit(self.flush)
+            yield
+            flushed.result()
 
     def _give_up_what_dev_may_lack(self) -> List[str]:
         path = os.path.join(self.data, "postgresql.auto.conf")

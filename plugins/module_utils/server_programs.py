@@ -58,6 +58,17 @@ def server_major(bin_dir: str) -> Optional[int]:
     return int(found.group(1)) if done.returncode == 0 and found else None
 
 
+def answers(bin_dir: str, program: str) -> bool:
+    """Whether a program beside the server's can be run."""
+    try:
+        done = subprocess.run(
+            [os.path.join(bin_dir, program), "--version"], capture_output=True, timeout=30, env=tool_environment(), cwd="/", check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 def library_directory(bin_dir: str) -> Optional[str]:
     """Where the server looks for loadable libraries; None if it cannot be told."""
     return _configured(bin_dir, "--pkglibdir")

@@ -245,6 +245,7 @@ TEXTS: Dict[str, str] = {
     "the base backup": "физическая копия в пути",
     "the physical copy": "физическая копия",
     "the base backup could not be handed on: {error}": "физическую копию не удалось передать дальше: {error}",
+    "the physical copy is not what production's server sent: {said}": "физическая копия — не то, что прислал сервер продакшена: {said}",
     "the physical copy's own list of checksums is damaged": "собственный список контрольных сумм физической копии повреждён",
     "the physical copy has no list of checksums that can be read: {error}": "у физической копии нет читаемого списка контрольных сумм: {error}",
     "the physical copy lacks {file}, which production's server sent": "в физической копии нет {file}, который прислал сервер продакшена",

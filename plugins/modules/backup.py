@@ -31,6 +31,13 @@ options:
     type: str
     choices: [dump, basebackup, facts]
     default: dump
+  checksums:
+    description:
+      - What production's server makes of every file with O(method=basebackup). V(CRC32C) costs it less, and needs C(pg_verifybackup) of its
+        version on dev, to be checked there. M(migrations.rehearsal.preflight) says whether it has that.
+    type: str
+    choices: [SHA256, CRC32C]
+    default: SHA256
   jobs:
     description: Connections that C(pg_dump) may use, beside the one that counts.
     type: int
@@ -169,6 +176,7 @@ def main() -> None:
             "postgres": arguments.POSTGRES,
             "database": {"type": "str", "required": True},
             "method": {"type": "str", "choices": ["dump", "basebackup", "facts"], "default": "dump"},
+            "checksums": {"type": "str", "choices": [basebackup.SHA, basebackup.CRC], "default": basebackup.SHA},
             "jobs": {"type": "int", "default": 2},
             "prove": {"type": "str", "choices": ["counts", "fingerprint"], "default": "counts"},
             "lock_timeout": {"type": "float", "default": 5},
@@ -207,7 +215,7 @@ def main() -> None:
         work.create(arguments.marker(p))
         server = arguments.server(p["postgres"], p["id"])
         if p["method"] == "basebackup":
-            manifest = basebackup.take(server, p["database"], p["id"], work, limits, through_pipe=through_pipe)
+            manifest = basebackup.take(server, p["database"], p["id"], work, limits, through_pipe=through_pipe, proof=p["checksums"])
         elif p["method"] == "facts":
             manifest = basebackup.manifest_of(server, p["database"], p["id"], limits)
         else:

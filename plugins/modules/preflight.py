@@ -215,6 +215,8 @@ def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
         there = p["production"].get("basebackup") or {}
         if not there:
             return []
+        if facts.get("bin_dir"):
+            facts["checksums"] = basebackup.checksums(facts["bin_dir"])
         room = basebackup.room_on_dev(there, p["production"]["size_bytes"], arguments.wish(p["ephemeral"]), p["work_dir"], p["pulled"])
         return basebackup.differs_from_dev(there) + room
     server = arguments.server(p["postgres"], p["id"])

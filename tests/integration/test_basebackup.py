@@ -148,8 +148,8 @@ class Rehearsal:
     there: WorkDirectory
     order: Order
 
-    def take(self, **limits: Any) -> dict[str, Any]:
-        return basebackup.take(self.production.server, "shop", self.marker.id, self.there, Limits(**limits))
+    def take(self, proof: str = basebackup.CRC, **limits: Any) -> dict[str, Any]:
+        return basebackup.take(self.production.server, "shop", self.marker.id, self.there, Limits(**limits), proof=proof)
 
     def make(self, manifest: dict[str, Any]) -> Made:
         return copying.from_basebackup(self.order, manifest, self.there.file(ARCHIVE), None)
@@ -369,17 +369,19 @@ def test_one_bit_that_changed_on_the_way_is_noticed(rehearsal: Rehearsal) -> Non
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("proof", "damage", "said"),
     [
-        (lambda data: flip(f"{data}/global/pg_control", 3), r"pg_control"),
-        (lambda data: Path(data, "base/1/1259").unlink(), r"1259"),
-        (lambda data: flip(f"{data}/backup_manifest", 60), r"list of checksums"),
-        (lambda data: Path(data, "backup_manifest").unlink(), r"list of checksums"),
+        (basebackup.CRC, lambda data: flip(f"{data}/global/pg_control", 3), r"pg_control"),
+        (basebackup.SHA, lambda data: flip(f"{data}/global/pg_control", 3), r"pg_control"),
+        (basebackup.CRC, lambda data: Path(data, "base/1/1259").unlink(), r"1259"),
+        (basebackup.SHA, lambda data: Path(data, "base/1/1259").unlink(), r"1259"),
+        (basebackup.SHA, lambda data: flip(f"{data}/backup_manifest", 60), r"list of checksums"),
+        (basebackup.CRC, lambda data: Path(data, "backup_manifest").unlink(), r"list of checksums"),
     ],
-    ids=["a bit", "a file", "the list", "no list"],
+    ids=["a bit", "a bit, SHA-256", "a file", "a file, SHA-256", "the list", "no list"],
 )
 def test_what_is_not_as_productions_server_sent_it_does_not_start(
-    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, damage: Any, said: str
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, proof: str, damage: Any, said: str
 ) -> None:
     """On the way into the data directory: the archive itself is whole."""
     verify = basebackup.verify
@@ -390,8 +392,17 @@ def test_what_is_not_as_productions_server_sent_it_does_not_start(
 
     monkeypatch.setattr(basebackup, "verify", damaged)
     with pytest.raises(BasebackupError, match=said):
-        rehearsal.make(rehearsal.take())
+        rehearsal.make(rehearsal.take(proof))
     assert not (Path(copying.ephemeral.load(rehearsal.order.work).data) / "postmaster.pid").exists()  # type: ignore[union-attr]
+
+
+def test_where_dev_cannot_check_the_cheaper_checksums_they_are_not_asked_for(production: Production, tmp_path: Path) -> None:
+    assert basebackup.checksums(production.server.bin_dir) == basebackup.CRC
+    assert basebackup.checksums(str(tmp_path)) == basebackup.SHA
+    broken = tmp_path / "pg_verifybackup"
+    broken.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    broken.chmod(0o755)
+    assert basebackup.checksums(str(tmp_path)) == basebackup.SHA
 
 
 def test_a_production_that_gives_no_physical_copy_says_why(production: Production) -> None:
