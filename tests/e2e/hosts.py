@@ -181,10 +181,10 @@ class Hosts:
             for statement in statements:
                 session.execute(statement)
 
-    def left(self, *report_dirs: Path) -> list[str]:
-        """What rehearsals left on either host or on the controller."""
+    def left(self, *report_dirs: Path, kept: str = "") -> list[str]:
+        """What rehearsals left on either host or on the controller. `kept`: a database that is meant to be on dev."""
         found = []
-        expected = {"production": {DATABASE}, "dev": set()}
+        expected = {"production": {DATABASE}, "dev": {kept} - {""}}
         for host in (self.production, self.dev):
             names = {row["datname"] for row in self.rows(host, "SELECT datname FROM pg_database")} - {"postgres", "template0", "template1"}
             found += [f"{host.name}: database {name}" for name in sorted(names ^ expected[host.name])]

@@ -26,6 +26,8 @@ PROGRAMS = Path(sys.executable).parent
 TIMEOUT_S = 400
 # What has been told to end is given this long to be gone.
 GONE_S = 15.0
+# A clean-up from outside is given this long.
+CLEAN_S = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,3 +295,14 @@ def finish(process: subprocess.Popen[str], cwd: Path, timeout_s: float = TIMEOUT
             process.kill()
             process.wait()
     return Played(rc, (cwd / "stdout.txt").read_text(), (cwd / "stderr.txt").read_text(), cwd / "rehearsals")
+
+
+def wait_for_record(directory: Path) -> dict[str, Any]:
+    """The record of a rehearsal whose controller was ended, once somebody has cleaned up in its place."""
+    deadline = time.monotonic() + CLEAN_S
+    while time.monotonic() < deadline:
+        if json.loads((directory / "state.json").read_text())["cleaned"]:
+            return json.loads((directory / "record.json").read_text())  # type: ignore[no-any-return]
+        time.sleep(0.2)
+    log = directory / "cleanup.log"
+    raise AssertionError(f"not cleaned up within {CLEAN_S:g} s: {log.read_text() if log.exists() else 'clean-up never began'}")

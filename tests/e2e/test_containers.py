@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from engine import IMAGE, Engine, compose_commands, compose_file
 from hosts import DATABASE, Hosts, fill, free_port
-from playbook import Played, finish
+from playbook import ROOT, Played, finish, wait_for_record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
@@ -56,6 +57,11 @@ class Project:
         """rehearsal_postgres."""
         compose = {"project_directory": str(self.directory), "file": self.file, "service": "postgres", "command": self.command, "user": "postgres"}
         return {"compose": compose, "user": "postgres", "host": "/tmp", "port": self.port, "password": self.password} | more
+
+    def by_container(self, **more: Any) -> dict[str, Any]:
+        """The same without the compose file: `docker exec` in its container."""
+        container = {"name": self.compose("ps", "-q", "postgres").strip(), "user": "postgres"}
+        return {"container": container, "user": "postgres", "host": "/tmp", "port": self.port, "password": self.password} | more
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +108,10 @@ def wait_for(project: Project) -> None:
             time.sleep(0.3)
 
 
-def left(hosts: Hosts, projects: list[Project], played: Played) -> list[str]:
-    """What a rehearsal left on the hosts and in the containers."""
+def left(hosts: Hosts, projects: list[Project], played: Played, kept: str = "") -> list[str]:
+    """What a rehearsal left on the hosts and in the containers. `kept`: a database that is meant to be in dev's."""
     found = hosts.left(played.report_dir)
-    for project, databases in zip(projects, ({DATABASE}, set()), strict=True):
+    for project, databases in zip(projects, ({DATABASE}, {kept} - {""}), strict=True):
         names = set(project.query("SELECT datname FROM pg_database").splitlines()) - {"postgres", "template0", "template1"}
         found += [f"{project.file}: database {name}" for name in names ^ databases]
         sessions = project.query("SELECT application_name FROM pg_stat_activity WHERE application_name ~* 'rehears'")
@@ -123,21 +129,31 @@ class Run:
     record: dict[str, Any]
     # Command lines and environments in which a password was seen.
     told: set[str]
+    # What was left, but for the template that was kept, and another go from that.
+    left: list[str]
+    again: Played
 
 
-def rehearse(hosts: Hosts, projects: list[Project], cwd: Path) -> Run:
-    """The whole of it, while every process of the machine is looked at for the passwords, inside the containers too."""
+def start(hosts: Hosts, projects: list[Project], cwd: Path, *options: str, playbook: str = "rehearse.yml", **production_more: Any) -> Any:
+    """The playbook between the two projects, running."""
     production, dev = projects
     url = f"postgresql+psycopg2://postgres:{DEV_PASSWORD}@127.0.0.1:{dev.port}/{{{{ rehearsal_copy_database }}}}"
     application = {
         "command": [*dev.command, "--file", str(dev.directory / dev.file), "exec", "-T", "web", "python3"],
         "environment": {"DATABASE_URL": url},
     }
-    process = hosts.start(
+    return hosts.start(
         cwd,
-        production={"rehearsal_postgres": production.postgres()},
-        dev={"rehearsal_postgres": dev.postgres(), "rehearsal_application": application},
+        *options,
+        production={"rehearsal_postgres": production.postgres(), **production_more},
+        dev={"rehearsal_postgres": dev.postgres(), "rehearsal_application": application, "rehearsal_keep": "template"},
+        program=("ansible-playbook", str(ROOT / playbook)),
     )
+
+
+def rehearse(hosts: Hosts, projects: list[Project], cwd: Path) -> Run:
+    """The whole of it, while every process of the machine is looked at for the passwords, inside the containers too."""
+    process = start(hosts, projects, cwd)
     told = set()
     while process.poll() is None:
         for path in [*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")]:
@@ -150,8 +166,15 @@ def rehearse(hosts: Hosts, projects: list[Project], cwd: Path) -> Run:
                 told.add(f"{path}: {words[:500]}".replace("\0", " "))
         time.sleep(0.1)
     played = finish(process, cwd)
-    assert played.record is not None, played.stdout + played.stderr
-    return Run(played, played.record, told)
+    record = played.record
+    assert record is not None, played.stdout + played.stderr
+    template = f"{record['copy']['database']}_template"
+    left_then = left(hosts, projects, played, kept=template)
+    try:
+        again = finish(start(hosts, projects, cwd, playbook="playbooks/again.yml"), cwd)
+    finally:
+        projects[1].query(f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
+    return Run(played, record, told, left_then, again)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +186,52 @@ def test_the_runbooks_layout_is_rehearsed(hosts: Hosts, projects: list[Project],
     assert run.played.rc == 0, run.played.stdout + run.played.stderr
     assert run.record["verdict"] == "GO with warnings"
     assert run.record["copy"]["differences"] == [] and {line["status"] for line in run.record["checklist"]} == {"ok"}
-    assert left(hosts, projects, run.played) == []
+    assert run.left == []
+
+
+def test_another_go_needs_no_backup(hosts: Hosts, projects: list[Project], run: Run) -> None:
+    record = run.again.record
+    assert run.again.rc == 0 and record is not None, run.again.stdout + run.again.stderr
+    assert record["verdict"] == "GO with warnings" and record["again"]["id"] == run.record["id"]
+    assert not {"backup", "transfer"} & {stage["name"] for stage in record["stages"]}
+    assert record["copy"]["differences"] == [] and left(hosts, projects, run.again) == []
+
+
+# In place of pg_dump: it hangs in the server as a long COPY does, in a session of the rehearsal's.
+HANGING = """#!/bin/bash
+case "$1" in --version) exec {real}/pg_dump "$@";; esac
+for word; do case "$word" in --dbname=*) exec -a pg_dump {real}/psql -XAtq "$word" -c "SELECT pg_sleep(600)";; esac; done
+"""
+
+
+def test_a_killed_controller_leaves_no_dump_running_in_a_container(hosts: Hosts, projects: list[Project], tmp_path: Path) -> None:
+    """Over SSH and through `docker exec`, neither of which ends what it has started there when it is killed itself."""
+    production = projects[0]
+    name = production.compose("ps", "-q", "postgres").strip()
+    real = production.inside("sh", "-c", "dirname $(command -v pg_dump)").strip()
+    slow = "/var/lib/postgresql/slow"
+    fill_in = f"mkdir {slow} && ln -s {real}/psql {slow}/psql && cat > {slow}/pg_dump && chmod 755 {slow}/pg_dump"
+    production.inside("sh", "-c", fill_in, given=HANGING.format(real=real).encode())
+    hanging = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND application_name ~ 'rehears'"
+    process = start(hosts, projects, tmp_path, rehearsal_postgres=production.by_container(bin_dir=slow))
+    try:
+        deadline = time.monotonic() + 200
+        while production.query(hanging) != "1":
+            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "stdout.txt").read_text()
+            time.sleep(0.3)
+        assert "pg_dump" in production.engine.docker("top", name, "-eo", "pid,args")
+        os.kill(process.pid, signal.SIGKILL)
+        played = finish(process, tmp_path)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    record = wait_for_record(played.directory)
+    assert record["verdict"] == "INCOMPLETE" and [finding["code"] for finding in record["findings"]] == ["interrupted"], record["findings"]
+    assert production.query(hanging) == "0"
+    assert "pg_dump" not in production.engine.docker("top", name, "-eo", "pid,args")
+    assert record["cleanup"]["production"]["left"] == [] and record["cleanup"]["production"]["problems"] == []
+    assert left(hosts, projects, played) == []
+    production.inside("rm", "-r", slow)
 
 
 def test_no_password_is_told(run: Run) -> None:
@@ -181,7 +249,8 @@ def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{engine.socket}")
     rehearsal_id = new_id()
     marker = Marker(rehearsal_id, "production/staffprobot_prod", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
-    production, dev = (arguments.server(project.postgres(scratch="/var/lib/postgresql"), rehearsal_id) for project in projects)
+    # By docker exec, as where there is no compose file.
+    production, dev = (arguments.server(project.by_container(scratch="/var/lib/postgresql"), rehearsal_id) for project in projects)
     work = WorkDirectory.at(str(tmp_path), rehearsal_id, "production")
     work.create(marker)
     manifest = take_backup(production, DATABASE, rehearsal_id, work, Limits(jobs=2))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
 from hosts import BECOME_PASSWORD, Host, Hosts
 from playbook import ROOT, Played, finish
 
@@ -25,6 +26,15 @@ class Watched:
     record: dict[str, Any]
     # Everything that was seen in the work directories while it ran: path → (mode, owner).
     seen: dict[Path, tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice:
+    """A rehearsal that kept its copy as a template, what was left then, and another go from it."""
+
+    first: Watched
+    left: list[str]
+    again: Played
 
 
 def work_directories(host: Host) -> list[Path]:
@@ -53,16 +63,39 @@ def watch(hosts: Hosts, cwd: Path, **variables: Any) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def run(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def twice(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Twice:
     """The usual case: production's server belongs to another user, reached by sudo; dev's to the one who logs in."""
-    return watch(hosts, tmp_path_factory.mktemp("ssh"))
+    cwd = tmp_path_factory.mktemp("ssh")
+    keep = {"rehearsal_keep": "template"}
+    first = watch(hosts, cwd, dev=keep)
+    template = f"{first.record['copy']['database']}_template"
+    left = hosts.left(first.played.report_dir, kept=template)
+    try:
+        again = finish(hosts.start(cwd, dev=keep, program=("ansible-playbook", str(ROOT / "playbooks" / "again.yml"))), cwd)
+    finally:
+        hosts.execute(hosts.dev, f"DROP DATABASE IF EXISTS {quote_identifier(template)} WITH (FORCE)")
+    return Twice(first, left, again)
 
 
-def test_rehearsal_over_ssh_is_go(hosts: Hosts, run: Watched) -> None:
+@pytest.fixture(scope="module")
+def run(twice: Twice) -> Watched:
+    return twice.first
+
+
+def test_rehearsal_over_ssh_is_go(hosts: Hosts, run: Watched, twice: Twice) -> None:
     assert run.played.rc == 0, run.played.stdout + run.played.stderr
     assert run.record["verdict"] == "GO with warnings"
     assert run.record["copy"]["differences"] == [] and {line["status"] for line in run.record["checklist"]} == {"ok"}
-    assert hosts.left(run.played.report_dir) == []
+    assert twice.left == []
+
+
+def test_another_go_over_ssh_needs_no_backup(hosts: Hosts, twice: Twice) -> None:
+    record = twice.again.record
+    assert twice.again.rc == 0 and record is not None, twice.again.stdout + twice.again.stderr
+    assert record["verdict"] == "GO with warnings" and record["again"]["id"] == twice.first.record["id"]
+    assert not {"backup", "transfer"} & {stage["name"] for stage in record["stages"]}
+    assert record["copy"]["differences"] == [] and record["copy"]["rows"] == twice.first.record["copy"]["rows"]
+    assert hosts.left(twice.again.report_dir) == []
 
 
 def test_both_hosts_were_logged_in_to_with_a_key(hosts: Hosts, run: Watched) -> None:

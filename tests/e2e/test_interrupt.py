@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils import history
-from playbook import PROGRAMS, Demo, Played, findings, finish
+from playbook import PROGRAMS, Demo, Played, findings, finish, wait_for_record
 from shims import application_with, programs_with
 
 from migration_rehearsal import embedded
@@ -23,7 +21,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("interrupt")]
 
 # A stage that is held up stays so for much longer than anybody waits for clean-up.
 HELD_S = 600
-CLEAN_S = 60.0
 
 
 def held_up(demo: Demo, place: Path, stage: str) -> tuple[Path, Callable[[], bool]]:
@@ -65,16 +62,6 @@ def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], cwd: Pa
 
 def copies(demo: Demo) -> list[str]:
     return [row["datname"] for row in demo.rows("dev", "SELECT datname FROM pg_database WHERE datname LIKE 'rehearsal%'")]
-
-
-def wait_for_record(directory: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + CLEAN_S
-    while time.monotonic() < deadline:
-        if json.loads((directory / "state.json").read_text())["cleaned"]:
-            return json.loads((directory / "record.json").read_text())  # type: ignore[no-any-return]
-        time.sleep(0.2)
-    log = directory / "cleanup.log"
-    raise AssertionError(f"not cleaned up within {CLEAN_S:g} s: {log.read_text() if log.exists() else 'clean-up never began'}")
 
 
 # Ctrl-C during a migration: test_terminal.py.
