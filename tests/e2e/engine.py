@@ -19,6 +19,13 @@ IMAGE = "rehearsal-tests:1"
 PACKAGES = ("postgresql", "python3-alembic", "python3-psycopg2")
 # The compiler behind JIT is half of what would be copied, and documentation most of the rest.
 LEFT_OUT = ("/usr/lib/*/libLLVM*", "/usr/lib/*/libz3*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/i18n/*")
+# A server in the image: it makes its cluster and stays.
+SERVER = (
+    "set -e; cd /tmp; printf %s '{password}' > /var/lib/postgresql/pw; "
+    "initdb -D /var/lib/postgresql/data -U postgres -A scram-sha-256 --pwfile=/var/lib/postgresql/pw --no-sync --no-instructions "
+    "-E UTF8 --locale=C.UTF-8 >/dev/null; rm /var/lib/postgresql/pw; "
+    "exec postgres -D /var/lib/postgresql/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=/tmp -c fsync=off -c jit=off"
+)
 NEEDED = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc"}
 START_TIMEOUT_S = 30
 
@@ -120,7 +127,7 @@ def engine(place: Path, socket: Path) -> Iterator[Engine]:
         try:
             if _answers(found):
                 socket.chmod(0o666)
-                found.docker("import", "--change", f"ENV PATH={_path(image)}", str(image), IMAGE)
+                found.docker("import", "--change", f"ENV PATH={search_path(image)}", str(image), IMAGE)
                 yield found
                 return
             said = (directory / "log").read_text(errors="replace")[-1500:]
@@ -129,7 +136,8 @@ def engine(place: Path, socket: Path) -> Iterator[Engine]:
     raise Missing(f"dockerd does not start here: {said}")
 
 
-def _path(image: Path) -> str:
+def search_path(image: Path) -> str:
+    """What PATH is to be in a container of the image."""
     # Debian keeps the server's programs out of the search path; the official images do not.
     names = subprocess.run(["tar", "-tf", str(image)], capture_output=True, text=True, check=True).stdout
     found = re.search(r"^\./(usr/lib/postgresql/\d+/bin)/postgres$", names, re.MULTILINE)

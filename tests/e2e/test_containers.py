@@ -16,7 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import argume
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-from engine import IMAGE, Engine, compose_commands, compose_file
+from engine import IMAGE, SERVER, Engine, compose_commands, compose_file
 from hosts import DATABASE, Hosts, fill, free_port
 from playbook import ROOT, Played, finish, wait_for_record
 
@@ -24,12 +24,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
 PASSWORD = "pass-of-production-8e1f"
 DEV_PASSWORD = "pass-of-dev-77aa"
-START = (
-    "set -e; cd /tmp; printf %s '{password}' > /var/lib/postgresql/pw; "
-    "initdb -D /var/lib/postgresql/data -U postgres -A scram-sha-256 --pwfile=/var/lib/postgresql/pw --no-sync --no-instructions "
-    "-E UTF8 --locale=C.UTF-8 >/dev/null; rm /var/lib/postgresql/pw; "
-    "exec postgres -D /var/lib/postgresql/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=/tmp -c fsync=off -c jit=off"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +69,7 @@ def projects(hosts: Hosts, engine: Engine) -> Any:
         # Each form of compose on one of the hosts, where this machine has both.
         project = Project(engine, forms[number % len(forms)], directory, f"docker-compose.{host.name}.yml", free_port(), password)
         postgres = {
-            "image": IMAGE, "user": "postgres", "network_mode": "host", "command": ["sh", "-c", START.format(port=project.port, password=password)],
+            "image": IMAGE, "user": "postgres", "network_mode": "host", "command": ["sh", "-c", SERVER.format(port=project.port, password=password)],
         }  # fmt: skip
         web = {
             "image": IMAGE, "network_mode": "host", "command": ["sleep", "infinity"], "working_dir": "/app", "volumes": [f"{host.home}/app:/app:ro"],
