@@ -208,7 +208,8 @@ def _revisions(record: Record, say: Speaker) -> Html:
         )
         for number, row in enumerate(rows, 1)
     ]
-    return join(report_chart.timeline(record, say), table(say("Revisions"), columns, shown, say))
+    whose = say("What waits is told of the locks that a revision took itself: the longest of them, to the end of its transaction.")
+    return join(report_chart.timeline(record, say), tag("p", whose, class_="faint"), table(say("Revisions"), columns, shown, say))
 
 
 def _ms(ms: Optional[float], say: Speaker) -> Cell:

@@ -247,6 +247,8 @@ TEXTS: Dict[str, str] = {
     "until the upgrade failed: {ms:duration}": "до падения обновления: {ms:duration}",
     "Until the upgrade failed, some table's reads or writes waited for {ms:duration}.": "До падения обновления чтение или запись хотя бы одной "
     "таблицы ждали {ms:duration}.",
+    "What waits is told of the locks that a revision took itself: the longest of them, to the end of its transaction.": "Ожидание указано по "
+    "блокировкам, взятым самой ревизией: самой долгой из них, до конца её транзакции.",
     "the upgrade ended in this revision": "обновление закончилось на этой ревизии",
     "{count:count pending revision|pending revisions}": "{count:count ревизия к применению|ревизии к применению|ревизий к применению}",
     "To the report": "К отчёту",
