@@ -212,7 +212,7 @@ def _revisions(events: Sequence[timeline.Event], run: str, files: Mapping[str, s
             "run": run,
             "direction": row["direction"],
             "status": OK if row["ended"] else FAILED,
-            "seconds": row["ms"] / 1000,
+            "seconds": round(row["ms"] / 1000, 6),
             "statements": row["statements"],
             "rows": row["rows"],
             "wal_bytes": row["wal_bytes"],

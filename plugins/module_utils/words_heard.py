@@ -15,7 +15,8 @@ import re
 from typing import Callable, Dict, List, Mapping, Optional, Pattern, Tuple
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+# `1,200`, `0.5 s`, `2 min 5 s`
+_FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?(?: (?:ms|s|min|min \d+ s|B|kB|MB|GB))?")
 # An error with its kind before it: `Deadline: not finished within 5 s`.
 _KIND = re.compile(r"([A-Z]\w+): (.+)", re.DOTALL)
 # Texts are nested: an error in a stage's error, in a finding.

@@ -9,7 +9,7 @@ from typing import Dict
 
 TEXTS: Dict[str, str] = {
     # What a run did.
-    "{count} revisions in {seconds} s, now at {heads}": "ревизий: {count}, за {seconds} с, теперь на {heads}",
+    "{count} revisions in {time}, now at {heads}": "ревизий: {count}, за {time}, теперь на {heads}",
     "{count} revisions, head {heads}": "ревизий: {count}, последняя {heads}",
     "its revisions are known when env.py has run": "его ревизии станут известны, когда выполнится env.py",
     "at {current}, {pending} pending, head {heads}": "на {current}, предстоит: {pending}, последняя {heads}",

@@ -100,6 +100,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     failure_facts,
     progress_database,
+    timeline,
+    words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
@@ -178,8 +180,9 @@ def main() -> None:
     if findings:
         module.fail_json(msg=findings[0]["message"], findings=findings, revisions=revisions)
     done = outcome.last("done") or {}
-    seconds = sum(revision["seconds"] for revision in revisions)
-    summary = f"{len(revisions)} revisions in {seconds:.2f} s, now at {', '.join(done.get('heads', [])) or 'no revision'}"
+    spans = timeline.spans(outcome.events)
+    took = words.duration(timeline.whole_s(spans) * 1000 if spans else 0.0)
+    summary = f"{len(revisions)} revisions in {took}, now at {', '.join(done.get('heads', [])) or 'no revision'}"
     module.exit_json(changed=bool(revisions), revisions=revisions, heads=done.get("heads", []), summary=summary)
 
 

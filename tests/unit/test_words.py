@@ -229,6 +229,8 @@ def test_an_ear_takes_what_fits_best_and_leaves_what_is_not_ours() -> None:
     assert words.heard("stairway", "ru") == "лестница ревизий"
     assert words.heard('ProgrammingError: relation "x" does not exist', "ru") == 'ProgrammingError: relation "x" does not exist'
     assert words.heard("25 tables, 3,603 rows, 0.2 MB", "ru") == "таблиц: 25, строк: 3\u202f603, 0,2 МБ"
+    assert words.heard("7 revisions in 105 ms, now at b2", "ru") == "ревизий: 7, за 105\u00a0мс, теперь на b2"
+    assert words.heard("7 revisions in 2 min 5 s, now at b2", "ru") == "ревизий: 7, за 2\u00a0мин\u00a05\u00a0с, теперь на b2"
     said = "25 tables in the catalog, 3,603 rows of 25 tables fingerprinted, 35 foreign keys checked for orphans"
     assert words.heard(said, "ru") == (
         "таблиц в каталоге: 25, сняты отпечатки строк: 3\u202f603, таблиц: 25, внешних ключей проверено на строки без родителя: 35"
