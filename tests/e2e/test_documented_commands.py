@@ -28,7 +28,7 @@ NOT_HERE = {
     "rehearse compare 20261123-030751-8 20261123-030751-7": "rehearsals of an example; " + ELSEWHERE,
     "ansible-galaxy collection install awx.awx": "needs a Galaxy server",
     "export CONTROLLER_HOST=https://awx.example.com CONTROLLER_OAUTH_TOKEN=…": "needs AWX",
-    "ansible-playbook extensions/awx/configure.yml -e @awx-values.yml": "needs AWX; by tests/e2e/test_awx.py, against as much of AWX as its modules need",
+    "ansible-playbook extensions/awx/configure.yml -e @awx-values.yml": "by tests/e2e/test_awx.py, against as much of AWX as its modules need",
     "ansible-galaxy collection build --output-path dist && ansible-builder build --tag harbor.example.com/ops/migration-rehearsal-ee": (
         "needs a registry of containers; both but for the image itself by tests/e2e/test_collection.py"
     ),
