@@ -18,13 +18,14 @@ export PATH := $(BIN):$(PATH)
 # What calls make may have its own Python environment active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test lint docs screenshots clean
 
 help:
 	@echo 'make demo   rehearse the sample application on two PostgreSQL servers made for it, and remove them'
 	@echo 'make test   run all tests (PYTEST_ARGS="-k name" chooses)'
 	@echo 'make lint   check style, types, licenses, changelog and playbooks'
 	@echo 'make docs   build the documents and the reference of modules and roles as a site, in build/docs'
+	@echo 'make screenshots  make the pictures of the documents anew, of the demonstration (needs chromium and chromedriver)'
 	@echo 'make clean  remove .venv and caches'
 
 demo: $(VENV)/.installed-demo
@@ -55,6 +56,9 @@ docs: $(VENV)/.installed-docs
 		-D project=migrations.rehearsal -D suppress_warnings=ref.ref \
 		$(DOCS)/reference $(DOCS)/docs/collection
 	@echo 'The site is $(DOCS)/docs/index.html, the reference $(DOCS)/docs/collection/index.html'
+
+screenshots: $(VENV)/.installed-test
+	$(BIN)/python tests/browser/screenshots.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist
