@@ -194,7 +194,10 @@ class Bench:
         """Straight into an empty database of a server that is made for it, with the same settings as ours while it is filled."""
         order, _there = self.order(place, None)
         with Session(self.server, SOURCE, "bench") as session:
-            manifest = {"server": backup.server_settings.read(session), "server_version_num": int(session.value("SHOW server_version_num"))}
+            manifest = {
+                "server": backup.server_settings.read(session),
+                "server_version_num": session.value("SELECT current_setting('server_version_num')::int AS v"),
+            }
         own, _failures = copying._own_server(order, manifest)
         with Session(own.server, "postgres", "bench") as session:
             session.execute("CREATE DATABASE copied TEMPLATE template0")

@@ -12,6 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
     database_facts,
     outside_world,
+    planner_statistics,
     progress,
     progress_database,
     words,
@@ -213,7 +214,7 @@ def make_copy(
     without = [entry["object"] for entry in kept_out]
     size = manifest["size_bytes"]
     restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without, size=size)
-    settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s)
+    settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s, sessions=jobs)
     with progress.counted(work, "of tables read") as counter:
         described = describe(server, database, marker, manifest, settled["stopped"], deadline_s, counter)
     return {**described, **settled, "missing_roles": missing_roles}
@@ -233,18 +234,18 @@ def settle(
     settings: Dict[str, List[str]],
     kept_out: Sequence[Dict[str, Any]],
     deadline_s: float,
-    analyze: bool = True,
+    sessions: int,
 ) -> Dict[str, Any]:
     """Quieten a filled copy and give it production's settings; `stopped` and `settings_not_replayed` of copy.json.
 
-    `analyze`: a dump has no statistics; a physical copy has production's.
+    `sessions` gather statistics, which a dump does not carry; 0: a physical copy has production's.
     """
     with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
         # Before anything else connects: what production sends, a rehearsal must not send.
         stopped = [*kept_out, *outside_world.stop_jobs(session)]
         stopped += outside_world.stop(session, take_snapshot(session))
-        if analyze:
-            session.execute("ANALYZE")
+        if sessions:
+            planner_statistics.gather(server, database, rehearsal_id, sessions, deadline_s)
         return {"stopped": stopped, "settings_not_replayed": replay_settings(session, database, settings)}
 
 

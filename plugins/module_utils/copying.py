@@ -89,7 +89,7 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
         server, order.database, order.marker.id, order.work, backup,
         jobs=order.jobs, with_owners=not missing, without=[entry["object"] for entry in kept_out], deadline_s=order.deadline_s,
     )  # fmt: skip
-    settled = copy_database.settle(server, order.database, order.marker.id, manifest["settings"], kept_out, order.deadline_s)
+    settled = copy_database.settle(server, order.database, order.marker.id, manifest["settings"], kept_out, order.deadline_s, order.jobs)
     facts, rows = copy_database.measure(server, order.database, order.marker.id, order.deadline_s)
     taken_at = format_time(datetime.datetime.fromtimestamp(os.path.getmtime(backup.path), datetime.timezone.utc))
     manifest = file_source.manifest_after(facts, rows, backup, found, order.marker.id, source_database, taken_at)
@@ -146,7 +146,7 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     with Session(own.server, "postgres", application_name(order.marker.id), deadline_s=order.deadline_s) as session:
         ephemeral_settings.set_time_zone(session, settings)
     # Its settings came with it, and so did its statistics.
-    settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, analyze=False)
+    settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, sessions=0)
     facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
     manifest = {**manifest, "rows": rows}
     copy = {

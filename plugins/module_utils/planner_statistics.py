@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Migration rehearsal maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Give a restored copy the statistics that a dump does not carry, in several sessions at once: of many tables it is a good part of the restore."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from typing import Iterator
+
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
+
+# What ANALYZE without a name takes, the largest first. A partitioned table takes its partitions with it.
+_TABLES = """
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname <> 'pg_toast'
+ORDER BY c.relkind = 'p' DESC, pg_catalog.pg_relation_size(c.oid) DESC, 1"""
+
+
+def gather(server: Server, database: str, rehearsal_id: str, sessions: int, deadline_s: float) -> None:
+    """ANALYZE everything in the database. Raises PostgresError."""
+    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+        waiting = iter([row["name"] for row in session.rows(_TABLES)])
+    lock = threading.Lock()
+
+    def names() -> Iterator[str]:
+        while True:
+            with lock:
+                name = next(waiting, None)
+            if name is None:
+                return
+            yield name
+
+    def work() -> None:
+        with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+            for name in names():
+                session.execute(f"ANALYZE {name}")
+
+    with concurrent.futures.ThreadPoolExecutor(sessions) as pool:
+        for done in [pool.submit(work) for _number in range(sessions)]:
+            done.result()
