@@ -252,6 +252,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "wrapper": bool(application.get("wrapper")),
                 "environment": sorted(application.get("environment") or {}),
                 "x": sorted(application.get("x") or {}),
+                "x_alone": sorted(name for name, value in (application.get("x") or {}).items() if value is None),
             },
             "asked": [name for name, (variable, default) in _ASKED.items() if boolean(values.value(values.dev, variable, default))],
             "expectations_file": str(values.value(values.dev, "rehearsal_expectations") or ""),

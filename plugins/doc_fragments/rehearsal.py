@@ -76,7 +76,9 @@ options:
         type: str
         default: ""
       x:
-        description: The C(-x) arguments that C(env.py) reads, if it reads any.
+        description:
+          - The C(-x) arguments that C(env.py) reads, if it reads any.
+          - One without a value (C(-x name)) is null; one that comes several times has a list.
         type: dict
         default: {}
       environment:

@@ -134,7 +134,7 @@ class _Run:
                         continue
         if self.script is not None:
             env_file = os.path.join(self.script.dir, "env.py")
-        return find_suspects(address, self.parameters["environment"], self.parameters["x"], options, env_file, self.removed)
+        return find_suspects(address, self.parameters["environment"], dict(self.parameters["x"]), options, env_file, self.removed)
 
     def _load_script(self) -> None:
         from alembic.config import CommandLine, Config
@@ -146,8 +146,8 @@ class _Run:
         arguments = ["-c", path]
         if self.parameters["section"]:
             arguments += ["-n", self.parameters["section"]]
-        for name, value in self.parameters["x"].items():
-            arguments += ["-x", f"{name}={value}"]
+        for name, value in self.parameters["x"]:
+            arguments += ["-x", name if value is None else f"{name}={value}"]
         command = self.operation if self.operation in ("upgrade", "downgrade") else "current"
         arguments += [command] + ([self.target] if command != "current" else [])
         # Some env.py look at the command line themselves.

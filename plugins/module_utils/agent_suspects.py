@@ -12,19 +12,24 @@ import ast
 import os
 import re
 import sys
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_errors import relative
 
 # What must not leak from the host into the application: libpq's own variables, and the names projects use for their database.
 _LEADING_NAME = re.compile(
-    r"^PG[A-Z]+$|(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|SQLALCHEMY|ALEMBIC)(_|$)|(^|_)(DSN|DB_?URL|DB_?URI|DATABASE_?UR[LI])$|_(DB|DATABASE)_",
+    r"^PG(?!P(_|$))[A-Z_]"
+    r"|(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|SQLALCHEMY|ALEMBIC|JDBC)(_|$)"
+    r"|(DB|DATABASE|SQL|RDS|POSTGRES|POSTGRESQL)_?(HOST|HOSTNAME|HOSTADDR|PORT|SERVER|SOCKET|NAME|USER|USERNAME|PASS|PASSWORD|PASSWD|PWD|SERVICE)(_|$)"
+    r"|(^|_)(DSN|(DB|DATABASE|SQL|RDS|POSTGRES)_?(UR[IL]|DSN|CONN)|CONN(ECTION)?_?(STR|STRING|INFO|URL|URI))(_|$)",
     re.IGNORECASE,
 )
-_DATABASE_URL = re.compile(r"^\s*(postgres|postgresql|mysql|mariadb|mssql|oracle|sqlite|cockroachdb|redshift)(\+\w+)?:", re.IGNORECASE)
+_DATABASE_URL = re.compile(r"^\s*(?:jdbc:)?(postgres|postgresql|mysql|mariadb|mssql|oracle|sqlite|cockroachdb|redshift)(\+\w+)?:", re.IGNORECASE)
+# As libpq, Npgsql and ODBC have it.
+_CONNINFO = re.compile(r"(^|[\s;])(dbname|database|initial catalog)\s*=\s*[^\s;]", re.IGNORECASE)
 # urlsplit() does not take the underscore of psycopg_async for part of a scheme.
-_URL_PATH = re.compile(r"\s*[^:/?#\s]+://[^/?#]*/([^?#\s]*)")
+_URL_PATH = re.compile(r"\s*(?:jdbc:)?[^:/?#\s]+://[^/?#]*/([^?#\s]*)")
 _SETTINGS_FILE = re.compile(r"^\.env($|\.)|\.(ini|cfg|toml|ya?ml|json|env)$")
 # Where an option of Alembic's configuration stands that the inventory gave.
 GIVEN_OPTIONS = "rehearsal_application.options"
@@ -34,7 +39,7 @@ _MOST_SUSPECTS = 8
 
 def leads_to_a_database(name: str, value: str) -> bool:
     """Whether an environment variable could lead an application to some database."""
-    return bool(_LEADING_NAME.search(name) or _DATABASE_URL.match(value))
+    return bool(_LEADING_NAME.search(name) or _DATABASE_URL.match(value) or _CONNINFO.search(value))
 
 
 def replace_environment(declared: Mapping[str, str]) -> List[str]:
@@ -54,7 +59,7 @@ def _leads_to(value: str, address: Mapping[str, Any]) -> bool:
     url = _URL_PATH.match(value)
     if url:
         return bool(unquote(url.group(1)) == database)
-    return value.strip() == database or bool(re.search(rf"\b(dbname|database)\s*=\s*'?{re.escape(database)}\b", value))
+    return value.strip() == database or bool(re.search(rf"\b(dbname|database)\s*=\s*'?{re.escape(database)}\b", value, re.IGNORECASE))
 
 
 def _texts(tree: ast.AST) -> Iterator[Tuple[int, str, str]]:
@@ -93,7 +98,7 @@ def _read(path: str) -> str:
 def find_suspects(
     address: Mapping[str, Any],
     environment: Mapping[str, str],
-    x_arguments: Mapping[str, str],
+    x_arguments: Mapping[str, Optional[str]],
     options: Sequence[Tuple[str, str, str]],
     env_file: str,
     removed: Sequence[str],
@@ -101,9 +106,9 @@ def find_suspects(
     """Short texts, the likeliest first. `options` are (file, key, value) of Alembic's configuration."""
     said: List[str] = []
     if x_arguments:
-        given = " ".join(f"-x {name}=…" for name in x_arguments)
+        given = " ".join(f"-x {name}" if value is None else f"-x {name}=…" for name, value in x_arguments.items())
         source = _read(env_file)
-        if not any(_leads_to(value, address) for value in x_arguments.values()):
+        if not any(_leads_to(value or "", address) for value in x_arguments.values()):
             if "get_x_argument" in source or "cmd_opts" in source:
                 said.append(f"{given} was given, and {relative(env_file)} reads -x arguments, but the connection went elsewhere")
             else:

@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from types import ModuleType
-from typing import IO, Any, Callable, List, Mapping, Optional, Tuple, Union
+from typing import IO, Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     agent,
@@ -84,7 +84,8 @@ class Application:
     """How the project's Python is started and its Alembic configured; what the inventory declares.
 
     `command` starts Python (`.venv/bin/python`, `docker compose exec -T web python`), in directory `chdir`. `config` is an
-    Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments. `options`
+    Alembic ini file or a pyproject.toml, `section` its section (`alembic -n`), `x` the `-x name=value` arguments: None for
+    `-x name` alone, several values for one that comes several times. `options`
     are set in the configuration before `env.py` runs, literally; a mapping among them sets those of another section. `wrapper`
     is Python code that calls `run()` within what `env.py` needs around it (an application context, an event loop). Of the
     variables that lead to a database, the application gets those in `environment` and no others.
@@ -93,7 +94,7 @@ class Application:
     command: Tuple[str, ...]
     chdir: str = ""
     config: str = "alembic.ini"
-    x: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    x: Mapping[str, Union[str, None, Sequence[str]]] = dataclasses.field(default_factory=dict)
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Union[str, Mapping[str, str]]] = dataclasses.field(default_factory=dict)
     section: str = ""
@@ -146,7 +147,12 @@ def run(
 
 def declared_values(application: Application) -> List[Tuple[str, str]]:
     """(name, value) of everything that the application is told, as far as it may be a secret."""
-    return [*application.environment.items(), *application.x.items(), *named_values(application.options)]
+    return [pair for values in (application.environment, application.x, application.options) for pair in named_values(values)]
+
+
+def _x_arguments(x: Mapping[str, Union[str, None, Sequence[str]]]) -> List[Tuple[str, Optional[str]]]:
+    """(name, value) of each -x, one after the other."""
+    return [(name, one) for name, value in x.items() for one in ([value] if value is None or isinstance(value, str) else value)]
 
 
 def agent_script(parameters: Mapping[str, Any]) -> str:
@@ -232,7 +238,7 @@ class _Runner:
                 "target": target,
                 "config": application.config,
                 "section": application.section,
-                "x": dict(application.x),
+                "x": _x_arguments(application.x),
                 "environment": dict(application.environment),
                 "options": dict(application.options),
                 "wrapper": application.wrapper,

@@ -8,7 +8,7 @@ Not part of arguments.py: only the modules that start the application need the a
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Set, Union
+from typing import Any, Dict, List, Mapping, Set, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import named_values, secrets_among
@@ -44,13 +44,17 @@ def application(options: Mapping[str, Any], deadline_s: float) -> Application:
         command=tuple(options["command"]),
         chdir=options.get("chdir") or "",
         config=options.get("config") or "alembic.ini",
-        x={name: str(value) for name, value in (options.get("x") or {}).items()},
+        x={name: _x(value) for name, value in (options.get("x") or {}).items()},
         environment={name: str(value) for name, value in (options.get("environment") or {}).items()},
         options={name: _option(value) for name, value in (options.get("options") or {}).items()},
         section=options.get("section") or "",
         wrapper=options.get("wrapper") or "",
         deadline_s=deadline_s,
     )
+
+
+def _x(value: Any) -> Union[str, None, List[str]]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else None if value is None else str(value)
 
 
 def _option(value: Any) -> Union[str, Dict[str, str]]:

@@ -42,10 +42,13 @@ _SINGLE = re.compile(r"(?<!\w)'(?:[^'\\\n]|\\.)*'(?!\w)")
 
 
 def named_values(values: Mapping[str, Any]) -> List[Tuple[str, str]]:
-    """(name, value) of a mapping and of the mappings in it."""
+    """(name, value) of a mapping and of the mappings and lists in it; of a name without a value none."""
     found: List[Tuple[str, str]] = []
     for name, value in values.items():
-        found += named_values(value) if isinstance(value, Mapping) else [(name, str(value))]
+        if isinstance(value, Mapping):
+            found += named_values(value)
+        elif value is not None:
+            found += [(name, str(one)) for one in (value if isinstance(value, (list, tuple)) else [value])]
     return found
 
 

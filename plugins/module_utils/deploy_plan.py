@@ -91,7 +91,8 @@ def _alembic(evidence: Evidence, *words: str) -> List[str]:
     """Alembic's command line as the inventory describes it."""
     application = evidence.context["application"]
     section = ["-n", application["section"]] if application.get("section") else []
-    given = [word for name in application.get("x") or () for word in ("-x", f"{name}=…")]
+    alone = application.get("x_alone") or ()
+    given = [word for name in application.get("x") or () for word in ("-x", name if name in alone else f"{name}=…")]
     config = ["-c", application["config"]] if application.get("config") else []
     return [*application["command"], "-m", "alembic", *config, *section, *given, *words]
 
@@ -208,8 +209,9 @@ def _notes(evidence: Evidence, production: Production, limits: Limits) -> List[s
         notes.append(text("PostgreSQL's commands are for {host}, as its inventory reaches the server; they need a role that may do it.", host=host))
     else:
         notes.append(text("How production's server is reached was not part of this rehearsal: add host, port and user to PostgreSQL's commands."))
-    if application.get("x"):
-        notes.append(text("The values of -x are left out: {names:list}.", names=[f"-x {name}=…" for name in application["x"]]))
+    valued = [f"-x {name}=…" for name in application.get("x") or () if name not in (application.get("x_alone") or ())]
+    if valued:
+        notes.append(text("The values of -x are left out: {names:list}.", names=valued))
     if application.get("options") or application.get("wrapper"):
         notes.append(text("The rehearsal set options of Alembic's configuration or wrapped env.py; production must have the same in its own way."))
     program = str(application["command"][0]).rpartition("/")[2] if application.get("command") else ""

@@ -69,7 +69,9 @@ def section(directory: Path, python: str) -> None:
 
 def x_argument(directory: Path, python: str) -> None:
     url = "f\"{os.environ['BASE']}\".replace('NAME', context.get_x_argument(as_dictionary=True)['db_name'])"
-    Project(directory).write("migrations/env.py", ENV.format(url=url, extra="", configure=""))
+    asked = "context.get_x_argument()[1:]"
+    extra = f"assert {asked} == ['verbose', 'tenant=north', 'tenant=south'], {asked}"
+    Project(directory).write("migrations/env.py", ENV.format(url=url, extra=extra, configure=""))
 
 
 def context(directory: Path, python: str) -> None:
@@ -101,6 +103,20 @@ def handed_over(directory: Path, python: str) -> None:
     )
 
 
+ELSEWHERE = "postgresql+psycopg://nobody@/production?host=/nowhere"
+
+
+def module_with_url(directory: Path, python: str) -> None:
+    project = Project(directory)
+    project.write("app/__init__.py", "")
+    project.write("app/database.py", f"URL = {ELSEWHERE!r}\n")
+    project.write("migrations/env.py", ENV.format(url="database.URL", extra="from app import database", configure=""))
+
+
+def env_with_url(directory: Path, python: str) -> None:
+    Project(directory).write("migrations/env.py", ENV.format(url=repr(ELSEWHERE), extra="", configure=""))
+
+
 def compose(directory: Path, python: str) -> None:
     """A program in place of docker: it goes elsewhere and empties the environment before it starts Python, as a container does."""
     Project(directory / "inside")
@@ -121,6 +137,8 @@ KINDS: dict[str, Callable[[Path, str], None]] = {
     "Several databases (multidb)": template("multidb"),
     "An application context (Flask-Migrate)": context,
     "A connection that env.py finds in its configuration": handed_over,
+    "A URL in a module of the project": module_with_url,
+    "A URL in env.py itself": env_with_url,
     "docker compose": compose,
 }
 

@@ -67,23 +67,49 @@ DIRECT = {
     "        await pool.execute('DROP TABLE precious')\nasyncio.run(go())",
     "pg8000": "import pg8000.dbapi\nc = pg8000.dbapi.connect({pg8000})\nc.cursor().execute('DROP TABLE precious')\nc.commit()",
     "pg8000 native": "import pg8000.native\npg8000.native.Connection({pg8000}).run('DROP TABLE precious')",
-    "second engine": "import sqlalchemy\nwith sqlalchemy.create_engine({url}).begin() as c:\n    c.execute(sqlalchemy.text('DROP TABLE precious'))",
-    "engine with a creator": "import sqlalchemy, psycopg\n"
-    "c = sqlalchemy.create_engine('postgresql+psycopg://', creator=lambda: psycopg.connect({libpq})).connect()\n"
-    "c.execute(sqlalchemy.text('DROP TABLE precious'))\nc.commit()",
+    **{
+        f"second engine, {driver}": f"import sqlalchemy\nwith sqlalchemy.create_engine({{{driver}_url}}).begin() as c:\n"
+        "    c.execute(sqlalchemy.text('DROP TABLE precious'))"
+        for driver in ("psycopg2", "psycopg", "pg8000")
+    },
+    **{
+        f"second engine, {driver}": "import asyncio, sqlalchemy\nfrom sqlalchemy.ext.asyncio import create_async_engine\nasync def go():\n"
+        f"    async with create_async_engine({{{driver}_url}}).begin() as c:\n        await c.execute(sqlalchemy.text('DROP TABLE precious'))\n"
+        "asyncio.run(go())"
+        for driver in ASYNC_DRIVERS
+    },
+    **{
+        f"engine with a creator, {driver}": f"import sqlalchemy, {module}\n"
+        f"c = sqlalchemy.create_engine('postgresql+{driver}://', creator=lambda: {module}.connect({{{arguments}}})).connect()\n"
+        "c.execute(sqlalchemy.text('DROP TABLE precious'))\nc.commit()"
+        for driver, module, arguments in (("psycopg", "psycopg", "libpq"), ("psycopg2", "psycopg2", "libpq"), ("pg8000", "pg8000.dbapi", "pg8000"))
+    },
 }
+FORKED = {
+    "os.fork": "import os, psycopg\nchild = os.fork()\nif not child:\n    psycopg.connect({libpq}, autocommit=True).execute('DROP TABLE precious')\n"
+    "    os._exit(0)\nprint('CHILD', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))",
+    "multiprocessing": "import multiprocessing, psycopg\ndef go():\n"
+    "    psycopg.connect({libpq}, autocommit=True).execute('DROP TABLE precious')\n"
+    "child = multiprocessing.get_context('fork').Process(target=go)\nchild.start()\nchild.join()\nprint('CHILD', child.exitcode)",
+}
+
+
+def lines(way: str, place: Place) -> str:
+    """A way round to the other database."""
+    server = place.server
+    address = f"host={server.host!r}, port={server.port}, user={server.user!r}"
+    return way.format(
+        libpq=f"{address}, dbname={place.dev!r}",
+        asyncpg=f"{address}, database={place.dev!r}",
+        pg8000=f"{server.user!r}, unix_sock={f'{server.host}/.s.PGSQL.{server.port}'!r}, database={place.dev!r}",
+        **{f"{driver}_url": repr(url_of(server, place.dev, driver)) for driver in (*DRIVERS, *ASYNC_DRIVERS)},
+    )
 
 
 @pytest.mark.parametrize("way", DIRECT)
 def test_each_way_round_from_within_a_revision_is_closed(place: Place, python: str, way: str) -> None:
     server = place.server
-    address = f"host={server.host!r}, port={server.port}, user={server.user!r}"
-    body = DIRECT[way].format(
-        libpq=f"{address}, dbname={place.dev!r}",
-        asyncpg=f"{address}, database={place.dev!r}",
-        pg8000=f"{server.user!r}, unix_sock={f'{server.host}/.s.PGSQL.{server.port}'!r}, database={place.dev!r}",
-        url=repr(server.url(place.dev)),
-    )
+    body = lines(DIRECT[way], place)
     Project(place.directory).revision("a1", f"op.execute('CREATE TABLE t (id int)')\n{body}\nprint('PASSED THE FENCE')")
     before = dump(server, place.dev)
 
@@ -95,6 +121,31 @@ def test_each_way_round_from_within_a_revision_is_closed(place: Place, python: s
     assert "PASSED" not in (place.directory / "application.log").read_text()
     assert dump(server, place.dev) == before
     assert sql(server, place.copy, "SELECT to_regclass('t') IS NULL") == ["t"], "the copy's own transaction must not have been committed"
+
+
+@pytest.mark.parametrize("way", FORKED)
+def test_a_forked_process_is_behind_the_fence_too(place: Place, python: str, way: str) -> None:
+    Project(place.directory).revision("a1", lines(FORKED[way], place))
+    before = dump(place.server, place.dev)
+
+    outcome = place.run(python, environment={"DATABASE_URL": place.server.url(place.copy)})
+
+    assert outcome.fence is not None and outcome.fence["address"]["database"] == place.dev and not outcome.succeeded
+    assert "CHILD 70" in (place.directory / "application.log").read_text()
+    assert dump(place.server, place.dev) == before
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_fresh_python_of_multiprocessing_is_recorded_as_an_open_way(place: Place, python: str, method: str) -> None:
+    project = Project(place.directory)
+    project.write("helper.py", "def go():\n    pass\n")
+    start = f"multiprocessing.get_context({method!r}).Process(target=helper.go)"
+    imports = "import multiprocessing, os, sys\nsys.path.insert(0, os.getcwd())\nimport helper"
+    project.revision("a1", f"child = {start}\nchild.start()\nchild.join()", imports=imports)
+    outcome = place.run(python, environment={"DATABASE_URL": place.server.url(place.copy)})
+    assert outcome.succeeded, outcome.error
+    started = {(event["program"], event["revision"]) for event in outcome.events if event["event"] == "process"}
+    assert started == {(Path(python).name, "a1")}
 
 
 @pytest.mark.parametrize("driver", [*DRIVERS, "psycopg_async"])
