@@ -16,7 +16,6 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import report_records
 from ansible_collections.migrations.rehearsal.plugins.module_utils import reports
 
-
 # For 200 revisions over 500 tables.
 MOST_S = {"html": 2.0, "opened": 1.0}
 

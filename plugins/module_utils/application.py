@@ -150,7 +150,7 @@ def declared_values(application: Application) -> List[Tuple[str, str]]:
     return [pair for values in (application.environment, application.x, application.options) for pair in named_values(values)]
 
 
-def _x_arguments(x: Mapping[str, Union[str, None, Sequence[str]]]) -> List[Tuple[str, Optional[str]]]:
+def x_arguments(x: Mapping[str, Union[str, None, Sequence[str]]]) -> List[Tuple[str, Optional[str]]]:
     """(name, value) of each -x, one after the other."""
     return [(name, one) for name, value in x.items() for one in ([value] if value is None or isinstance(value, str) else value)]
 
@@ -238,7 +238,7 @@ class _Runner:
                 "target": target,
                 "config": application.config,
                 "section": application.section,
-                "x": _x_arguments(application.x),
+                "x": x_arguments(application.x),
                 "environment": dict(application.environment),
                 "options": dict(application.options),
                 "wrapper": application.wrapper,
@@ -360,11 +360,17 @@ class _Runner:
         fence = _last(self._events, "fence")
         if error is not None and error["kind"] == "Deadline":
             timed_out = True
+            error = {**error, "revision": self._running()}
         elif timed_out:
-            error = _error("Deadline", f"not finished within {self._application.deadline_s:g} s")
+            error = _error("Deadline", f"not finished within {self._application.deadline_s:g} s", revision=self._running())
         elif error is None and fence is None and (exit_code != 0 or _last(self._events, "done") is None):
             error = self._ended_early(exit_code)
         return Outcome(exit_code=exit_code, events=self._events, error=error, fence=fence, timed_out=timed_out)
+
+    def _running(self) -> Optional[str]:
+        """The revision that had begun and not ended."""
+        last = next((event for event in reversed(self._events) if event["event"] in ("revision_begin", "revision_end")), {})
+        return last.get("revision") if last.get("event") == "revision_begin" else None
 
     def _ended_early(self, exit_code: int) -> Event:
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"

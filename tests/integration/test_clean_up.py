@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, clean_up, copy_database, migration_findings
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+sys.path.append(str(Path(__file__).parent))
+
+from agent_project import Project  # noqa: E402
 
 pytestmark = pytest.mark.integration
 
@@ -51,6 +57,27 @@ def test_on_production_only_the_rehearsed_database_is_asked_and_nothing_is_writt
         finally:
             session.execute("GRANT CONNECT ON DATABASE postgres TO PUBLIC")
             session.execute("DROP ROLE only_there")
+
+
+def test_a_statement_that_goes_on_after_the_deadline_is_ended_with_the_copy(postgres_server: Any, tmp_path: Path) -> None:
+    """The server does not see that its client was killed."""
+    rehearsal_id = new_id()
+    name = postgres_server.create_database(copy_database_name(rehearsal_id))
+    marker = Marker(rehearsal_id, "prod/shop", "2026-11-22T22:30:11Z", "2026-11-23T22:30:11Z")
+    working = f"SELECT count(*) AS n FROM pg_stat_activity WHERE datname = {quote_literal(name)} AND state = 'active'"
+    project = tmp_path / "project"
+    project.mkdir()
+    Project(project).revision("a1", "op.execute('CREATE TABLE t (id int)')\nop.execute('SELECT pg_sleep(120)')")
+    app = Application((sys.executable,), str(project), environment={"DATABASE_URL": postgres_server.url(name)}, deadline_s=3)
+    with Session(postgres_server.server, "postgres", "tests") as session:
+        session.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS {quote_literal(marker.to_text())}")
+        outcome = application.run(app, "upgrade", marker_id=rehearsal_id)
+        (finding,) = migration_findings.findings_of(outcome, "upgrade")
+        assert (finding["code"], finding["object"]) == ("migration-failed", "a1") and "not finished within 3 s" in finding["message"]
+        assert session.value(working) == 1
+        found = cleaned(postgres_server.server, name, rehearsal_id, tmp_path)
+        assert (found["copy"], found["left"], found["problems"]) == ("dropped", [], [])
+        assert session.value(working) == 0
 
 
 def test_a_session_that_cannot_be_ended_is_told(postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

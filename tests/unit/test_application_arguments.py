@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.application import declared_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application import declared_values, x_arguments
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_arguments import application, secrets_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import to_hide
 
@@ -24,6 +24,13 @@ def test_every_value_becomes_a_text_and_a_truth_value_alembics_word() -> None:
     assert found.x == {"tenant": "7"} and found.environment["PORT"] == "5432"
     assert found.options["sourceless"] == "true"
     assert found.options["billing"] == {"sqlalchemy.url": "postgresql://app:second@host/db", "password": "third"}
+
+
+def test_an_x_argument_stands_alone_or_comes_several_times() -> None:
+    found = application({"command": ["python"], "x": {"verbose": None, "tenant": ["north", 2], "api_key": "sesame"}}, 60.0)
+    assert found.x == {"verbose": None, "tenant": ["north", "2"], "api_key": "sesame"}
+    assert sorted(declared_values(found)) == [("api_key", "sesame"), ("tenant", "2"), ("tenant", "north")]
+    assert x_arguments(found.x) == [("verbose", None), ("tenant", "north"), ("tenant", "2"), ("api_key", "sesame")]
 
 
 def test_what_is_left_out_is_alembics_default() -> None:

@@ -171,6 +171,8 @@ def test_other_locales_have_their_provider() -> None:
 def test_what_is_asked_of_the_application_is_passed_on_without_its_values() -> None:
     found = plan(rehearsed(section="shop", x=["db_name"], options=["sqlalchemy.url"]))
     assert found["steps"][1]["command"] == [*ALEMBIC, "-n", "shop", "-x", "db_name=…", "current"]
+    alone = plan(rehearsed(x=["db_name", "verbose"], x_alone=["verbose"]))
+    assert alone["steps"][1]["command"][-5:] == ["-x", "db_name=…", "-x", "verbose", "current"] and "verbose" not in notes(alone)
     assert "-x db_name=…" in notes(found) and "options of Alembic's configuration" in notes(found)
     assert "ALTER DATABASE set for it; set it there too: TimeZone, work_mem (app)" in notes(
         plan(rehearsed(), settings=("TimeZone", "work_mem (app)"))

@@ -49,6 +49,7 @@ CASES = [
            "ALTER TABLE payments ADD FOREIGN KEY (shift_id) REFERENCES shifts DEFERRABLE INITIALLY DEFERRED;\n"
            "INSERT INTO payments (shift_id, amount, paid_on) VALUES (100500, 1, '2024-01-01')"),
     _fails("mistake in Python", "# python\nraise KeyError('shift')"),
+    _fails("a statement that does not end", "SELECT pg_sleep(60)", deadline_s=3, says=("Deadline: not finished within 3 s · revision m1",)),
     _fails("exit in a revision", "# python\nimport sys; sys.exit(3)"),
     Case("second revision fails", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick",
          frozenset({("migration-failed", "m2")}), more=(("m2", "m1", "ALTER TABLE users ADD COLUMN nick text", "SELECT 1"),)),

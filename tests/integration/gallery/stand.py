@@ -62,6 +62,7 @@ class Case:
     `asked`: what is measured beside the rest ("models", "drift", "stairway"; "fixed address": an application that drift cannot be measured with).
     `base`: SQL of production's revision, where it is not what made production.
     `target`: where the upgrade goes (rehearsal_target).
+    `deadline_s`: how long one run of the application may take.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -82,6 +83,7 @@ class Case:
     asked: tuple[str, ...] = ()
     base: str = ""
     target: str = "head"
+    deadline_s: float = 60
 
     def judge(self, evidence_directory: str) -> dict[str, Any]:
         """The record of evidence that was gathered for this case, under its policy."""
@@ -216,7 +218,7 @@ class _Run:
             command=(sys.executable, "-S", _WARM_PYTHON, self.stand.socket),
             chdir=str(project.directory),
             environment={"DATABASE_URL": url, "OTHER_URL": elsewhere},
-            deadline_s=60,
+            deadline_s=self.case.deadline_s,
         )
 
     def _write_context(self) -> None:
