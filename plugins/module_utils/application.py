@@ -337,9 +337,11 @@ class _Runner:
         try:
             told = json.loads(text)
         except ValueError:
-            # A child of the application's wrote into the middle of a line.
+            # A child of the application's wrote into the middle of a line. What is lost may have been a lock.
             self._log.add(text + "\n")
-            return
+            at = self._events[-1]["t"] if self._events else 0.0
+            said = "a line of the agent came torn"
+            told = {"event": "measuring_failed", "t": at, "kind": "ProtocolError", "message": said, "revision": self._running()}
         event = mask_event(told, self._secrets)
         self._events.append(event)
         if events_file:

@@ -21,6 +21,7 @@ TEXTS: Dict[str, str] = {
     "revision {revision}": "ревизия {revision}",
     "statement: {sql}": "команда: {sql}",
     "on the copy: {facts}": "на копии: {facts}",
+    "a line of the agent came torn": "строка агента пришла разорванной",
     "not finished within {seconds} s": "не закончено за {seconds} с",
     "a downgrade needs a target: revisions separated by commas, or base": "откату нужна цель: ревизии через запятую или base",
     "operation {operation} needs the id of the rehearsal whose copy may be used": "операции {operation} нужен id репетиции, чью копию можно "
