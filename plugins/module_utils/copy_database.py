@@ -9,12 +9,14 @@ import re
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    archive,
     data_diff,
     database_facts,
     outside_world,
     planner_statistics,
     progress,
     progress_database,
+    role_statements,
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
@@ -25,12 +27,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles, Statement
 from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 # An entry of a dump's table of contents: what kind of thing, in which schema ("-" for none), and its name.
 _ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
+_NUMBERS = re.compile(r"\d+; \d+ \d+ ")
 
 _CONTENTS = "restore.list"
 
@@ -105,12 +109,12 @@ def restore(
     work: WorkDirectory,
     *,
     jobs: int,
-    with_owners: bool,
+    roles: Roles,
     deadline_s: float,
     without: Collection[str] = (),
     size: int = 0,
-) -> None:
-    """pg_restore into the empty copy; ToolFailed at the first error of any kind.
+) -> List[Dict[str, Any]]:
+    """pg_restore into the empty copy; ToolFailed at the first error of any kind. What stayed out for its roles, counted (`role_statements.Count`).
 
     `without`: extensions that stay out (`outside_world.KEPT_OUT`). `size`: how large the copy will be, in bytes, if that is known.
     """
@@ -118,29 +122,70 @@ def restore(
     # A subscription would want rows from production's own source, and no database that has one can be dropped.
     # Tablespaces are of the server: dev need not have any of that name.
     options = ["--exit-on-error", "--no-password", "--no-subscriptions", "--no-tablespaces", f"--dbname={conninfo}"]
-    if not with_owners:
+    if not roles.all_usable:
         options += ["--no-owner", "--no-privileges"]
     with registered(work), Reach(server, rehearsal_id, work, deadline_s) as reach:
-        if without:
-            options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s)}")
+        statements = [] if roles.all_usable else archive.role_statements_of(server, reach, deadline_s)
+        left_out = [begin for text, statement in statements for begin in role_statements.entry(text, statement, roles)]
+        if without or left_out:
+            options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s, left_out)}")
         with progress_database.filled(work, server, database, rehearsal_id, size):
             Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
+    if not statements:
+        return []
+    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+        return give(session, statements, roles)
 
 
-def contents_without(server: Server, work: WorkDirectory, reach: Reach, extensions: Collection[str], deadline_s: float) -> str:
-    """Path, as the tools see it, of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these."""
+def give(session: Session, statements: Sequence[Tuple[bytes, Statement]], roles: Roles) -> List[Dict[str, Any]]:
+    """Give owners and grants to those roles that are there, one statement at a time; what could not be given, counted."""
+    out = role_statements.Count()
+    made: List[Tuple[bytes, ...]] = []
+    for text, statement in statements:
+        if statement.kind == role_statements.COMMENT and role_statements.policy(text) not in made:
+            continue
+        # A user mapping, and a policy as it stands, came with the restore.
+        fitting = role_statements.fit(text, statement, roles)
+        if fitting == text and statement.kind in (role_statements.POLICY, role_statements.MAPPING):
+            continue
+        given = fitting == text
+        try:
+            if fitting is not None and statement.kind == role_statements.POLICY:
+                made.append(role_statements.policy(text))
+            if fitting is not None:
+                session.execute(fitting.decode().rstrip().rstrip(";"))
+        except PostgresError as error:
+            if error.sqlstate is None:
+                raise
+            # Who may restore need not be allowed to give everything away.
+            given = False
+        if not given:
+            out.add(statement, roles)
+    return out.told()
+
+
+def contents_without(
+    server: Server, work: WorkDirectory, reach: Reach, extensions: Collection[str], deadline_s: float, left_out: Sequence[str] = ()
+) -> str:
+    """Path, as the tools see it, of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these.
+
+    `left_out`: how other entries begin that stay out.
+    """
     path = work.file(_CONTENTS)
     with open(path, "w+b") as listed:
         Tool(server.tool("pg_restore", "--list", reach.path(DUMP)), work, stdout=listed).wait(deadline_s)
         listed.seek(0)
         lines = listed.read().decode().splitlines(keepends=True)
     schemas = {name: outside_world.KEPT_OUT[name] for name in extensions}
-    write_bytes(path, "".join(line for line in lines if stays(line, schemas)).encode())
+    write_bytes(path, "".join(line for line in lines if stays(line, schemas, left_out)).encode())
     return reach.path(_CONTENTS)
 
 
-def stays(line: str, schemas: Mapping[str, str]) -> bool:
+def stays(line: str, schemas: Mapping[str, str], left_out: Sequence[str] = ()) -> bool:
     """Whether an entry of a dump's table of contents is restored; `schemas`: by extension that stays out, the schema that goes with it."""
+    numbers = _NUMBERS.match(line)
+    if numbers and line[numbers.end() :].startswith(tuple(left_out)):
+        return False
     entry = _ENTRY.match(line)
     if entry is None:
         return True
@@ -209,22 +254,21 @@ def make_copy(
     Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
     """
     create_copy(server, database, marker, manifest, deadline_s)
-    missing_roles = roles_missing(server, marker.id, manifest["roles"], deadline_s)
+    roles = roles_there(server, marker.id, manifest["roles"], deadline_s)
     kept_out = outside_world.kept_out(manifest["extensions"])
     without = [entry["object"] for entry in kept_out]
     size = manifest["size_bytes"]
-    restore(server, database, marker.id, work, jobs=jobs, with_owners=not missing_roles, deadline_s=deadline_s, without=without, size=size)
+    not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
     settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s, sessions=jobs)
     with progress.counted(work, "of tables read") as counter:
         described = describe(server, database, marker, manifest, settled["stopped"], deadline_s, counter)
-    return {**described, **settled, "missing_roles": missing_roles}
+    return {**described, **settled, "missing_roles": sorted(roles.missing), "roles_not_given": not_given}
 
 
-def roles_missing(server: Server, rehearsal_id: str, roles: Sequence[str], deadline_s: float) -> List[str]:
-    """Those of the roles that the server does not have."""
+def roles_there(server: Server, rehearsal_id: str, wanted: Sequence[str], deadline_s: float) -> Roles:
+    """How the server stands to the roles that a dump names."""
     with Session(server, server.maintenance_database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
-        known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
-    return sorted(set(roles) - known)
+        return role_statements.look(session, wanted)
 
 
 def settle(

@@ -82,12 +82,12 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
         server, own, failures = _server_for_file(order, found)
     manifest = file_source.manifest_before(found, _default_locale(server, order))
     copy_database.create_copy(server, order.database, order.marker, manifest, order.deadline_s)
-    missing = copy_database.roles_missing(server, order.marker.id, manifest["roles"], order.deadline_s)
+    roles = copy_database.roles_there(server, order.marker.id, manifest["roles"], order.deadline_s)
     # Plain SQL runs as it stands: what would run jobs is found in it and stopped after it.
     kept_out = [] if backup.format == backup_file.PLAIN else outside_world.kept_out({name: "" for name in found.extensions})
-    file_source.restore(
+    not_given = file_source.restore(
         server, order.database, order.marker.id, order.work, backup,
-        jobs=order.jobs, with_owners=not missing, without=[entry["object"] for entry in kept_out], deadline_s=order.deadline_s,
+        jobs=order.jobs, roles=roles, without=[entry["object"] for entry in kept_out], deadline_s=order.deadline_s,
     )  # fmt: skip
     settled = copy_database.settle(server, order.database, order.marker.id, manifest["settings"], kept_out, order.deadline_s, order.jobs)
     facts, rows = copy_database.measure(server, order.database, order.marker.id, order.deadline_s)
@@ -96,7 +96,8 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
     copy = {
         **copy_database.described(order.database, order.marker, facts, rows, [], "nothing"),
         **settled,
-        "missing_roles": missing,
+        "missing_roles": sorted(roles.missing),
+        "roles_not_given": not_given,
         "not_told": manifest["not_told"],
     }
     if own is None:

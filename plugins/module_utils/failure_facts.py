@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, quoted
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -27,7 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_nam
 
 # A count that takes longer than this is not worth the wait: the failure itself is known.
 COUNT_TIMEOUT_S = 60
-_CANCELED = "57014"
+_CANCELED, _UNDEFINED = "57014", "42704"
 
 _KINDS = {
     "r": "table",
@@ -42,8 +42,14 @@ _KINDS = {
 Relation = Dict[str, Any]
 
 
-def facts_of(session: Session, error: Mapping[str, Any]) -> str:
-    """What the copy says about an `error` event of the agent (docs/evidence.md), in a sentence or two; empty if nothing is known about it."""
+def facts_of(session: Session, error: Mapping[str, Any], roles: Collection[str] = ()) -> str:
+    """What the copy says about an `error` event of the agent (docs/evidence.md), in a sentence or two; empty if nothing is known about it.
+
+    `roles`: production's.
+    """
+    lacking = _lacking_role(session, error, roles) if error.get("sqlstate") == _UNDEFINED else ""
+    if lacking:
+        return lacking
     look = _LOOKS.get(str(error.get("sqlstate")))
     if look is None:
         return ""
@@ -56,6 +62,18 @@ def facts_of(session: Session, error: Mapping[str, Any]) -> str:
             session.execute("ROLLBACK")
     except PostgresError as refused:
         return f"what stands in the way could not be looked up on the copy: {refused}"
+
+
+def _lacking_role(session: Session, error: Mapping[str, Any], roles: Collection[str]) -> str:
+    named = [name for name in quoted(str(error.get("message") or "")) if name in roles]
+    known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")} if named else set()
+    for name in named:
+        if name not in known:
+            return (
+                f"role {name} is on production and not on dev's server, which is no fault of the migration: CREATE ROLE {quote_identifier(name)} "
+                "NOLOGIN there, or have rehearsal_copy: ephemeral, which makes production's roles"
+            )
+    return ""
 
 
 class _Failure:

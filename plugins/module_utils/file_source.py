@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup_file, copy_database, progress_database, sql_dump
+from ansible_collections.migrations.rehearsal.plugins.module_utils import archive, backup_file, copy_database, progress_database, sql_dump
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFile, BackupFileError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, tool_environment, tool_version
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, tool_version
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -43,60 +43,54 @@ def survey(backup: BackupFile, server: Server, rehearsal_id: str, work: WorkDire
     if backup.format == backup_file.PLAIN:
         with backup_file.reading(backup.path, backup.compression) as stream:
             return sql_dump.scan(stream, backup.path)
-    with Reach(server, rehearsal_id, work, deadline_s) as reach:
-        argv = server.tool("pg_restore", "--schema-only", "--create", "--file=-", reach.path(DUMP))
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=tool_environment())
-        assert process.stdout is not None
-        try:
-            found = sql_dump.read_definitions(process.stdout)
-            code = process.wait(deadline_s)
-        finally:
-            process.stdout.close()
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    if code != 0:
+    try:
+        with Reach(server, rehearsal_id, work, deadline_s) as reach:
+            return archive.definitions(server, reach, deadline_s, sql_dump.read_definitions)
+    except ToolFailed as error:
         raise BackupFileError(
-            f"pg_restore cannot read {backup.path} (exit code {code}): it is damaged, or was made by a newer pg_dump than the pg_restore in "
-            f"{server.bin_dir or 'the search path'}"
-        )
-    return found
+            f"pg_restore cannot read {backup.path}: it is damaged, or was made by a newer pg_dump than the pg_restore in "
+            f"{server.bin_dir or 'the search path'} ({error})"
+        ) from None
 
 
 def restore(
     server: Server, database: str, rehearsal_id: str, work: WorkDirectory, backup: BackupFile, *,
-    jobs: int, with_owners: bool, without: Sequence[str], deadline_s: float,
-) -> None:  # fmt: skip
-    """Into the empty copy; ToolFailed at the first error of any kind. `without`: extensions that stay out, of an archive."""
+    jobs: int, roles: Roles, without: Sequence[str], deadline_s: float,
+) -> List[Dict[str, Any]]:  # fmt: skip
+    """Into the empty copy; what stayed out for its roles, counted. ToolFailed at the first error of any kind.
+
+    `without`: extensions that stay out, of an archive.
+    """
     if backup.format == backup_file.PLAIN:
-        _restore_sql(server, database, rehearsal_id, work, backup, with_owners, deadline_s)
-        return
+        return _restore_sql(server, database, rehearsal_id, work, backup, roles, deadline_s)
     # A tar is read from its beginning, which allows no second reader.
     several = 1 if backup.format == backup_file.TAR else jobs
-    copy_database.restore(server, database, rehearsal_id, work, jobs=several, with_owners=with_owners, without=without, deadline_s=deadline_s)
+    return copy_database.restore(server, database, rehearsal_id, work, jobs=several, roles=roles, without=without, deadline_s=deadline_s)
 
 
 def _restore_sql(
-    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, backup: BackupFile, with_owners: bool, deadline_s: float
-) -> None:
+    server: Server, database: str, rehearsal_id: str, work: WorkDirectory, backup: BackupFile, roles: Roles, deadline_s: float
+) -> List[Dict[str, Any]]:
     restricted = sql_dump.restricts(tool_version(server, "psql"))
     argv = server.tool(
         "psql", "--no-psqlrc", "--quiet", "--no-password", "--single-transaction", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse",
         "--output=/dev/null", "--file=-", f"--dbname={server.conninfo(database, application_name(rehearsal_id), {'synchronous_commit': 'off'})}",
     )  # fmt: skip
+    not_given: List[Dict[str, Any]] = []
     with registered(work), progress_database.filled(work, server, database, rehearsal_id, 0):
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb") as stdin:
             tool = Tool(argv, work, stdin=stdin)
         try:
             with os.fdopen(writer, "wb", buffering=0) as target, backup_file.reading(backup.path, backup.compression) as stream:
-                sql_dump.pour(stream, backup.path, target, with_owners, restricted)
+                not_given = sql_dump.pour(stream, backup.path, target, roles.cautious(), restricted)
         except BrokenPipeError:
             pass  # psql has ended at an error, and says which
         except BaseException:
             tool.stop()
             raise
         tool.wait(deadline_s)
+    return not_given
 
 
 def manifest_before(found: Scan, default_locale: Mapping[str, Any]) -> Dict[str, Any]:

@@ -140,6 +140,7 @@ def make_copy(server: Server, database: str, marker: Marker, manifest: Dict[str,
         "stopped": earlier["stopped"],
         "settings_not_replayed": not_replayed,
         "missing_roles": earlier["missing_roles"],
+        "roles_not_given": earlier.get("roles_not_given", []),
         **({"not_told": earlier["not_told"]} if "not_told" in earlier else {}),
     }
 

@@ -95,9 +95,18 @@ def _restore(
     server: Server, database: str, rehearsal_id: str, work: WorkDirectory, options: List[str], deadline_s: float, without: Sequence[str] = ()
 ) -> None:
     conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
-    plain = ["--exit-on-error", "--no-password", "--no-owner", "--no-privileges", "--no-subscriptions", "--no-publications", "--no-comments"]
+    plain = [
+        "--exit-on-error",
+        "--no-password",
+        "--no-owner",
+        "--no-privileges",
+        "--no-subscriptions",
+        "--no-publications",
+        "--no-comments",
+        "--no-tablespaces",
+    ]
     words = [*plain, *options, f"--dbname={conninfo}"]
     with Reach(server, rehearsal_id, work, deadline_s) as reach:
-        if without:
-            words.append(f"--use-list={copy_database.contents_without(server, work, reach, without, deadline_s)}")
+        # A mapping would need its role, and lead to another server.
+        words.append(f"--use-list={copy_database.contents_without(server, work, reach, without, deadline_s, ['USER MAPPING '])}")
         Tool(server.tool("pg_restore", *words, reach.path(DUMP)), work).wait(deadline_s)

@@ -14,6 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     dump_compression,
     kept_template,
     outside_world,
+    role_statements,
     server_facts,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -25,6 +26,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     quote_literal,
     tool_version,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 
 _MIB = 1 << 20
 # A compressed dump takes a fifth to a third of the database on disk (indexes are not in it); half is on the safe side.
@@ -132,21 +134,22 @@ def look_at_dev(
         with Session(server, server.maintenance_database, f"rehearsal {rehearsal_id}", READ_ONLY, timeout_s) as session:
             facts = session.row(
                 "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::int AS server_version_num, "
-                "current_user::text AS role, (SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user) AS may_create"
+                "current_user::text AS role, r.rolsuper AS superuser, r.rolsuper OR r.rolcreatedb AS may_create "
+                "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user"
             )
             facts["system_identifier"] = database_facts.read_system_identifier(session)
             facts["data_directory"] = session.value(
                 "SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END"
             )
             problems += _name_problem(session, server, copy, rehearsal_id, facts, production, production_database)
-            extension_problems, extension_findings = _extensions(session, server, production)
+            extension_problems, extension_findings = _extensions(session, facts, production)
             problems += extension_problems
             findings += extension_findings
             if production:
                 findings += [_parity(*found) for found in server_facts.differences(session, production)]
             if kept:
                 problems += [f"dev: {problem}" for problem in kept_template.refusals(session, kept)]
-            known = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_catalog.pg_roles")}
+            roles = role_statements.look(session, production.get("roles") or [])
     except PostgresError as error:
         problems.append(f"dev: {error.message}")
         return facts, problems, findings
@@ -168,14 +171,9 @@ def look_at_dev(
         )
     elif facts["server_version_num"] // 10000 != production["server_version_num"] // 10000:
         findings.append(_parity("server", f"production runs PostgreSQL {production['server_version']}, dev {facts['server_version']}"))
-    missing = sorted(set(production["roles"]) - known)
-    if missing:
-        findings.append(
-            _parity(
-                ", ".join(missing),
-                f"dev lacks {len(missing)} of the roles that own or may use production's objects: the copy has no owners and grants",
-            )
-        )
+    findings += [_parity(*found) for found in _roles(roles, facts["role"])]
+    if not facts["superuser"]:
+        problems += superuser_problems(production, facts["role"])
     needed = (0 if kept else int(production["size_bytes"] * _DUMP_SHARE * 2)) + _ROOM_FOR_FILES
     problems += disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
     data = facts["data_directory"]
@@ -200,19 +198,57 @@ def _name_problem(
     return []
 
 
-def _extensions(session: Session, server: Server, production: Dict[str, Any]) -> Tuple[List[str], List[Dict[str, Any]]]:
+def _extensions(session: Session, facts: Dict[str, Any], production: Dict[str, Any]) -> Tuple[List[str], List[Dict[str, Any]]]:
     problems: List[str] = []
     findings: List[Dict[str, Any]] = []
     for name, version in (production.get("extensions") or {}).items():
         if name in outside_world.KEPT_OUT:
             continue
-        available = session.rows(f"SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = {quote_literal(name)}")
+        available = session.rows(
+            "SELECT version, superuser AND NOT coalesce((to_jsonb(v) ->> 'trusted')::boolean, false) AS superuser "
+            f"FROM pg_catalog.pg_available_extension_versions v WHERE name = {quote_literal(name)}"
+        )
         default = session.rows(f"SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = {quote_literal(name)}")
         if not available:
             problems.append(f"dev: extension {name}, which production has in version {version}, is not installed on dev's server")
+        elif not facts["superuser"] and name != "plpgsql" and all(row["superuser"] for row in available):
+            problems += superuser_problems({"needs_superuser": [f"extension {name}"]}, facts["role"])
         elif default and default[0]["default_version"] != version:
             findings.append(_parity(name, f"extension {name} is {version} on production; a restore on dev makes {default[0]['default_version']}"))
     return problems, findings
+
+
+def _roles(roles: Roles, role: str) -> List[Tuple[str, str]]:
+    found: List[Tuple[str, str]] = []
+    if roles.missing:
+        found.append(
+            (
+                ", ".join(sorted(roles.missing)),
+                f"dev lacks {len(roles.missing)} of the roles that own or may use production's objects: on the copy what they own is {role}'s, and "
+                "what is granted to them is left out; a migration that names one fails for that reason alone. CREATE ROLE … NOLOGIN on dev, or "
+                "rehearsal_copy: ephemeral",
+            )
+        )
+    if roles.others and not roles.superuser:
+        found.append(
+            (
+                ", ".join(sorted(roles.others)),
+                f"role {role} of dev is no superuser: on the copy it owns what it may not give to production's owners",
+            )
+        )
+    return found
+
+
+def superuser_problems(production: Mapping[str, Any], role: str) -> List[str]:
+    """What of production only a superuser can make on dev, where the role is none."""
+    needed: List[str] = production.get("needs_superuser") or []
+    if not needed:
+        return []
+    more = f" and {len(needed) - 5} more" if len(needed) > 5 else ""
+    return [
+        f"dev: only a superuser can make {', '.join(needed[:5])}{more}, and role {role} is none: name one in rehearsal_postgres, or have "
+        "rehearsal_copy: ephemeral"
+    ]
 
 
 def _parity(thing: str, message: str) -> Dict[str, Any]:

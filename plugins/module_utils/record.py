@@ -197,6 +197,7 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     proof = {"proved_by": copy.get("proved_by", "counts"), "stopped": copy.get("stopped", [])}
     sums = {"tables": copy.get("tables"), "rows": copy.get("rows"), "settings": _setting_names(copy["facts"])}
     told = {key: copy[key] for key in ("marker", "differences", "missing_roles")}
+    told["roles_not_given"] = copy.get("roles_not_given", [])
     return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 

@@ -303,7 +303,7 @@ def weaknesses(record: Record, say: Speaker) -> List[str]:
         values["copy"] = said({**difference, "copy": str(difference["copy"])}, "copy")
         found.append(say("{object}: {what} is {copy} on the copy, {production} on production", **values))
     if copy.get("missing_roles"):
-        found.append(say("roles that dev lacks, so the copy has no owners and grants: {roles:list}", roles=copy["missing_roles"]))
+        found.append(say("roles that dev lacks, so that nothing on the copy is theirs or granted to them: {roles:list}", roles=copy["missing_roles"]))
     for failure in copy.get("settings_not_replayed") or []:
         found.append(say("a setting of production could not be given to the copy: {failure:heard}", failure=failure))
     for thing in copy.get("stopped") or []:

@@ -17,6 +17,18 @@ SELECT to_jsonb(d) ->> 'datcollversion' AS collation_version,
         WHERE t.oid >= 16384 AND (t.oid = d.dattablespace OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.reltablespace = t.oid))) AS tablespaces
 FROM pg_catalog.pg_database d WHERE d.datname = current_database()"""
 
+# pg_dump dumps what no extension brings; an extension itself says whether it needs a superuser.
+_NEEDS_SUPERUSER = """
+SELECT what FROM (
+    SELECT 'event trigger ' || evtname AS what, 'pg_catalog.pg_event_trigger'::regclass AS classid, oid FROM pg_catalog.pg_event_trigger
+    UNION ALL SELECT 'foreign data wrapper ' || fdwname, 'pg_catalog.pg_foreign_data_wrapper'::regclass, oid FROM pg_catalog.pg_foreign_data_wrapper
+    UNION ALL SELECT 'publication ' || pubname, 'pg_catalog.pg_publication'::regclass, oid FROM pg_catalog.pg_publication WHERE puballtables
+    UNION ALL SELECT 'function ' || p.oid::regprocedure, 'pg_catalog.pg_proc'::regclass, p.oid
+        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang WHERE p.oid >= 16384 AND NOT l.lanpltrusted
+) AS made
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = made.classid AND d.objid = made.oid AND d.deptype = 'e')
+ORDER BY 1"""
+
 # Others than this rehearsal's own. Of them, and of replicas, a role sees nothing without pg_read_all_stats: what would be none is null then.
 # On a primary, how far its replicas are behind; on a replica, how far it is behind itself: 0 where nothing is left to replay. One that is fed
 # from an archive has received nothing, and the time since its last transaction may be idle time.
@@ -38,8 +50,11 @@ FROM r"""
 
 
 def read(session: Session) -> Dict[str, Any]:
-    """`collation_version` (null before version 15, and of collations that have none), `server_time_zone`, and the `tablespaces` of its tables."""
-    return session.row(_SERVER)
+    """`collation_version` (null before version 15, and of collations that have none), `server_time_zone`, the `tablespaces` of its tables,
+    and `needs_superuser`: what in the database only a superuser can make.
+    """
+    needed = [row["what"] for row in session.rows(_NEEDS_SUPERUSER)]
+    return {**session.row(_SERVER), "needs_superuser": needed}
 
 
 def read_load(session: Session) -> Dict[str, Any]:

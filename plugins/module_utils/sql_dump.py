@@ -12,15 +12,16 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
-from typing import IO, Dict, Iterator, List, Optional, Sequence, Set
+from typing import IO, Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import sql_lexer
+from ansible_collections.migrations.rehearsal.plugins.module_utils import role_statements, sql_lexer
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFileError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_lexer import Chunk
 
 # pg_dump's own guard against commands of psql, in its minor releases since August 2025. It is left out: here every command is refused.
 _GUARD = re.compile(rb"\\(un)?restrict [A-Za-z0-9]+\s*")
-_IDENTIFIER = rb'("(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
+_IDENTIFIER = role_statements.IDENTIFIER
 _DATABASE = re.compile(rb"(CREATE|DROP|ALTER|COMMENT\s+ON)\s+DATABASE\b", re.IGNORECASE)
 _COPY = re.compile(rb"COPY\b", re.IGNORECASE)
 _OF_THE_SERVER = re.compile(
@@ -33,15 +34,10 @@ _BEGINS, _ENDS = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database dump
 _CREATE = re.compile(rb"^CREATE DATABASE .* WITH TEMPLATE = template0 (.*);\s*$")
 _OPTION = re.compile(rb"(\w+) = (?:'((?:[^']|'')*)'|(\w+))")
 _SETTING = re.compile(rb"^ALTER (?:DATABASE |ROLE " + _IDENTIFIER + rb" IN DATABASE ).* SET (\S+) TO (.*);\s*$")
-_OWNER = re.compile(rb"^ALTER .* OWNER TO " + _IDENTIFIER + rb";\s*$")
-_GRANT = re.compile(rb"^(?:GRANT|REVOKE) .* (?:TO|FROM) " + _IDENTIFIER + rb"(?: WITH GRANT OPTION)?;\s*$")
-_FOR_ROLE = re.compile(rb"^ALTER DEFAULT PRIVILEGES FOR ROLE " + _IDENTIFIER)
-_SESSION = re.compile(rb"^SET SESSION AUTHORIZATION '?" + _IDENTIFIER + rb"'?;\s*$")
 _EXTENSION = re.compile(rb"^CREATE EXTENSION (?:IF NOT EXISTS )?" + _IDENTIFIER)
 _VERSION = re.compile(rb"^-- Dumped from database version (\d+)")
 # Tablespaces are of the server: dev need not have any of that name.
 _TABLESPACE = re.compile(rb"SET default_tablespace = ")
-_NOBODY = {"public", "current_user", "session_user", "current_role"}
 # The first minor release of each major version whose psql knows \restrict.
 _RESTRICTS = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 
@@ -61,13 +57,12 @@ class Scan:
 
     def look(self, text: bytes) -> None:
         """Take up what one statement or comment says."""
-        for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION):
-            role = pattern.match(text)
-            if role:
-                self.roles |= {_name(role.group(1))} - _NOBODY
+        of_roles = role_statements.read(text)
+        if of_roles:
+            self.roles |= set(of_roles.roles)
         extension = _EXTENSION.match(text)
         if extension:
-            self.extensions.add(_name(extension.group(1)))
+            self.extensions.add(role_statements.name_of(extension.group(1)))
         version = _VERSION.match(text)
         if version and self.server_major is None:
             self.server_major = int(version.group(1))
@@ -77,7 +72,7 @@ class Scan:
                 self.database[name.decode()] = (quoted.replace(b"''", b"'") or bare).decode(errors="replace")
         setting = _SETTING.match(text)
         if setting:
-            of_role = _name(setting.group(1)) if setting.group(1) else ""
+            of_role = role_statements.name_of(setting.group(1)) if setting.group(1) else ""
             name = setting.group(2).decode(errors="replace").strip('"')
             self.settings.setdefault(of_role, []).append(f"{name}={_value(setting.group(3).decode(errors='replace'))}")
 
@@ -111,11 +106,13 @@ def restricts(version: Sequence[int]) -> bool:
     return version[0] > max(_RESTRICTS) or version[1] >= _RESTRICTS.get(version[0], 1 << 30)
 
 
-def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool, restricted: bool) -> None:
-    """Write what may run to psql; without tablespaces, and without owners as pg_restore --no-owner --no-privileges would.
+def pour(stream: IO[bytes], name: str, target: IO[bytes], roles: Roles, restricted: bool) -> List[Dict[str, Any]]:
+    """Write what may run to psql, without tablespaces and what names a role that cannot be used; that, counted (`role_statements.Count`).
 
     `restricted`: psql itself shall refuse its commands too.
     """
+    out = role_statements.Count()
+    unmade: Set[Tuple[bytes, ...]] = set()
     buffer: List[bytes] = []
     size = 0
 
@@ -131,10 +128,18 @@ def pour(stream: IO[bytes], name: str, target: IO[bytes], with_owners: bool, res
     if restricted:
         write(f"\\restrict {secrets.token_hex(16)}\n".encode())
     for chunk in _allowed(sql_lexer.chunks(stream, name, write), name):
-        belongs = any(pattern.match(chunk.text) for pattern in (_OWNER, _GRANT, _FOR_ROLE, _SESSION))
-        if (with_owners or not belongs) and not _TABLESPACE.match(chunk.text):
-            write(chunk.text)
+        statement = role_statements.read(chunk.text)
+        fitting = role_statements.fit(chunk.text, statement, roles)
+        if statement and statement.kind == role_statements.POLICY and fitting is None:
+            unmade.add(role_statements.policy(chunk.text))
+        if statement and statement.kind == role_statements.COMMENT and role_statements.policy(chunk.text) in unmade:
+            continue
+        if statement and fitting != chunk.text:
+            out.add(statement, roles)
+        if fitting is not None and not _TABLESPACE.match(chunk.text):
+            write(fitting)
     target.write(b"".join(buffer))
+    return out.told()
 
 
 def _allowed(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
@@ -166,8 +171,3 @@ def _allowed(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
         yield chunk
     if begun and not complete:
         raise BackupFileError(f"{name} is cut short: its last line is missing")
-
-
-def _name(identifier: bytes) -> str:
-    text = identifier.decode(errors="replace")
-    return text[1:-1].replace('""', '"') if text.startswith('"') else text.lower()

@@ -111,8 +111,21 @@ TEXTS: Dict[str, str] = {
     "version": "dev: PostgreSQL {dev} старше, чем на продакшене ({production}): дамп нельзя восстановить в более старый сервер; поставьте на dev "
     "основную версию продакшена",
     "production runs PostgreSQL {production}, dev {dev}": "на продакшене PostgreSQL {production}, на dev {dev}",
-    "dev lacks {count} of the roles that own or may use production's objects: the copy has no owners and grants": "на dev нет ролей, которым "
-    "принадлежат или доступны объекты продакшена ({count}): у копии нет владельцев и прав",
+    "dev lacks {count} of the roles that own or may use production's objects: on the copy what they own is {role}'s, and what is granted to them is "
+    "left out; a migration that names one fails for that reason alone. CREATE ROLE … NOLOGIN on dev, or rehearsal_copy: ephemeral": "на dev нет "
+    "ролей ({count}), которым на продакшене принадлежат или доступны объекты: на копии их объекты принадлежат {role}, а выданных им прав нет; "
+    "миграция, которая называет такую роль, упадёт только поэтому. CREATE ROLE … NOLOGIN на dev или rehearsal_copy: ephemeral",
+    "role {role} of dev is no superuser: on the copy it owns what it may not give to production's owners": "роль {role} на dev не суперпользователь: "
+    "на копии ей принадлежит то, что она не может отдать владельцам с продакшена",
+    "dev: only a superuser can make {things}, and role {role} is none: name one in rehearsal_postgres, or have rehearsal_copy: ephemeral": "dev: "
+    "создать {things} может только суперпользователь, а роль {role} не из них: назовите его в rehearsal_postgres или "
+    "задайте rehearsal_copy: ephemeral",
+    "role {role} is on production and not on dev's server, which is no fault of the migration: CREATE ROLE {name} NOLOGIN there, or have "
+    "rehearsal_copy: ephemeral, which makes production's roles": "роль {role} есть на продакшене, но не на сервере dev, и миграция в этом не "
+    "виновата: CREATE ROLE {name} NOLOGIN там или rehearsal_copy: ephemeral, где создаются роли продакшена",
+    "pg_restore cannot read the backup's definitions (exit code {code})": "pg_restore не читает определения из резервной копии (код {code})",
+    "pg_restore cannot read {file}: it is damaged, or was made by a newer pg_dump than the pg_restore in {path} ({error})": "pg_restore не читает "
+    "{file}: файл повреждён или сделан pg_dump новее, чем pg_restore в {path} ({error})",
     "dev: the copy would be {name}, which is production's own database on the same server: it was not touched; choose another name": "dev: "
     "копией стала "
     "бы {name} — сама база продакшена на том же сервере: её не тронули; выберите другое имя",
@@ -198,8 +211,6 @@ TEXTS: Dict[str, str] = {
     "{file} is damaged: {program} ended with exit code {code}": "{file} повреждён: {program} завершилась с кодом {code}",
     "{file} holds a {name} that pg_dump did not make": "в {file} есть {name}, созданный не pg_dump",
     "cannot make {file} ready to be carried: {error}": "{file} нельзя подготовить к передаче: {error}",
-    "pg_restore cannot read {file} (exit code {code}): it is damaged, or was made by a newer pg_dump than the pg_restore in {path}": "pg_restore не "
-    "читает {file} (код {code}): файл повреждён или сделан pg_dump новее, чем pg_restore в {path}",
     "{file} is cut short: {why}": "{file} обрывается: {why}",
     "it ends within the rows of a table": "он кончается посреди строк таблицы",
     "its last line is missing": "нет последней строки",

@@ -228,8 +228,8 @@ TEXTS: Dict[str, str] = {
     "size": "размер",
     "extensions": "расширения",
     "settings of its own (names)": "собственные настройки (имена)",
-    "roles that dev lacks, so the copy has no owners and grants: {roles:list}": "ролей, которых нет на dev, поэтому у копии нет владельцев и "
-    "прав: {roles:list}",
+    "roles that dev lacks, so that nothing on the copy is theirs or granted to them: {roles:list}": "роли, которых нет на dev, поэтому на копии им "
+    "ничего не принадлежит и не выдано: {roles:list}",
     "disabled on the copy before anything was migrated: {kind} {object} ({reason:heard})": "отключено на копии до миграций: {kind} {object} "
     "({reason:heard})",
     "existing data: rows were counted, values were not compared": "существующие данные: строки посчитаны, значения не сравнивались",

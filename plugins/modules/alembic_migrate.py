@@ -99,10 +99,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application_arguments,
     arguments,
     failure_facts,
+    files,
     progress_database,
     timeline,
     words,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
@@ -113,10 +115,15 @@ def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
     if not p["database"] or outcome.error is None:
         return ""
     try:
+        manifest = files.read_json(arguments.work_directory(p, "dev").file(MANIFEST))
+        roles = {*manifest["roles"], *(role["name"] for role in manifest.get("server", {}).get("roles", ()))}
+    except (OSError, ValueError, KeyError):
+        roles = set()
+    try:
         with Session(
             arguments.server(p["postgres"], p["id"]), p["database"], f"rehearsal {p['id']}", deadline_s=2 * failure_facts.COUNT_TIMEOUT_S
         ) as session:
-            return failure_facts.facts_of(session, outcome.error)
+            return failure_facts.facts_of(session, outcome.error, roles)
     except PostgresError as error:
         return f"what stands in the way could not be looked up: {error}"
 

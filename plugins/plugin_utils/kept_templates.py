@@ -78,7 +78,7 @@ def _read(directory: RehearsalDirectory, now: datetime.datetime) -> KeptTemplate
     if "copy" not in known:
         # It is the rehearsal that kept it. One that began with a template itself says what that one had found out.
         copy = files.read_json(directory.evidence("copy.json"))
-        told = {key: copy[key] for key in ("differences", "stopped", "missing_roles", "proved_by", "not_told") if key in copy}
+        told = {key: copy[key] for key in ("differences", "stopped", "missing_roles", "roles_not_given", "proved_by", "not_told") if key in copy}
         of_file = rehearsal["origin"]["source"] == "file"
         known = {
             **known,

@@ -7,6 +7,7 @@ import io
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import sql_dump, sql_lexer
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup_file import BackupFileError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 
 FUNCTION = b"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS "
 
@@ -95,7 +96,7 @@ def test_rows_go_their_own_way() -> None:
 def test_what_is_poured_is_what_was_there() -> None:
     text = b"".join(PASSES[case] for case in PASSES if case != "its own guard")
     target = io.BytesIO()
-    sql_dump.pour(io.BytesIO(text), "d.sql", target, with_owners=True, restricted=False)
+    sql_dump.pour(io.BytesIO(text), "d.sql", target, roles=Roles(), restricted=False)
     assert target.getvalue() == text
 
 
@@ -103,5 +104,5 @@ def test_what_is_poured_is_what_was_there() -> None:
 def test_psql_guards_itself_where_it_can(version: tuple[int, int], can: bool) -> None:
     assert sql_dump.restricts(version) is can
     target = io.BytesIO()
-    sql_dump.pour(io.BytesIO(b"SELECT 1;\n"), "d.sql", target, with_owners=True, restricted=can)
+    sql_dump.pour(io.BytesIO(b"SELECT 1;\n"), "d.sql", target, roles=Roles(), restricted=can)
     assert target.getvalue().startswith(b"\\restrict ") is can
