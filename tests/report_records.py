@@ -124,9 +124,9 @@ def failed() -> dict[str, Any]:
     upgrade = evidence.migrations["upgrade"]
     (begun,) = [place for place, event in enumerate(upgrade) if event["event"] == "revision_begin" and event["revision"] == _name(2)]
     now = upgrade[begun]["t"]
-    error = {"event": "error", "t": now + 6, "kind": "UniqueViolation", "message": "could not create unique index", "revision": _name(2)}
+    error = {"event": "error", "t": now + 6, "kind": "UniqueViolation", "message": "duplicate key", "revision": _name(2)}
     upgrade[begun + 2 :] = [{"event": "rollback", "t": now + 5, "t0": now + 4, "t1": now + 5, "revision": None, "connection": 1}, error]
-    found = [{"code": "migration-failed", "object": _name(2), "message": "UniqueViolation: could not create unique index · revision r002"}]
+    found = [{"code": "migration-failed", "object": _name(2), "message": "UniqueViolation: duplicate key · revision r002"}]
     stages = [*(one for one in evidence.stages if one["name"] in ("preflight", "backup", "transfer", "restore")),
               stage("upgrade", status="failed", error=found[0]["message"], findings=found), stage("cleanup")]  # fmt: skip
     return judge(

@@ -140,7 +140,7 @@ def incomplete() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["html", "md", "text", "junit", "sarif"])
-@pytest.mark.parametrize("made", [report_records.rich, report_records.go, incomplete])
+@pytest.mark.parametrize("made", [report_records.rich, report_records.go, report_records.failed, incomplete])
 def test_a_russian_report_has_no_english_sentence_of_ours(made: Callable[[], dict[str, Any]], name: str) -> None:
     record = made()
     english, russian = (reports.render(record, name, language) for language in ("en", "ru"))
