@@ -39,6 +39,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 DIRECTORY = "server"
 _STATE = "server.json"
 _DEFAULT_PORT = 5432
+_LOGIN_TRIGGERS_SINCE = 17
 _START_S, _STOP_S, _INITDB_S = 120, 120, 120
 # sun_path has 108 bytes, the last of them NUL.
 _SOCKET_PATH_BYTES = 107
@@ -167,11 +168,18 @@ class Ephemeral:
             # Needed to start at all where production has prepared transactions.
             "max_prepared_transactions": settings.get("max_prepared_transactions", "0"),
         }
+        if phase != ephemeral_settings.MEASURING and self._major() >= _LOGIN_TRIGGERS_SINCE:
+            # One that fires at a login would act before anybody could disable it.
+            values["event_triggers"] = "off"
         text = "".join(f"{name} = {ephemeral_settings.conf_literal(value)}\n" for name, value in values.items())
         self._write("postgresql.conf", text)
         self._write("pg_hba.conf", "local all all trust\n" + ("host all all all scram-sha-256\n" if listen and wish.listen else ""))
         self._write("pg_ident.conf", "")
         return left_out
+
+    def _major(self) -> int:
+        with open(os.path.join(self.data, "PG_VERSION"), encoding="utf-8") as file:
+            return int(file.read())
 
     def _libraries(self, wanted: str) -> Tuple[List[str], List[str]]:
         directory = library_directory(self.bin_dir)

@@ -452,6 +452,38 @@ def test_a_production_without_wal_senders_gives_none(tmp_path: Path) -> None:
         embedded.remove_cluster(cluster)
 
 
+def test_a_trigger_that_fires_at_a_login_does_not_fire_before_it_is_disabled() -> None:
+    """It would run in the first session that looks for what has to be disabled."""
+    place = Path(tempfile.mkdtemp(prefix="login-"))
+    place.chmod(0o711)
+    (place / "said").touch()
+    (place / "said").chmod(0o666)
+    (place / "servers").mkdir(mode=0o711)
+    binaries = embedded.find_binaries(major=18)
+    cluster = embedded.start_cluster(place / "cluster", binaries)
+    marker = Marker(new_id(), "production/postgres", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
+    work = work_directory(place, marker, "dev")
+    try:
+        server = Server(bin_dir=str(cluster.server_bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+        with Session(server, "postgres", "tests") as session:
+            session.execute("CREATE DATABASE shop")
+        with Session(server, "shop", "tests") as session:
+            body = f"BEGIN COPY (SELECT 1) TO PROGRAM 'pwd >> {place}/said'; END"
+            session.execute(f"CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS $f$ {body} $f$")
+            session.execute("CREATE EVENT TRIGGER telling ON login EXECUTE FUNCTION tell()")
+            session.execute("ALTER EVENT TRIGGER telling ENABLE ALWAYS")
+        manifest = basebackup.manifest_of(server, "shop", marker.id, Limits())
+        wish = Wish(directory=str(place / "servers"), bin_dir=server.bin_dir)
+        made = copying.from_basebackup(Order("copy", marker, work, None, wish, deadline_s=120.0), manifest, "", server)
+        assert [(entry["object"], entry["error"]) for entry in made.copy["stopped"]] == [("telling", None)]
+        with Session(made.server, "copy", "tests") as session:
+            assert session.value("SELECT current_setting('event_triggers')") == "on"
+        assert set((place / "said").read_text().split()) == {str(cluster.data_directory)}
+    finally:
+        work.remove()
+        embedded.remove_cluster(cluster)
+
+
 def test_another_c_library_would_sort_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basebackup.os, "confstr", lambda name: "glibc 2.36")
     assert basebackup.differs_from_dev({"collation_version": "2.36"}) == [] == basebackup.differs_from_dev({"collation_version": None})
