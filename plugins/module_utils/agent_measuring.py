@@ -117,9 +117,9 @@ class Measuring:
             if event["locks"] and running.askable:
                 ((event["lock_timeout"], event["statement_timeout"]),) = ask(running.connection, TIMEOUTS_SQL)
         elif not running.askable:
-            probe.wait(running.text, running.sql, running.t0)
+            probe.wait(running.text, running.sql, running.t0, self.revision)
             running.measured = probe.connection is not None
-        elif probe.wants_after(running.text, running.sql, running.t0, t1):
+        elif probe.wants_after(running.text, running.sql, running.t0, t1, self.revision):
             probe.measure(running.connection, running.text, t1).add_to(event)
 
     def ended(self, running: Running) -> None:
@@ -137,7 +137,7 @@ class Measuring:
             return
         # COMMIT AND CHAIN, or COMMIT; BEGIN; …: a transaction is open again.
         try:
-            probe.wait(running.text, running.sql, running.t0)
+            probe.wait(running.text, running.sql, running.t0, self.revision)
             self._tell_rest(number, probe, running.connection)
         except Exception as error:
             self.give_up(error)
@@ -160,7 +160,8 @@ class Measuring:
         for number, probe in list(self._probes.items()):
             if probe.connection is not None and probe.has_ended():
                 self.transaction_ended(number, "commit", self._channel.now())
-            self._settle(number, probe)
+            if probe.wants_at_end(self._channel.now()):
+                self._settle(number, probe)
 
     def _settle(self, number: int, probe: Probe) -> None:
         began = self._channel.now()
@@ -175,7 +176,7 @@ class Measuring:
         based = probe.is_based
         found = probe.rest(connection, self._channel.now())
         if found.locks or found.rewrites or found.scans:
-            self._tell_untracked(number, found, self.revision if based else None)
+            self._tell_untracked(number, found, (found.revision or self.revision) if based else None)
 
     def _tell_untracked(self, number: int, found: Measurement, revision: Optional[str]) -> None:
         event: Dict[str, Any] = {"locks": [], "revision": revision}

@@ -16,29 +16,33 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import FAILED, IDLE, IN_TRANSACTION, ask, state_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_database import Database, Relation, describe_lock, describe_rewrites
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Statement, Text, may_lock
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Statement, Text
 
 # One row: the WAL position, a text with one entry for each lock of ours, "relation mode rows-read [file]": the answers of two statements
 # are compared as sets of entries; and the timeouts. concat_ws is the quickest way there. Weak locks are listed for their counters: what a SELECT
-# read before is not this statement's scan. Simple on purpose: planning is most of its price.
+# read before is not this statement's scan. Simple on purpose: planning is most of its price while locks are few; when they are many, it is listing
+# them, which is quicker row by row than as a table.
 PROBE_SQL = """
-SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.string_agg(pg_catalog.concat_ws(' ', l.relation, l.mode,
-       pg_catalog.pg_stat_get_xact_tuples_returned(l.relation),
-       CASE WHEN l.mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode(l.relation) END), ','),
+SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.string_agg(pg_catalog.concat_ws(' ', (s.l).relation, (s.l).mode,
+       pg_catalog.pg_stat_get_xact_tuples_returned((s.l).relation),
+       CASE WHEN (s.l).mode = 'AccessExclusiveLock' THEN pg_catalog.pg_relation_filenode((s.l).relation) END), ','),
        pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout'){flush}
-FROM pg_catalog.pg_lock_status() l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation BETWEEN 16384 AND {most}
+FROM (SELECT pg_catalog.pg_lock_status() AS l OFFSET 0) s
+WHERE (s.l).pid = pg_catalog.pg_backend_pid() AND (s.l).relation BETWEEN 16384 AND {most}
 """
 # Counters that earlier transactions have not flushed yet would look like this one's (PostgreSQL 15 and later can be told to).
 FLUSH_SQL = ", pg_catalog.pg_stat_force_next_flush()::text"
 TIMEOUTS_SQL = "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout')"
 _SAVEPOINT = "rehearsal_probe"
 
-# The server's answer grows with the locks that a transaction holds. So many of its statements are measured one by one; after that those that are
-# quick and cannot take a lock that matters are measured together, at the latest at their revision's end.
+# The server's answer takes longer with every lock that a transaction holds. So many of its statements, and the end of each of their revisions, are
+# asked about one by one; after that, statements that are quick and cannot take a lock that matters are told with the next answer, and ends of
+# revisions once the time since the last answer is worth one.
 EXACT_STATEMENTS = 100
 SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
 WORTH = 10.0
+WORTH_AT_END = 20.0
 # Of a long row of statements that were told later, so many are enough to name a rewrite's reason.
 _MOST_WAITING = 1000
 
@@ -68,8 +72,9 @@ class Measurement:
     wal_bytes: Optional[int]
     lock_timeout: str
     statement_timeout: str
-    # Of statements that are told later: when the first of them began, and its text where there is one only.
+    # Of statements that are told later: when the first of them began, the last one's revision, and its text where there is one only.
     since: Optional[float] = None
+    revision: Optional[str] = None
     sql: Optional[str] = None
     # None of the statements that were seen accounts for it.
     unseen: bool = False
@@ -93,6 +98,7 @@ class _Waiting:
     t0: float
     sql: str
     text: Text
+    revision: Optional[str]
 
 
 class Probe:
@@ -119,6 +125,7 @@ class Probe:
         self.open = False
         # When the state that is compared with was the present one: the last answer, or the transaction's beginning.
         self._known_at: Optional[float] = None
+        self._deallocations = 0
         # None: to be asked before it can stop one of our questions.
         self._statement_timeout: Optional[str] = None
 
@@ -149,27 +156,36 @@ class Probe:
         """Whether to ask before a text: there is nothing to compare with yet, or what was done could be taken for its."""
         if text.unasked_before or state_of(self.connection) == FAILED:
             return False
-        return not self._based or bool(self._waiting) and (text.acts or text.ends)
+        return not self._based or bool(self._waiting) and (text.ends or self._is_asked_about(text))
 
-    def wants_after(self, text: Text, sql: str, t0: float, t1: float) -> bool:
+    def _is_asked_about(self, text: Text) -> bool:
+        """Whether the text is, however quick, for what it may do."""
+        return text.acts and (self._asked_here < EXACT_STATEMENTS or self._may_lock(text))
+
+    def wants_at_end(self, now: float) -> bool:
+        """Whether to ask at a revision's end."""
+        return self._asked_here < EXACT_STATEMENTS or now - (self._known_at or 0.0) >= max(SLOW_MS, WORTH_AT_END * self._cost_ms)
+
+    def wants_after(self, text: Text, sql: str, t0: float, t1: float, revision: Optional[str]) -> bool:
         """Whether to ask after a text; if not, it waits to be told with the next answer."""
         self._begin(t0)
         if "set_config" in sql or any(statement.word in _CHANGE_SETTINGS for statement in text.statements):
             self._statement_timeout = None
+        self._deallocations += any(statement.word in ("deallocate", "discard") for statement in text.statements)
         if text.nothing:
             return False
         if t1 - t0 >= max(SLOW_MS, WORTH * self._cost_ms):
             return True
-        if not text.reads and (self._asked_here < EXACT_STATEMENTS or (text.acts and self._may_lock(text))):
+        if self._is_asked_about(text) or not text.reads and self._asked_here < EXACT_STATEMENTS:
             return True
-        self.wait(text, sql, t0)
+        self.wait(text, sql, t0, revision)
         return False
 
-    def wait(self, text: Text, sql: str, t0: float) -> None:
+    def wait(self, text: Text, sql: str, t0: float, revision: Optional[str]) -> None:
         """What the text did is told with the next answer."""
         self._begin(t0)
         if len(self._waiting) < _MOST_WAITING:
-            self._waiting.append(_Waiting(t0, sql[:2000], text))
+            self._waiting.append(_Waiting(t0, sql[:2000], text, revision))
 
     def _begin(self, t0: float) -> None:
         self.open = True
@@ -178,7 +194,7 @@ class Probe:
 
     def _may_lock(self, text: Text) -> bool:
         """Whether a text may take a lock that others have to wait for, and that this transaction does not hold already."""
-        names = may_lock(text)
+        names = text.may_lock
         if names is None:
             return True
         return any((oid, "AccessExclusiveLock") not in self._held for name in names for oid in self._database.named.get(name, ()))
@@ -201,7 +217,8 @@ class Probe:
 
     def measure(self, connection: Any, text: Text, now: float) -> Measurement:
         """Ask about a text that has just ended."""
-        return self._ask(connection, text.statements, text.acts, now)
+        waiting = tuple(statement for one in self._waiting for statement in one.text.statements)
+        return self._ask(connection, (*waiting, *text.statements), text.acts, now)
 
     def rest(self, connection: Any, now: float) -> Measurement:
         """Ask about everything since the last answer."""
@@ -209,9 +226,11 @@ class Probe:
         acts = any(one.text.acts for one in waiting)
         found = self._ask(connection, tuple(statement for one in waiting for statement in one.text.statements), acts, now)
         found.unseen = not acts and (bool(found.rewrites) or any(lock["mode"] + "Lock" in STRONG_MODES for lock in found.locks))
-        found.since = waiting[0].t0 if waiting and not found.unseen else known_at
-        if len(waiting) == 1 and not found.unseen:
-            found.sql = waiting[0].sql
+        acting = [one for one in waiting if one.text.acts] or waiting
+        found.since = acting[0].t0 if acting and not found.unseen else known_at
+        if acting and not found.unseen:
+            found.revision = acting[-1].revision
+            found.sql = acting[0].sql if len(acting) == 1 else None
         return found
 
     def _ask(self, connection: Any, statements: Tuple[Statement, ...], scans: bool, now: float) -> Measurement:
@@ -227,18 +246,22 @@ class Probe:
         self._waiting = []
         return self._compare(position, entries, statements, scans, lock_timeout, statement_timeout)
 
+    def _put(self, connection: Any, query: str) -> List[List[Optional[str]]]:
+        """Ask by a text that no driver has prepared under a name that the application has deallocated since."""
+        return ask(connection, f"{query} -- {self._deallocations}" if self._deallocations else query)
+
     def _guarded(self, connection: Any) -> List[Optional[str]]:
         """The probe's row. An answer that comes too late for the application's statement_timeout must not fail the transaction."""
         if self._statement_timeout == _NO_TIMEOUT or state_of(connection) != IN_TRANSACTION:
-            return ask(connection, self._query)[0]
-        ask(connection, f"SAVEPOINT {_SAVEPOINT}")
+            return self._put(connection, self._query)[0]
+        self._put(connection, f"SAVEPOINT {_SAVEPOINT}")
         try:
-            row = ask(connection, self._query)[0]
+            row = self._put(connection, self._query)[0]
         except Exception:
-            ask(connection, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            self._put(connection, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             raise
         finally:
-            ask(connection, f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            self._put(connection, f"RELEASE SAVEPOINT {_SAVEPOINT}")
         return row
 
     def _compare(

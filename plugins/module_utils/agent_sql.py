@@ -66,6 +66,18 @@ class Text:
         """The first statement's first word in lower case."""
         return self.statements[0].word if self.statements else ""
 
+    @functools.cached_property
+    def may_lock(self) -> Optional[FrozenSet[str]]:
+        """The names of all that the statements can lock, those that act; None where they can lock anything."""
+        found: FrozenSet[str] = frozenset()
+        for statement in self.statements:
+            if _kind(statement) != "acts" or statement.word == "rollback":
+                continue
+            if not _NAMES_ITS_LOCKS.match(statement.sql):
+                return None
+            found |= names_in(statement.sql)
+        return found
+
 
 def read_text(sql: str) -> Text:
     """What the text consists of."""
@@ -235,18 +247,6 @@ def _all(statements: Tuple[Statement, ...], depth: int) -> Iterator[Statement]:
 _NAMES_ITS_LOCKS = re.compile(
     r"\s*(create\s+(unique\s+)?(table|index|sequence|type)\b|alter\s+table\b|comment\s+on\b)(?!.*\bcascade\b)", re.IGNORECASE | re.DOTALL
 )
-
-
-def may_lock(text: Text) -> Optional[FrozenSet[str]]:
-    """The names of all that the statements of a text, those that act, can lock; None where they can lock anything."""
-    found: FrozenSet[str] = frozenset()
-    for statement in text.statements:
-        if _kind(statement) != "acts" or statement.word == "rollback":
-            continue
-        if not _NAMES_ITS_LOCKS.match(statement.sql):
-            return None
-        found |= names_in(statement.sql)
-    return found
 
 
 _VALUE = r"(?:''|\b\d+(?:\.\d+)?\b|\bnull\b|\btrue\b|\bfalse\b|\bdefault\b|%s|%\(\w+\)s|\$\d+)"

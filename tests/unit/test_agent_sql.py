@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import may_lock, read_text, rewrite_reason, shape
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import read_text, rewrite_reason, shape
 
 
 def words(sql: str) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_rewrites_reason_is_that_of_the_statement_that_names_the_relation(sql:
     ],
 )
 def test_what_can_be_locked_is_what_is_named(sql: str, names: set[str] | None) -> None:
-    found = may_lock(read_text(sql))
+    found = read_text(sql).may_lock
     assert (found is None) if names is None else (found is not None and found >= names)
 
 
