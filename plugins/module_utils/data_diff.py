@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import large_objects
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
@@ -93,7 +94,7 @@ def to_follow(
     found: Dict[str, List[str]] = {}
     for name, old in before["tables"].items():
         new = after["tables"].get(name)
-        if new is None or not old["rows"] or not new["rows"] or "counts" in (old["proof"], new["proof"]):
+        if name == large_objects.NAME or new is None or not old["rows"] or not new["rows"] or "counts" in (old["proof"], new["proof"]):
             continue
         table = _Table(name, old, new, declared)
         if table.obstacle not in ("", ROWS_DIFFER, OTHER_KEYS):

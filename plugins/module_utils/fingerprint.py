@@ -16,7 +16,8 @@ hashed (`expected_hash`); after, that of the column (`canonical_hash`); see `has
 change of type keeps every value. An undeclared change of type is proved where both types have the same `by`, and "not comparable" elsewhere.
 
 A partitioned table is read through its parent, so that a row that moves between partitions has not changed. Left out, and said in `left_out`:
-foreign tables, materialized views, large objects; of a partitioned table with a foreign partition, the local partitions are read each by itself.
+foreign tables, materialized views; of a partitioned table with a foreign partition, the local partitions are read each by itself. Large objects are
+a table of their own (`large_objects`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import queue
 import threading
 from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, relations, untouched
+from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, large_objects, relations, untouched
 from ansible_collections.migrations.rehearsal.plugins.module_utils.hash_sql import ColumnType
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
@@ -82,7 +83,15 @@ def take_fingerprint(
             "mark": mark or untouched.snapshot_mark(session),
             "left_out": {name: reason for name, reason in sorted(left_out.items()) if tables is None or name in tables},
         }
-        result["tables"] = dict(sorted(_run(session, jobs, snapshot_id, connections, counter or Counter()).items()))
+        done = _run(session, jobs, snapshot_id, connections, counter or Counter())
+        objects = (
+            large_objects.entry(session, since is not None and large_objects.NAME in since["tables"], proof != "counts") if tables is None else None
+        )
+        if objects is not None:
+            done[large_objects.NAME] = objects
+            if proof != "counts" and objects["columns"]["data"]["hash"] is None:
+                result["left_out"][large_objects.NAME] = large_objects.NOT_READ
+        result["tables"] = dict(sorted(done.items()))
     return result
 
 

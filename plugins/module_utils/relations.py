@@ -130,8 +130,6 @@ def read_relations(session: Session) -> Tuple[List[Relation], Dict[str, str]]:
             left_out[name] = "partitioned table with a foreign partition: its local partitions are read each by itself"
         else:
             found.append(_relation(name, row))
-    if session.value("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS v"):
-        left_out["pg_largeobject"] = "large objects are not in any table"
     return found, left_out
 
 

@@ -367,7 +367,7 @@ TEXTS: Dict[str, str] = {
     "{thing}: a list or a dictionary cannot be a value of type {type}": "{thing}: список или словарь не может быть значением типа {type}",
     "there is no table {name}": "таблицы {name} нет",
     "existing rows of {table}: {error}": "существующие строки {table}: {error}",
-    "large objects are not in any table": "большие объекты не лежат ни в одной таблице",
+    "large objects: this role may only count them": "большие объекты: эта роль может их только посчитать",
     "foreign table: its rows are on another server": "внешняя таблица: её строки на другом сервере",
     "materialized view: made from other tables": "материализованное представление: строится из других таблиц",
     "partitioned table with a foreign partition: its local partitions are read each by itself": "секционированная таблица с внешней секцией: её "

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, fingerprint, hash_sql
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, fingerprint, hash_sql, large_objects
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import check_expression, proof_transaction, take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import read_relations
@@ -397,6 +397,69 @@ def test_several_sessions_see_one_snapshot(own: Session, postgres_server) -> Non
     assert proved(take_fingerprint(own, connections=3)) != proved(alone)
     with pytest.raises(ValueError, match=r"t3\.id: a change of a primary key"):
         take_fingerprint(own, declared={"t3.id": "old + 1"}, connections=3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "other"),
+    [
+        ("xml", ["'<a/>'", "'<a></a>'", "'text only'", "'<?xml version=\"1.0\"?><a/>'"], "'<a b=\"1\"/>'"),
+        ("geometry", ["'SRID=4326;POINT(37.6 55.7)'", "'POINT(37.6 55.7)'", "'POINT EMPTY'"], "'POINT(37.6 55.70000000000001)'"),
+        ("geography", ["'POINT(37.6 55.7)'"], "'POINT(37.6 55.8)'"),
+        ("hstore", ["'a=>1, b=>NULL'"], "'a=>1, b=>\"NULL\"'"),
+        ("citext", ["'a'"], "'A'"),
+    ],
+)
+def test_types_of_extensions_and_xml(installed: Session, kind: str, values: list[str], other: str) -> None:
+    extension = {"xml": "", "geometry": "postgis", "geography": "postgis"}.get(kind, kind)
+    if extension:
+        if not installed.value(f"SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = '{extension}') AS v"):
+            pytest.skip(f"{extension} is not installed")
+        installed.execute(f"CREATE EXTENSION {extension}")
+    installed.execute(f"CREATE TABLE x (id serial PRIMARY KEY, v {kind})")
+    installed.execute(f"INSERT INTO x (v) VALUES {', '.join(f'({value})' for value in [*values, 'NULL'])}")
+    before = take_fingerprint(installed, tables=["x"])
+    installed.execute("UPDATE x SET v = v")
+    assert data_diff.compare(before, take_fingerprint(installed, tables=["x"], since=before)) == []
+    installed.execute(f"UPDATE x SET v = {other} WHERE id = 1")
+    (change,) = data_diff.compare(before, take_fingerprint(installed, tables=["x"], since=before))
+    assert (change.kind, change.object) == ("column-changed", "x.v")
+
+
+def test_large_objects_are_counted_and_hashed(own: Session) -> None:
+    assert large_objects.NAME not in take_fingerprint(own)["tables"]
+    for number in (4711, 4712):
+        own.execute(f"SELECT lo_from_bytea({number}, decode(repeat('ab', 3000), 'hex'))")
+    before = take_fingerprint(own)
+
+    def found() -> list[tuple[str, str]]:
+        return [(change.kind, change.object) for change in data_diff.compare(before, take_fingerprint(own, since=before))]
+
+    assert found() == []
+    # The same bytes on another page, and the same length.
+    own.execute("SELECT lo_put(4711, 2500, '\\xcd'::bytea)")
+    assert found() == [("column-changed", "pg_catalog.pg_largeobject.data")]
+    assert data_diff.to_follow(before, take_fingerprint(own, since=before), {}) == {}
+    own.execute("SELECT lo_put(4711, 2500, '\\xab'::bytea)")
+    assert found() == []
+    own.execute("SELECT lo_unlink(4711)")
+    assert ("rows-lost", "pg_catalog.pg_largeobject") in found()
+    own.execute("SELECT lo_from_bytea(4713, decode(repeat('ab', 3000), 'hex'))")
+    assert ("rows-changed", "pg_catalog.pg_largeobject") in found()
+    own.execute("SELECT lo_unlink(4713), lo_unlink(4712)")
+    assert ("rows-lost", "pg_catalog.pg_largeobject") in found()
+    assert take_fingerprint(own, since=before, proof="counts")["tables"][large_objects.NAME]["rows"] == 0
+
+
+def test_large_objects_that_may_not_be_read_are_counted_and_said(own: Session) -> None:
+    own.execute("SELECT lo_from_bytea(4711, '\\xab'::bytea)")
+    before = take_fingerprint(own)
+    own.execute("CREATE ROLE counts_only")
+    own.execute("SET ROLE counts_only")
+    counted = take_fingerprint(own)
+    own.execute("RESET ROLE")
+    own.execute("DROP ROLE counts_only")
+    assert counted["left_out"] == {large_objects.NAME: large_objects.NOT_READ}
+    assert data_diff.compare(counted, before) == []
 
 
 def test_a_helper_that_fails_takes_no_table_along(own: Session, monkeypatch: pytest.MonkeyPatch) -> None:
