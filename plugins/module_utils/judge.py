@@ -233,9 +233,11 @@ def _squawk(bench: _Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
 
 def _rows_before(evidence: Evidence) -> Dict[str, int]:
     """Rows of each table before the upgrade, as far as they were counted."""
-    if "before" in evidence.fingerprints:
-        return {name: table["rows"] for name, table in evidence.fingerprints["before"]["tables"].items()}
-    return dict((evidence.manifest or {}).get("rows") or {})
+    return _rows_at(evidence, "before") or dict((evidence.manifest or {}).get("rows") or {})
+
+
+def _rows_at(evidence: Evidence, moment: str) -> Dict[str, int]:
+    return {name: table["rows"] for name, table in evidence.fingerprints.get(moment, {}).get("tables", {}).items()}
 
 
 def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
@@ -307,7 +309,7 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
     if "before" in snapshots and "after" in snapshots:
         changes = list(between("before", "after"))
         found["upgrade"] = [change.to_json() for change in changes]
-        _say_structure(bench, structure_checks.check(snapshots["after"], changes))
+        _say_structure(bench, structure_checks.check(snapshots["after"], changes, _rows_at(evidence, "after")))
     if "before" in snapshots and "back" in snapshots and whole_way_back(evidence):
         changes = list(between("before", "back"))
         found["way_back"] = [change.to_json() for change in changes]

@@ -8,8 +8,9 @@ Pure functions over one snapshot, without a look at rows. `touched` tells what t
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import structure_indexes, structure_outside
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
@@ -22,14 +23,14 @@ Snapshot = Mapping[str, Any]
 _NARROW_INTEGERS = {"integer": 2_147_483_647, "smallint": 32_767}
 
 
-def check(snapshot: Snapshot, changes: Sequence[Change]) -> List[Finding]:
-    """All findings in a snapshot; `changes` are the differences from "before" to it, and make a finding `touched`.
+def check(snapshot: Snapshot, changes: Sequence[Change], rows: Optional[Mapping[str, int]] = None) -> List[Finding]:
+    """All findings in a snapshot; `changes` are the differences from "before" to it, and make a finding `touched`. `rows` as far as counted.
 
     Each is `{"code", "object", "touched", "measured", "advice"}`, ordered by code, then object.
     """
     touched = Touched(changes)
     checks: List[Callable[[Snapshot, Touched], Iterator[Finding]]] = [
-        _foreign_keys,
+        functools.partial(_foreign_keys, rows=rows or {}),
         structure_indexes.check,
         _columns,
         _primary_keys,
@@ -41,7 +42,7 @@ def check(snapshot: Snapshot, changes: Sequence[Change]) -> List[Finding]:
     return sorted(found, key=lambda one: (one["code"], one["object"], one["measured"]))
 
 
-def _foreign_keys(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
+def _foreign_keys(snapshot: Snapshot, touched: Touched, rows: Mapping[str, int]) -> Iterator[Finding]:
     domains = _domains(snapshot)
     for name, table in snapshot["tables"].items():
         for constraint, key in table["constraints"].items():
@@ -50,7 +51,7 @@ def _foreign_keys(snapshot: Snapshot, touched: Touched) -> Iterator[Finding]:
                 is_new = touched.constraint(name, constraint)
                 yield from _set_null(snapshot, name, constraint, is_new, touched)
                 yield from _key_types(snapshot, name, constraint, is_new, touched, domains)
-                yield from _key_index(name, table, constraint, key, is_new, touched)
+                yield from _key_index(snapshot, name, constraint, is_new, touched, rows)
 
 
 def _set_null(snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched) -> Iterator[Finding]:
@@ -106,19 +107,23 @@ def _key_types(snapshot: Snapshot, name: str, constraint: str, is_new: bool, tou
             )
 
 
-def _key_index(name: str, table: Snapshot, constraint: str, key: Snapshot, is_new: bool, touched: Touched) -> Iterator[Finding]:
+def _key_index(snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched, rows: Mapping[str, int]) -> Iterator[Finding]:
+    table = snapshot["tables"][name]
+    key = table["constraints"][constraint]
     if any(structure_indexes.supports(index, key["columns"]) for index in table["indexes"].values()):
         return
     columns = ", ".join(key["columns"])
+    counted = [text("{table}: {rows:count row|rows}", table=one, rows=rows[one]) for one in dict.fromkeys((name, key["references"])) if one in rows]
     yield finding(
         "fk-without-index",
         column_name(name, constraint),
         is_new or touched.lost_index(name, key["columns"]),
         text(
-            "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}",
+            "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}{counted}",
             columns=columns,
             other=key["references"],
             table=name,
+            counted=text(" ({counted:semicolons})", counted=counted) if counted else "",
         ),
         f"CREATE INDEX CONCURRENTLY ON {name} ({columns})",
     )

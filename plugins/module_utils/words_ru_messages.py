@@ -174,8 +174,9 @@ TEXTS: Dict[str, str] = {
     "{count:count revision|revisions} back in {ms:duration}": "откачено ревизий: {count}, за {ms:duration}",
     "{said}; {rows:count row|rows} of {tables:count table|tables} dropped": "{said}; удалено вместе с таблицами: строк {rows:number}, таблиц "
     "{tables:number}",
-    "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}": "ни один индекс не начинается с "
-    "({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}",
+    "no index begins with ({columns}): every DELETE and key UPDATE on {other} reads the whole of {table}{counted}": "ни один индекс не "
+    "начинается с ({columns}): каждый DELETE и UPDATE ключа в {other} читает всю {table}{counted}",
+    "{table}: {rows:count row|rows}": "{table}: {rows:count строка|строки|строк}",
     "ON {event} {action}, but NOT NULL ({columns}): {event} on {table} fails as soon as a row refers to it": "ON {event} {action}, но NOT NULL "
     "({columns}): {event} в {table} не пройдёт, как только на строку появится ссылка",
     "{column} is {type}, {other} is {other_type}": "{column} — {type}, {other} — {other_type}",

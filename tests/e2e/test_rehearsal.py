@@ -17,7 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import report
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import parse_time
 from playbook import Demo, Played, findings, finish, telling_words
 
-from migration_rehearsal import demo_servers
+from migration_rehearsal import demo_servers, judge_command
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -114,6 +114,25 @@ def test_verdict_is_go_with_warnings(run: MainRun) -> None:
     # The defect that the sample's head revision has, in both its foreign keys.
     defects = {finding["object"] for finding in findings(run.record, "fk-set-null-not-null")}
     assert "object_openings.object_openings_opened_by_fkey" in defects
+
+
+def test_the_conversion_is_proved_as_declared_and_dropped_rows_are_counted(run: MainRun) -> None:
+    changes = {change["object"]: change for change in run.record["data_changes"]["upgrade"]}
+    assert changes["contracts.hourly_rate"]["kind"] == "column-as-declared"
+    dropped = {name: changes[name]["rows_before"] for name in ("rate_history", "bot_dialog_states", "shift_imports")}
+    assert dropped == {"rate_history": 70, "bot_dialog_states": 110, "shift_imports": 180}
+    assert {changes[name]["kind"] for name in dropped} == {"table-dropped"}
+
+
+def test_what_was_declared_would_stop_the_deploy_if_it_were_not(run: MainRun) -> None:
+    evidence = judge_command.load_evidence(run.played.directory)
+    undeclared = dataclasses.replace(evidence, expectations=dataclasses.replace(evidence.expectations, changes={}))
+    record = judge_command.record_of(undeclared)
+    assert record["verdict"] == "NO-GO"
+    assert {(finding["code"], finding["object"]) for finding in record["findings"] if finding["severity"] == "blocker"} == {
+        ("data-not-compared", "contracts.hourly_rate"),
+        *(("data-lost", name) for name in ("objects.legacy_code", "rate_history", "bot_dialog_states", "shift_imports")),
+    }
 
 
 def test_record_has_every_key_with_its_type(run: MainRun) -> None:

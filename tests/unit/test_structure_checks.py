@@ -192,6 +192,14 @@ def codes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, bool
     return [(one["code"], one["touched"]) for one in check(after, diff(before, after))]
 
 
+def test_a_key_without_an_index_is_told_with_its_rows() -> None:
+    after = snapshot(USERS, shifts(indexed=False))
+    (found,) = check(after, diff(EMPTY, after), {"shifts": 1200, "users": 60, "others": 1})
+    assert found["measured"].endswith("on users reads the whole of shifts (shifts: 1,200 rows; users: 60 rows)")
+    (found,) = check(after, diff(EMPTY, after))
+    assert found["measured"].endswith("reads the whole of shifts")
+
+
 def test_a_partial_index_on_more_than_the_keys_is_none() -> None:
     predicate = "((user_id IS NOT NULL) AND (note IS NOT NULL))"
     after = snapshot(USERS, shifts(indexes={"ix": index("shifts", "user_id", predicate=predicate)}))

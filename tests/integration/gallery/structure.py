@@ -32,7 +32,7 @@ CASES = [
     Case("foreign key without an index", "ALTER TABLE drafts ADD COLUMN user_id bigint CONSTRAINT drafts_user_fk REFERENCES users",
          "ALTER TABLE drafts DROP COLUMN user_id", frozenset({("fk-without-index", "drafts.drafts_user_fk")}), _WARNED),
     Case("index of a foreign key dropped", "DROP INDEX ix_shifts_object", "CREATE INDEX ix_shifts_object ON shifts (object_id)",
-         frozenset({("fk-without-index", "shifts.shifts_object_fk")}), _WARNED),
+         frozenset({("fk-without-index", "shifts.shifts_object_fk")}), _WARNED, says=("(shifts: 120 rows; objects: 40 rows)",)),
     Case("index of a foreign key made partial", "DROP INDEX ix_shifts_object;\nCREATE INDEX ix_shifts_object ON shifts (object_id) WHERE ended_at IS NULL",
          "DROP INDEX ix_shifts_object;\nCREATE INDEX ix_shifts_object ON shifts (object_id)",
          frozenset({("fk-without-index", "shifts.shifts_object_fk")}), _WARNED),
