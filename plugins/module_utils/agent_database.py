@@ -107,8 +107,12 @@ def parse_objects(rows: Any) -> List[ObjectRow]:
     return [(row[0], row[1], row[2], row[3], row[4], row[5] == "true", int(row[6]) if row[6] else None) for row in rows]
 
 
+# A table below this is small under any policy; there may be ten thousands of them.
+LARGE_BYTES = 1_000_000
+
+
 def compare_objects(before: List[ObjectRow], after: List[ObjectRow]) -> Dict[str, Any]:
-    """The fields of an `objects` event. Sizes are bytes with indexes and TOAST, for tables whose size changed."""
+    """The fields of an `objects` event. Sizes are bytes with indexes and TOAST, of tables whose size changed and of those that are large."""
     old = {row[:5]: row for row in before}
     new = {row[:5]: row for row in after}
 
@@ -116,11 +120,14 @@ def compare_objects(before: List[ObjectRow], after: List[ObjectRow]) -> Dict[str
         name = row[2] if row[0] == "constraint" else object_name(row[1], row[2])
         return {"name": name, "table": object_name(row[3], row[4])}
 
-    sizes = [
-        {"relation": object_name(key[1], key[2]), "before": old[key][6] if key in old else None, "after": new[key][6] if key in new else None}
-        for key in sorted({**old, **new})
-        if key[0] == "table" and (key not in old or key not in new or old[key][6] != new[key][6])
-    ]
+    sizes = []
+    for key in sorted(key for key in {**old, **new} if key[0] == "table"):
+        was, now = (rows[key][6] if key in rows else None for rows in (old, new))
+        if was != now or (was or 0) >= LARGE_BYTES:
+            size: Dict[str, Any] = {"relation": object_name(key[1], key[2]), "before": was, "after": now}
+            # Without a size, and there: somebody holds it exclusively.
+            held = any(key in rows and rows[key][6] is None for rows in (old, new))
+            sizes.append({**size, "held": True} if held else size)
     return {
         "indexes_new": [describe(row) for key, row in sorted(new.items()) if row[0] == "index" and key not in old],
         "indexes_dropped": [describe(row) for key, row in sorted(old.items()) if row[0] == "index" and key not in new],

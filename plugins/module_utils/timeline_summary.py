@@ -94,7 +94,7 @@ def _revisions(events: Sequence[Event], held: Sequence[Hold], start: float) -> L
 def _objects(events: Sequence[Event]) -> Dict[str, List[Dict[str, Any]]]:
     """What the run left: the tables whose size changed, those first that it changed most, and indexes and constraints. Of several databases, all."""
     seen = [event for event in events if event["event"] == "objects"]
-    sizes = [size for event in seen for size in event.get("sizes") or () if size["before"] != size["after"]]
+    sizes = [size for event in seen for size in event.get("sizes") or () if size["before"] != size["after"] and not size.get("held")]
     sizes.sort(key=lambda size: (-abs((size["after"] or 0) - (size["before"] or 0)), size["relation"]))
     return {
         "sizes": [{"table": size["relation"], "before_bytes": size["before"], "after_bytes": size["after"]} for size in sizes],
