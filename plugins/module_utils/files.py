@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
-from typing import IO, Any, Iterable
+from typing import IO, Any, BinaryIO, Iterable, Iterator
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -17,18 +19,29 @@ _CHUNK = 1 << 20
 
 def write_bytes(path: str, content: bytes) -> None:
     """Write `path.partial` (0600), flush it to disk, rename it."""
-    partial = f"{path}.partial"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as file:
+    with _whole(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def write_json(path: str, value: Any) -> None:
-    """`write_bytes` for one JSON document, in sorted order so that equal values make equal files."""
-    write_bytes(path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode())
+    """`write_bytes` for one JSON document, in sorted order so that equal values make equal files. Its text is never in memory as a whole."""
+    with _whole(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        json.dump(value, text, ensure_ascii=False, sort_keys=True, indent=1)
+        text.write("\n")
+        text.flush()
+        text.detach()
+
+
+@contextlib.contextmanager
+def _whole(path: str) -> Iterator[BinaryIO]:
+    partial = f"{path}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
 
 
 def open_private(path: str) -> IO[str]:
