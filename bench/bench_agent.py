@@ -1,6 +1,6 @@
 """What the agent costs: an upgrade driven by it against plain `alembic upgrade head`.
 
-Usage: python bench/bench_agent.py [--revisions 300] [--rounds 5] [--driver psycopg]
+Usage: python bench/bench_agent.py [--revisions 300] [--rounds 5] [--driver psycopg]. Ends with 1 when a budget is passed.
 
 Two projects: many small revisions (about 2,000 statements), and one revision that moves many rows. Both run on fresh databases of a private server,
 in turns, plain and with the agent; the best of the rounds counts, since everything else on the machine only adds. Budgets: 1.15 and 1.02.
@@ -36,6 +36,21 @@ with create_engine(os.environ["DATABASE_URL"]).connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
+ASYNC_ENV = """
+import asyncio, os
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+def migrate(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+async def run():
+    engine = create_async_engine(os.environ["DATABASE_URL"])
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+asyncio.run(run())
+"""
 TABLES = 30
 BUDGETS = {"many revisions": 1.15, "one heavy revision": 1.02}
 
@@ -61,10 +76,10 @@ HEAVY = [
 ]
 
 
-def write_project(directory: Path, revisions: list[list[str]]) -> None:
+def write_project(directory: Path, revisions: list[list[str]], env: str = ENV) -> None:
     (directory / "migrations" / "versions").mkdir(parents=True)
     (directory / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
-    (directory / "migrations" / "env.py").write_text(ENV)
+    (directory / "migrations" / "env.py").write_text(env)
     for number, lines in enumerate(revisions):
         head = f"import sqlalchemy as sa\nfrom alembic import op\nrevision = 'r{number:04}'\n"
         head += f"down_revision = {f'r{number - 1:04}' if number else None!r}\n"
@@ -113,7 +128,7 @@ class Bench:
             seconds = time.perf_counter() - began
         if not outcome.succeeded:
             raise SystemExit(f"the upgrade failed: {outcome.error or outcome.fence}")
-        statements = sum(event["event"] == "statement" for event in outcome.events)
+        statements = sum(event.get("calls", 1) for event in outcome.events if event["event"] == "statement")
         return seconds, statements, (outcome.last("measuring") or {})["ms"] / 1000
 
     def compare(self, name: str, rounds: int) -> dict[str, object]:
@@ -130,27 +145,32 @@ class Bench:
         }  # fmt: skip
 
 
-def main() -> None:
+def main() -> int:
+    """0, or 1 when a budget was passed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--revisions", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--driver", default="psycopg", choices=["psycopg", "psycopg2", "pg8000"])
+    parser.add_argument("--driver", default="psycopg", choices=["psycopg", "psycopg2", "pg8000", "asyncpg"])
     parser.add_argument("--python", default=sys.executable, help="the application's Python")
     options = parser.parse_args()
     # The server goes with us, also when somebody else ends the run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     projects = {"many revisions": [small_revision(number) for number in range(options.revisions)], "one heavy revision": [HEAVY]}
+    within = True
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         Path(work).chmod(0o711)
         cluster = embedded.start_cluster(Path(work) / "server", embedded.find_binaries())
         try:
             for name, revisions in projects.items():
                 directory = Path(work) / name.replace(" ", "-")
-                write_project(directory, revisions)
-                print(json.dumps(Bench(cluster, directory, options.python, options.driver).compare(name, options.rounds)), flush=True)
+                write_project(directory, revisions, ASYNC_ENV if options.driver == "asyncpg" else ENV)
+                compared = Bench(cluster, directory, options.python, options.driver).compare(name, options.rounds)
+                print(json.dumps(compared), flush=True)
+                within = within and bool(compared["within"])
         finally:
             embedded.remove_cluster(cluster)
+    return 0 if within else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -56,6 +56,7 @@ def close(computed: float, measured: float) -> bool:
     return abs(computed - measured) <= max(10, 0.05 * measured)
 
 
+RUNS = 9
 WORK = "op.execute('SELECT pg_sleep(0.4)')"
 
 
@@ -81,9 +82,9 @@ def test_a_session_that_waits_measures_the_same(
     sql(postgres_server, database, "ALTER TABLE t ADD PRIMARY KEY (id)")
     Project(tmp_path).revision("a1", revision)
     conninfo = f"host={postgres_server.host} port={postgres_server.port} user={postgres_server.user} dbname={database}"
-    # On a busy machine anything else can come in between: the closest of twenty counts, and it has to be close.
+    # What else runs on the machine comes between the two clocks now and then; a bias would do so in most of the runs.
     seen = []
-    for attempt in range(20):
+    for attempt in range(RUNS):
         if attempt:
             sql(postgres_server, database, "DROP INDEX IF EXISTS i")
             sql(postgres_server, database, "ALTER TABLE t DROP COLUMN IF EXISTS x")
@@ -95,6 +96,6 @@ def test_a_session_that_waits_measures_the_same(
         measured = bystander.stop()
         (computed,) = [entry.longest_ms for entry in timeline.blocked(outcome.events) if (entry.table, entry.what) == ("t", what)]
         seen.append((computed, measured))
-        if close(computed, measured):
-            break
-    assert any(close(*pair) for pair in seen), seen
+        if sum(close(*pair) for pair in seen) > RUNS // 2:
+            return
+    pytest.fail(f"computed and measured, in milliseconds: {seen}")
