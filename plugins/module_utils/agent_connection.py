@@ -33,7 +33,14 @@ def _libpq_of(connection: Any) -> Any:
 
 
 def state_of(connection: Any) -> Optional[str]:
-    """IDLE, IN_TRANSACTION or FAILED as the server said last; None where the driver does not tell."""
+    """IDLE, IN_TRANSACTION or FAILED as the server said last; None where the driver does not tell, or the connection is closed."""
+    try:
+        return _state(connection)
+    except Exception:
+        return None
+
+
+def _state(connection: Any) -> Optional[str]:
     libpq = _libpq_of(connection)
     if libpq is not None:
         return _LIBPQ_STATES.get(int(libpq.transaction_status))
@@ -48,6 +55,13 @@ def state_of(connection: Any) -> Optional[str]:
 
 def is_outside(connection: Any) -> bool:
     """Whether a statement given to the connection now is a transaction of its own."""
+    try:
+        return _is_outside(connection)
+    except Exception:
+        return False
+
+
+def _is_outside(connection: Any) -> bool:
     state = state_of(connection)
     if state in (IN_TRANSACTION, FAILED):
         return False

@@ -178,6 +178,7 @@ def _psycopg2(module: Any, watch: Watch) -> None:
     plain: Any = module.extensions.connection
     connect = module._connect
     known: Dict[Any, Any] = {}
+    kinds: Dict[Any, Any] = {}
 
     def tracked(factory: Any) -> Any:
         if not isinstance(factory, type) or getattr(factory, "_rehearsal", False):
@@ -201,9 +202,11 @@ def _psycopg2(module: Any, watch: Watch) -> None:
     def _connect(dsn: Any, connection_factory: Any = None, **kwargs: Any) -> Any:
         factory = connection_factory or plain
         if isinstance(factory, type) and issubclass(factory, plain):
-            # Beneath the application's own kind, so that what that one chooses is seen too.
-            bases = (Tracked,) if factory is plain else (factory, Tracked)
-            factory = type(factory.__name__, bases, {"__module__": factory.__module__})
+            if factory not in kinds:
+                # Beneath the application's own kind, so that what that one chooses is seen too.
+                bases = (Tracked,) if factory is plain else (factory, Tracked)
+                kinds[factory] = type(factory.__name__, bases, {"__module__": factory.__module__})
+            factory = kinds[factory]
         return connect(dsn, connection_factory=factory, **kwargs)
 
     module._connect = _connect

@@ -268,6 +268,8 @@ def _number(proxy: Any) -> Optional[int]:
 def _text_of(query: Any, connection: Any) -> str:
     if isinstance(query, bytes):
         return query.decode("utf-8", "replace")
-    if hasattr(query, "as_string"):
-        return str(query.as_string(connection))
-    return str(query)
+    try:
+        return str(query.as_string(connection)) if hasattr(query, "as_string") else str(query)
+    except Exception:
+        # The driver will say what is wrong with it.
+        return str(query)
