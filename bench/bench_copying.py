@@ -4,8 +4,8 @@
 
 Starts a server of its own (production, and dev's existing server) with PostgreSQL's default settings for durability and memory, and removes it.
 3,800,000 rows make about 2 GB. «Transfer» is one copy of the archive to another directory, for both sides alike. A line a figure; with --rows 3000000
-or more exit code 1 if a limit is passed (below that, fixed costs decide). pgcopydb is measured where it is on PATH and knows the server's version. Needs about six times
-the room of the database in the directory for temporary files (TMPDIR).
+or more exit code 1 if a limit is passed (below that, fixed costs decide). pgcopydb is measured where it is on PATH and knows the server's version.
+Needs about six times the room of the database in the directory for temporary files (TMPDIR).
 """
 
 from __future__ import annotations
