@@ -12,6 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     database_facts,
     disk,
     dump_compression,
+    dump_size,
     kept_template,
     outside_world,
     role_statements,
@@ -29,8 +30,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 
 _MIB = 1 << 20
-# A compressed dump takes a fifth to a third of the database on disk (indexes are not in it); half is on the safe side.
-_DUMP_SHARE = 0.5
 # The restored copy is about as large as its original; WAL and sort files of index builds come on top.
 _COPY_SHARE = 1.3
 _ROOM_FOR_FILES = 16 * _MIB
@@ -82,6 +81,7 @@ def look_at_production(
             role = session.value("SELECT current_user::text")
             try:
                 facts = {**database_facts.read_facts(session), **server_facts.read(session), "load": server_facts.read_load(session)}
+                facts["dump_bytes"] = dump_size.most_bytes(session, facts["size_bytes"])
             except PostgresError:
                 # The version table is one of what cannot be read: then the list below says more than this error.
                 if not unreadable:
@@ -104,8 +104,10 @@ def look_at_production(
     limits = server_facts.limit_problems(facts["load"], role, max_lag_s, max_active)
     problems += [f"production: {problem}" for problem in limits]
     if with_file:
-        needed = int(facts["size_bytes"] * _DUMP_SHARE) + _ROOM_FOR_FILES
-        problems += disk_problem(disk.free_here(work_base), work_base, needed, "production", "the dump")
+        needed = facts["dump_bytes"] + _ROOM_FOR_FILES
+        # One file on standard output is there until all of it is in the archive too.
+        twice = facts["dump_bytes"] if server.prefix and not server.scratch else 0
+        problems += disk_problem(disk.free_here(work_base), work_base, needed + twice, "production", "the dump")
         if server.prefix and server.scratch:
             problems += disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
     return facts, problems
@@ -174,7 +176,7 @@ def look_at_dev(
     findings += [_parity(*found) for found in _roles(roles, facts["role"])]
     if not facts["superuser"]:
         problems += superuser_problems(production, facts["role"])
-    needed = (0 if kept else int(production["size_bytes"] * _DUMP_SHARE * 2)) + _ROOM_FOR_FILES
+    needed = (0 if kept else room_for_backup(production)) + _ROOM_FOR_FILES
     problems += disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
     data = facts["data_directory"]
     # A server on another machine has its data where we cannot look.
@@ -284,6 +286,11 @@ def _tool(server: Server, tool: str, server_version_num: int, side: str) -> Tupl
             "it would refuse; install the newer client and name its directory in rehearsal_postgres.bin_dir"
         ]
     return version[0], []
+
+
+def room_for_backup(production: Mapping[str, Any]) -> int:
+    """Bytes that the backup needs on dev: each of its files is there twice while it is unpacked."""
+    return 2 * int(production.get("dump_bytes") or production["size_bytes"] // 2)
 
 
 def disk_problem(free: Optional[int], path: str, needed: int, side: str, what: str) -> List[str]:

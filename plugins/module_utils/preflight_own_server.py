@@ -11,12 +11,11 @@ from typing import Any, Dict, List, Mapping, Tuple
 from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, server_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
-from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import archive_problems, compression, disk_problem
+from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import archive_problems, compression, disk_problem, room_for_backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import ProgramsMissing
 
 # The copy, the WAL of its migrations, and the sort files of index builds; see preflight.py for the same of an existing server.
 _COPY_SHARE = 1.5
-_DUMP_SHARE = 1.0
 _ANSWER_S = 30.0
 _ROOM_FOR_SERVER = 128 << 20
 
@@ -45,7 +44,7 @@ def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dic
     except ProgramsMissing as error:
         problems.append(f"dev: {error}")
     size = production["size_bytes"]
-    problems += disk_problem(disk.free_here(work_base), work_base, int(size * _DUMP_SHARE), "dev", "the backup with its unpacked dump")
+    problems += disk_problem(disk.free_here(work_base), work_base, room_for_backup(production), "dev", "the backup with its unpacked dump")
     problems += disk_problem(disk.free_here(base), base, int(size * _COPY_SHARE) + _ROOM_FOR_SERVER, "dev", "the copy in a server of its own")
     return facts, problems
 
