@@ -149,6 +149,7 @@ def look_at_dev(
             findings += extension_findings
             if production:
                 findings += [_parity(*found) for found in server_facts.differences(session, production)]
+                problems += locale_problems(server_facts.missing_locales(session, production))
             if kept:
                 problems += [f"dev: {problem}" for problem in kept_template.refusals(session, kept)]
             roles = role_statements.look(session, production.get("roles") or [])
@@ -286,6 +287,15 @@ def _tool(server: Server, tool: str, server_version_num: int, side: str) -> Tupl
             "it would refuse; install the newer client and name its directory in rehearsal_postgres.bin_dir"
         ]
     return version[0], []
+
+
+def locale_problems(missing: List[str]) -> List[str]:
+    """Locales of production's database that dev's system lacks, in one sentence, or nothing."""
+    if not missing:
+        return []
+    return [
+        f"dev: its system has no locale {', '.join(missing)}, which production's database is made with: generate it there (locale-gen, localedef)"
+    ]
 
 
 def room_for_backup(production: Mapping[str, Any]) -> int:

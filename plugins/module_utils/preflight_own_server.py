@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import locale
 import os
 from typing import Any, Dict, List, Mapping, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, server_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
-from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import archive_problems, compression, disk_problem, room_for_backup
+from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import (
+    archive_problems,
+    compression,
+    disk_problem,
+    locale_problems,
+    room_for_backup,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import ProgramsMissing
 
 # The copy, the WAL of its migrations, and the sort files of index builds; see preflight.py for the same of an existing server.
@@ -43,10 +50,22 @@ def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dic
             problems.append(f"dev: system user {facts['owner']} cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir or owner")
     except ProgramsMissing as error:
         problems.append(f"dev: {error}")
+    problems += locale_problems([name for name in sorted({production["collate"], production["ctype"]}) if not _has_locale(name)])
     size = production["size_bytes"]
     problems += disk_problem(disk.free_here(work_base), work_base, room_for_backup(production), "dev", "the backup with its unpacked dump")
     problems += disk_problem(disk.free_here(base), base, int(size * _COPY_SHARE) + _ROOM_FOR_SERVER, "dev", "the copy in a server of its own")
     return facts, problems
+
+
+def _has_locale(name: str) -> bool:
+    before = locale.setlocale(locale.LC_TIME)
+    try:
+        locale.setlocale(locale.LC_TIME, name)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_TIME, before)
+    return True
 
 
 def _extensions_missing(bin_dir: str, wanted: Mapping[str, str]) -> List[str]:

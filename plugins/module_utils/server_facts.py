@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_literal
+
+_INVALID_VALUE = "22023"
 
 # to_jsonb(d): the column is there from version 15 on.
 _SERVER = """
@@ -98,6 +100,21 @@ def limit_problems(load: Dict[str, Any], role: str, max_lag_s: float, max_active
     if max_active and active is not None and active > max_active:
         problems.append(f"{active} other sessions are active, {max_active} are allowed (rehearsal_production_max_active_sessions)")
     return problems
+
+
+def missing_locales(session: Session, production: Dict[str, Any]) -> List[str]:
+    """Those of production's locales that the system of the session's server lacks: no database can be made with them."""
+    missing: List[str] = []
+    for name in sorted({production["collate"], production["ctype"]}):
+        try:
+            # Any category will do: the server asks its system.
+            session.execute(f"SET lc_time = {quote_literal(name)}")
+        except PostgresError as error:
+            if error.sqlstate != _INVALID_VALUE:
+                raise
+            missing.append(name)
+    session.execute("SET lc_time TO DEFAULT")
+    return missing
 
 
 def differences(session: Session, production: Dict[str, Any]) -> List[Tuple[str, str]]:

@@ -133,6 +133,8 @@ TEXTS: Dict[str, str] = {
     "табличных пространств; на копии всё лежит в одном месте",
     "dev has no such tablespace: a migration that names it fails on the copy for that reason alone": "на dev нет такого табличного пространства: "
     "миграция, которая его называет, упадёт на копии только поэтому",
+    "dev: its system has no locale {names}, which production's database is made with: generate it there (locale-gen, localedef)": "dev: в системе "
+    "нет локали {names}, с которой создана база продакшена: создайте её там (locale-gen, localedef)",
     "«{command}» does not tell its version": "«{command}» не сообщает свою версию",
     "dev: pg_restore is version {restore} and cannot read what production's pg_dump {dump} writes: install the newer client on dev, or name an older "
     "pg_dump in production's rehearsal_postgres.bin_dir": "dev: pg_restore версии {restore} не читает того, что пишет pg_dump {dump} продакшена: "

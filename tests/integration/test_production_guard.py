@@ -20,15 +20,17 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
     database_facts,
     dump_outlets,
+    ephemeral,
     files,
     inside,
     preflight,
+    preflight_own_server,
     server_facts,
     server_settings,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -202,6 +204,18 @@ def test_a_role_that_does_not_see_others_has_no_limits(postgres_server: Any, sho
             assert problems == []
         finally:
             session.execute("DROP ROLE reader")
+
+
+def test_a_locale_that_dev_lacks_is_a_problem(postgres_server: Any, shop: str) -> None:
+    here, nowhere = {"collate": "C", "ctype": "C"}, {"collate": "C", "ctype": "xx_YY.UTF-8"}
+    with Session(postgres_server.server, shop, "tests", READ_ONLY) as session:
+        assert server_facts.missing_locales(session, here) == []
+        assert server_facts.missing_locales(session, nowhere) == ["xx_YY.UTF-8"]
+    assert "no locale xx_YY.UTF-8" in preflight.locale_problems(["xx_YY.UTF-8"])[0]
+    facts = {**here, "server_version_num": postgres_server.major * 10000, "size_bytes": 0}
+    wish = ephemeral.Wish(bin_dir=str(postgres_server.cluster.server_bin_dir))
+    assert [problem for problem in preflight_own_server.look(wish, "/tmp", facts)[1] if "locale" in problem] == []
+    assert any("no locale xx_YY" in problem for problem in preflight_own_server.look(wish, "/tmp", {**facts, **nowhere})[1])
 
 
 def test_other_collations_and_time_zones_are_told(postgres_server: Any, shop: str) -> None:
