@@ -203,6 +203,14 @@ def test_what_was_declared_of_a_column_that_is_gone_is_not_proved() -> None:
     assert "declared: «old / 100.0»" in record["findings"][0]["message"]
 
 
+def test_a_column_whose_values_stand_in_another_is_told() -> None:
+    before, after = fingerprint(rate="7"), fingerprint(pay="7", note="0")
+    del after["tables"]["shifts"]["columns"]["rate"]
+    record = judge(good(fingerprints={"before": before, "after": after, "back": before, "again": after}))
+    assert (record["verdict"], codes(record)) == (GO, ["data-lost"])
+    assert record["findings"][0]["message"] == "shifts.rate is gone; shifts.pay has the same value in every row"
+
+
 def test_a_column_that_may_change_may_not_be_dropped() -> None:
     before, after = fingerprint(), fingerprint(note="0")
     del after["tables"]["shifts"]["columns"]["rate"]

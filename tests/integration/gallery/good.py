@@ -80,7 +80,8 @@ CASES = [
           "CREATE TABLE old_tariffs (id bigint PRIMARY KEY, name text NOT NULL, price integer NOT NULL)",
           "changes:\n  old_tariffs: {dropped: true, reason: nobody reads it}\n",
           infos=frozenset({("data-lost", "old_tariffs"), ("downgrade-loses-data", "old_tariffs")})),
-    _good("column renamed", "ALTER TABLE contracts RENAME COLUMN note TO remark", "ALTER TABLE contracts RENAME COLUMN remark TO note"),
+    _good("column renamed", "ALTER TABLE contracts RENAME COLUMN note TO remark", "ALTER TABLE contracts RENAME COLUMN remark TO note",
+          infos=frozenset({("data-lost", "contracts.note")})),
     _good("table renamed", "ALTER TABLE old_tariffs RENAME TO tariffs", "ALTER TABLE tariffs RENAME TO old_tariffs"),
     _good("view", "CREATE VIEW late_shifts AS SELECT id FROM shifts WHERE ended_at IS NULL", "DROP VIEW late_shifts"),
     _good("function and trigger", "CREATE FUNCTION half(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n / 2';\n"
