@@ -31,6 +31,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.priority import Lowered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 DUMP = dump_outlets.DUMP
@@ -161,7 +162,8 @@ def _take_backup(
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())
     else:
-        with _archive(work) as archive:
+        total = sum(os.path.getsize(work.file(name)) for name in outlet.names())
+        with _archive(work) as archive, progress.shown(work, lambda: Look("packed", archive.offset, total)):
             _write_manifest(work, manifest, {name: _pack(archive, work.file(name), name) for name in outlet.names()})
             archive.add(work.file(MANIFEST), arcname=MANIFEST)
     return manifest
@@ -217,7 +219,8 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
     """
     found: Dict[str, Any] = {}
     try:
-        with tarfile.open(archive, mode="r:") as tar:
+        size = os.path.getsize(archive)
+        with tarfile.open(archive, mode="r:") as tar, progress.shown(work, lambda: Look("unpacked", tar.offset, size)):
             for member in tar:
                 name = member.name
                 if not member.isfile() or not (name in (MANIFEST, DUMP) or os.path.dirname(name) == DUMP) or ".." in name:

@@ -30,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     ephemeral_settings,
     files,
     priority,
+    progress,
     server_programs,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
@@ -48,6 +49,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 # pg_basebackup writes a manifest with a checksum of every file since this version; without one nothing could be proved.
@@ -77,6 +79,12 @@ SELECT current_setting('wal_level') AS wal_level,
        (SELECT d.datcollversion FROM (SELECT to_jsonb(d) ->> 'datcollversion' AS datcollversion FROM pg_catalog.pg_database d
                                       WHERE d.datname = current_database()) AS d) AS collation_version,
        current_setting('server_version_num')::int AS server_version_num"""
+
+
+# What of the whole server the role may know the size of; progress is held against it.
+_BYTES = """
+SELECT coalesce(sum(pg_catalog.pg_database_size(oid)), 0)::bigint AS bytes FROM pg_catalog.pg_database
+WHERE pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"""
 
 
 class BasebackupError(RehearsalError):
@@ -196,7 +204,8 @@ def take(
         try:
             relay = _Relay(target)
             try:
-                manifest["load"] = _guarded(argv, server, database, rehearsal_id, work, limits, connections=1, stdout=relay.entrance)
+                with progress.shown(work, lambda: Look("backed up", relay.moved, manifest["cluster_bytes"], about=True)):
+                    manifest["load"] = _guarded(argv, server, database, rehearsal_id, work, limits, connections=1, stdout=relay.entrance)
             finally:
                 relay.end()
         finally:
@@ -271,6 +280,7 @@ def manifest_of(server: Server, database: str, rehearsal_id: str, limits: Limits
     with Session(server, database, application_name(rehearsal_id), limits.settings(), limits.statement_timeout_s) as session:
         clock = time.monotonic()
         manifest = database_facts.read_facts(session)
+        manifest["cluster_bytes"] = session.value(_BYTES)
     manifest["server"] = backup.read_server(server, database, rehearsal_id, limits)
     manifest.update(id=rehearsal_id, database=database, taken_at=format_time(utc_now()), seconds=0.0, files={}, rows={}, rows_from="copy")
     manifest["load"] = {"seconds": round(time.monotonic() - clock, 3), "bytes": 0, "connections": 1, "snapshot_seconds": 0.0}
@@ -285,18 +295,22 @@ def _options(server: Server, rehearsal_id: str, limits: Limits, proof: str) -> L
     return [*options, f"--dbname={server.conninfo('', application_name(rehearsal_id))}"]
 
 
-def pull(server: Server, database: str, own: Ephemeral, rehearsal_id: str, limits: Limits) -> Dict[str, Any]:
+def pull(server: Server, database: str, own: Ephemeral, rehearsal_id: str, limits: Limits, expected: int = 0) -> Dict[str, Any]:
     """Natively from dev, straight into the copy's data directory; what production was asked to do. `server` is production as dev reaches it.
 
-    Raises ToolFailed and ProductionBusy.
+    `expected`: about how many bytes will come, as far as that is known. Raises ToolFailed and ProductionBusy.
     """
     method = ("--format=plain", "--wal-method=stream", "--no-sync")
     argv = server.tool("pg_basebackup", f"--pgdata={own.data}", *method, *_options(server, rehearsal_id, limits, checksums(own.bin_dir)))
-    with registered(own.work):
+    with registered(own.work), progress.shown(own.work, lambda: Look("backed up", _bytes_below(own.data), expected, about=True)):
         # The WAL comes through a connection of its own.
         load = _guarded(argv, server, database, rehearsal_id, own.work, limits, connections=2)
-    load["bytes"] = sum(os.path.getsize(os.path.join(place, name)) for place, _names, found in os.walk(own.data) for name in found)
+    load["bytes"] = _bytes_below(own.data)
     return load
+
+
+def _bytes_below(directory: str) -> int:
+    return sum(os.path.getsize(os.path.join(place, name)) for place, _names, found in os.walk(directory) for name in found)
 
 
 def unpack(archive: str, sha256: str, own: Ephemeral) -> None:
@@ -305,7 +319,9 @@ def unpack(archive: str, sha256: str, own: Ephemeral) -> None:
     try:
         with files.Hashing(archive) as source:
             stream: Any = source
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as tar:
+            size = os.path.getsize(archive)
+            tar = tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK)
+            with tar, progress.shown(own.work, lambda: Look("unpacked", tar.offset, size)):
                 for member in tar:
                     _unpack_member(tar, member, own.data)
             found = source.finish()
@@ -356,9 +372,10 @@ def verify(own: Ephemeral) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise BasebackupError(f"the physical copy has no list of checksums that can be read: {error}") from None
     # Threads help: hashing and reading let others run meanwhile.
-    with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        for _done in pool.map(lambda entry: _verify_file(*entry), listed):
-            pass
+    total = sum(entry[2] for entry in listed)
+    with progress.counted(own.work, "checked", total) as counter, concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        for done in pool.map(lambda entry: _verify_file(*entry), listed):
+            counter.done += done
 
 
 def _verify_by_program(own: Ephemeral) -> None:
@@ -367,11 +384,13 @@ def _verify_by_program(own: Ephemeral) -> None:
         raise BasebackupError(f"the physical copy is not what production's server sent: {' '.join(said.split())[-500:]}")
 
 
-def _verify_file(path: str, name: str, size: int, checksum: str) -> None:
+def _verify_file(path: str, name: str, size: int, checksum: str) -> int:
+    """Its size."""
     if not os.path.isfile(path):
         raise BasebackupError(f"the physical copy lacks {name}, which production's server sent")
     if os.path.getsize(path) != size or files.sha256(path) != checksum:
         raise BasebackupError(f"{name} of the physical copy is not what production's server sent: the checksums differ")
+    return size
 
 
 def _path(entry: Mapping[str, Any]) -> str:

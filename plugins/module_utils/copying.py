@@ -134,7 +134,8 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, manifest["server"]["first_role"])
     if production is not None:
         limits = limits or Limits(statement_timeout_s=order.deadline_s)
-        manifest = {**manifest, "load": basebackup.pull(production, manifest["database"], own, order.marker.id, limits)}
+        expected = manifest.get("cluster_bytes", 0)
+        manifest = {**manifest, "load": basebackup.pull(production, manifest["database"], own, order.marker.id, limits, expected)}
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
     ephemeral.own_all(own.owner, own.data)

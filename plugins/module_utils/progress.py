@@ -151,7 +151,7 @@ class Counter:
 
 @contextlib.contextmanager
 def counted(work: WorkDirectory, what: str, total: int = 0) -> Iterator[Counter]:
-    """`shown` for bytes that the stage counts; their total may be known only when it has begun."""
+    """`shown` for bytes that the stage counts, once it knows how many there are."""
     counter = Counter(total=total)
-    with shown(work, lambda: Look(what, counter.done, counter.total)):
+    with shown(work, lambda: Look(what, counter.done, counter.total) if counter.total else None):
         yield counter

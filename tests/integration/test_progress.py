@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -11,8 +12,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import dump_size, progress, progress_database
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    basebackup,
+    clean_up,
+    copying,
+    dump_size,
+    files,
+    progress,
+    progress_database,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -119,3 +130,61 @@ def test_the_size_of_a_dump_is_estimated(postgres_server: Any, database: str) ->
         assert dump_size.expected_bytes(session, size, 0.1) == 0.1 * size
         session.execute("DROP TABLE orders")
         assert 0 < dump_size.expected_bytes(session, size) < size
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Look]:
+    """What each phase sees when it is done."""
+    seen: list[Look] = []
+
+    @contextlib.contextmanager
+    def shown(_work: WorkDirectory, look: Callable[[], Look | None]) -> Iterator[None]:
+        yield
+        last = look()
+        if last is not None:
+            seen.append(last)
+
+    monkeypatch.setattr(progress, "shown", shown)
+    return seen
+
+
+def prepared(base: Path) -> tuple[Marker, WorkDirectory, WorkDirectory]:
+    """A rehearsal's work directories on production and dev."""
+    marker = Marker(new_id(), "production/shop", "2026-11-22T12:00:00Z", "2099-11-23T12:00:00Z")
+    both = [WorkDirectory.at(str(base), marker.id, side) for side in ("production", "dev")]
+    for one in both:
+        one.create(marker)
+    return marker, both[0], both[1]
+
+
+def test_every_phase_of_a_dump_is_told_to_its_end(postgres_server: Any, database: str, tmp_path: Path, told: list[Look]) -> None:
+    marker, there, here = prepared(tmp_path)
+    server = postgres_server.server
+    manifest = take_backup(server, database, marker.id, there, Limits())
+    manifest = unpack(here, there.file("backup.tar"), files.sha256(there.file("manifest.json")))
+    copying.from_dump(copying.Order(copy_database_name(marker.id), marker, here, server), manifest)
+    postgres_server.drop_database(copy_database_name(marker.id))
+    # Values are read once more only where they were hashed on production.
+    assert [look.what for look in told] == ["dumped", "packed", "unpacked", "restored"]
+    dumped, packed, unpacked, restored = told
+    assert dumped.done == manifest["load"]["bytes"] and dumped.about
+    for look in (packed, unpacked):
+        # An archive ends in zeros that nobody reads.
+        assert 0 < look.total <= look.done + 20480, look
+    assert restored.done > 0 and restored.total == manifest["size_bytes"]
+
+
+def test_every_phase_of_a_physical_copy_is_told_to_its_end(postgres_server: Any, database: str, tmp_path: Path, told: list[Look]) -> None:
+    marker, there, here = prepared(tmp_path)
+    manifest = basebackup.take(postgres_server.server, database, marker.id, there, Limits())
+    tmp_path.chmod(0o711)
+    order = copying.Order(copy_database_name(marker.id), marker, here, None, Wish(bin_dir=str(postgres_server.bin_dir)))
+    made = copying.from_basebackup(order, manifest, there.file("backup.tar"), None)
+    try:
+        assert [look.what for look in told] == ["backed up", "unpacked", "checked"]
+        backed_up, unpacked, checked = told
+        assert backed_up.done == manifest["load"]["bytes"] and 0 < manifest["cluster_bytes"] == backed_up.total
+        assert 0 < unpacked.total <= unpacked.done + 20480
+        assert 0 < checked.done == checked.total
+    finally:
+        clean_up.clean_up_own_server(made.copy["database"], marker.id, here, clean_up.KEEP_NONE, 60)
