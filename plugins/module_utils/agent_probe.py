@@ -41,8 +41,8 @@ _SAVEPOINT = "rehearsal_probe"
 EXACT_STATEMENTS = 100
 SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
-WORTH = 10.0
-WORTH_AT_END = 20.0
+WORTH = 20.0
+WORTH_AT_END = 50.0
 # Of a long row of statements that were told later, so many are enough to name a rewrite's reason.
 _MOST_WAITING = 1000
 
