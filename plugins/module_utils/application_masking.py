@@ -123,7 +123,7 @@ def shorten(line: str) -> str:
         return line
     words = line[:MOST_LINE].split(" ")
     head = " ".join(words[:-1])
-    for opening, closing in ("''", '""', "«»", "»«", "„“", "“”"):
+    for opening, closing in ("''", '""', "«»", "»«", "„\u201c", "\u201c\u201d"):
         within = head.count(opening) % 2 if opening == closing else head.rfind(opening) > head.rfind(closing)
         if within:
             head = head[: head.rindex(opening)]

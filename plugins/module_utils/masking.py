@@ -18,7 +18,7 @@ _NAME_BEFORE = re.compile(
     re.IGNORECASE,
 )
 # In every style of PostgreSQL's catalogs.
-_QUOTED = re.compile(r'"(?P<a>(?:[^"]|"")*)"|«(?P<b>[^»]*)»|»(?P<c>[^«]*)«|„(?P<d>[^“”]*)[“”]|“(?P<e>[^”]*)”')
+_QUOTED = re.compile(r'"(?P<a>(?:[^"]|"")*)"|«(?P<b>[^»]*)»|»(?P<c>[^«]*)«|„(?P<d>[^\u201c\u201d]*)[\u201c\u201d]|\u201c(?P<e>[^\u201d]*)\u201d')
 _LITERAL = re.compile(
     r"""
     (?P<dollar>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)       # $$text$$

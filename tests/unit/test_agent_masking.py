@@ -118,7 +118,7 @@ def test_what_measuring_and_the_fence_say_is_masked_too(field: str) -> None:
     assert "hunter22" not in repr(mask_event(failed if field == "message" else fence, ["hunter22"]))
 
 
-@pytest.mark.parametrize("quotes", ["''", '""', "«»", "»«", "„“", "“”"])
+@pytest.mark.parametrize("quotes", ["''", '""', "«»", "»«", "„\u201c", "\u201c\u201d"])
 def test_a_message_is_never_cut_within_a_quoted_value(quotes: str) -> None:
     line = "x" * (application_masking.MOST_LINE - 8) + f" {quotes[0]}hunter22 and more{quotes[1]} end"
     assert "hunt" not in application_masking.shorten(line)

@@ -57,7 +57,7 @@ def test_clean_up_opens_the_vaults_that_the_run_had_opened_and_asks_nobody(tmp_p
         (tmp_path / f"{name}.yml").write_text(f"{name}: !vault |\n" + "".join(f"  {line}\n" for line in encrypted.splitlines()))
     (tmp_path / "ansible.cfg").write_text("[defaults]\nask_vault_pass = true\nask_pass = true\n[privilege_escalation]\nbecome_ask_pass = true\n")
     (tmp_path / "play.yml").write_text("- hosts: localhost\n  gather_facts: false\n  tasks:\n    - debug: {msg: '{{ of_prod }} and {{ of_dev }}'}\n")
-    argv = [sys.executable, "-m", "ansible", "playbook", "play.yml"]
+    argv = [sys.executable, "-c", "from ansible.cli.playbook import main; main()", "play.yml"]
     argv += [word for name in hidden for word in ("-e", f"@{name}.yml")]
     with watch.with_passwords([(label, password.decode()) for label, password in secrets], {"become": "third-55aa"}) as passwords:
         files = [Path(part.rsplit("@", 1)[-1]) for value in passwords.values() for part in value.split(",") if "/" in part]
