@@ -114,8 +114,10 @@ def test_the_execution_environment_can_be_made(artifact: Path, tools: Path, tmp_
     shutil.copy(ROOT / "execution-environment.yml", tmp_path)
     run(tools / "ansible-builder", "create", "--file", "execution-environment.yml", "--context", "context", cwd=tmp_path)
     assert (tmp_path / "context/_build/collection" / NAME).is_file()
-    (wanted,) = yaml.safe_load((tmp_path / "context/_build/requirements.yml").read_text())["collections"]
-    assert wanted == {"name": f"/build/collection/{NAME}", "type": "file"}
+    wanted = yaml.safe_load((tmp_path / "context/_build/requirements.yml").read_text())["collections"]
+    # And what reports in S3 need.
+    assert wanted == [{"name": "amazon.aws"}, {"name": f"/build/collection/{NAME}", "type": "file"}]
+    assert {"boto3", "botocore"} <= set((tmp_path / "context/_build/requirements.txt").read_text().split())
 
 
 def test_the_collection_says_what_an_execution_environment_needs(installed: Path, tools: Path, tmp_path: Path) -> None:
