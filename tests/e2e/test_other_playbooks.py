@@ -261,6 +261,23 @@ def test_a_sweep_that_finds_no_host_is_no_success(demo: Demo, tmp_path: Path) ->
     assert played.rc != 0 and "no host in group dev or prod" in played.said
 
 
+def test_the_roles_make_a_rehearsal_in_a_play_of_ones_own(demo: Demo, tmp_path: Path) -> None:
+    (play,) = re.findall(r"```yaml\n(- name: Rehearse without the way back.*?)```", (ROOT / "docs/other-playbooks.md").read_text(), re.DOTALL)
+    (tmp_path / "own.yml").write_text(play)
+    played = demo.play(
+        demo.inventory(tmp_path / "inventory"), tmp_path, playbook=str(tmp_path / "own.yml"),
+        environment={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+    )  # fmt: skip
+    assert played.rc == 0 and played.record is not None, played.said
+    verdict = played.record["verdict"]
+    assert f"{verdict}, {played.directory}/report.html" in played.said and not verdict.startswith("GO")
+    # Nothing but the way back, which was left out, speaks against it.
+    against = [finding for finding in played.record["findings"] if finding["severity"] == "blocker"]
+    assert {finding["code"] for finding in against} == {"not-measured", "expectation-not-met"}
+    assert all("not measured" in finding["message"] for finding in findings(played.record, "expectation-not-met")), against
+    assert demo.left(played.report_dir) == []
+
+
 ALONE = ("backup", "preflight", "prepare", "sweep")
 
 
