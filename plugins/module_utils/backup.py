@@ -30,7 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.priority import Lowered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
-from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -97,7 +97,7 @@ def take_backup(
             return _take_backup(server, database, rehearsal_id, work, limits, outlet, with_fingerprint, guard.on, lowered, compression)
     except (PostgresError, ToolFailed) as error:
         if guard.reason:
-            raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
+            raise guard.busy() from None
         # pg_dump waits for locks by means of a statement timeout, so only the statement tells what it waited for.
         if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error):
             raise

@@ -48,7 +48,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     tool_version,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
-from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard, ProductionBusy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -270,7 +270,7 @@ def _guarded(
             tool.wait(limits.statement_timeout_s)
     except ToolFailed:
         if guard.reason:
-            raise ProductionBusy(f"{server.describe(database)}: the backup was ended: {guard.reason}; rehearse again at a quieter time") from None
+            raise guard.busy() from None
         raise
     return {"seconds": round(time.monotonic() - clock, 3), "bytes": 0, "connections": connections + int(guard.on), "snapshot_seconds": 0.0}
 

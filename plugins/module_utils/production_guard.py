@@ -22,7 +22,10 @@ class ProductionBusy(RehearsalError):
 
 
 class Guard:
-    """Asks production every few seconds, in a session of its own; `stop` is called once when a limit is passed. Limits of 0 are none."""
+    """Asks production at once and then every few seconds, in a session of its own; limits of 0 are none.
+
+    Entering it raises `ProductionBusy` where a limit is passed already. `stop` is called, once, when one is, and `busy()` says why.
+    """
 
     def __init__(
         self,
@@ -39,13 +42,22 @@ class Guard:
         self.on = bool(max_lag_s or max_active)
         self._server, self._database, self._id = server, database, rehearsal_id
         self._max_lag_s, self._max_active, self._stop, self._every_s = max_lag_s, max_active, stop, every_s
-        self._ended = threading.Event()
+        self._looked, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Guard:
         if self.on:
             self._thread.start()
+            # A short backup would be done before the first answer.
+            self._looked.wait(_TIMEOUT_S)
+            if self.reason:
+                self._thread.join(_TIMEOUT_S)
+                raise self.busy()
         return self
+
+    def busy(self) -> ProductionBusy:
+        """What to tell of the limit that was passed."""
+        return ProductionBusy(f"{self._server.describe(self._database)}: the backup was ended: {self.reason}; rehearse again at a quieter time")
 
     def __exit__(self, *exc: object) -> None:
         self._ended.set()
@@ -68,6 +80,7 @@ class Guard:
                             f"WHERE application_name = {name} AND pid <> pg_catalog.pg_backend_pid()"
                         )
                         return
+                    self._looked.set()
                     if self._ended.wait(self._every_s):
                         return
         except PostgresError as error:
@@ -75,3 +88,5 @@ class Guard:
                 # A limit that is not watched is none.
                 self.reason = f"production's load cannot be watched: {error.message}"
                 self._stop()
+        finally:
+            self._looked.set()

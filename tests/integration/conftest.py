@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
 
@@ -37,3 +41,36 @@ def installed(postgres_servers: Callable[[int], Any]) -> Iterator[Session]:
             yield session
     finally:
         server.drop_database(name)
+
+
+@pytest.fixture
+def busy() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """`with busy(server, database, count):` that many sessions of somebody else's are at work; they are when it begins."""
+    return _busy
+
+
+@contextlib.contextmanager
+def _busy(server: Any, database: str, count: int) -> Iterator[None]:
+    where = {"host": server.host, "port": server.port, "user": server.user, "dbname": database}
+    others = [psycopg.connect(**where, autocommit=True) for _number in range(count)]  # type: ignore[arg-type]
+    threads = [threading.Thread(target=_sleep, args=(connection,)) for connection in others]
+    for thread in threads:
+        thread.start()
+    try:
+        pids = ", ".join(str(connection.info.backend_pid) for connection in others)
+        deadline = time.monotonic() + 60
+        with Session(server, database, "tests") as session:
+            while session.value(f"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid IN ({pids})") < count:
+                assert time.monotonic() < deadline, "the sessions did not begin"
+                time.sleep(0.01)
+        yield
+    finally:
+        for connection, thread in zip(others, threads, strict=True):
+            connection.cancel_safe()
+            thread.join()
+            connection.close()
+
+
+def _sleep(connection: psycopg.Connection[Any]) -> None:
+    with contextlib.suppress(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(60)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import shutil
 import socket
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copy_database, copying, dump_outlets, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
@@ -238,37 +236,15 @@ def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_f
         Session(dataclasses.replace(network, port=other, passfile=passfile), "copy", "tests")
 
 
-@contextlib.contextmanager
-def busy(production: Production) -> Iterator[None]:
-    """Two sessions of somebody else's that are at work."""
-    where = {"host": production.server.host, "port": production.server.port, "user": production.server.user, "dbname": "shop"}
-    others = [psycopg.connect(**where, autocommit=True) for _number in range(2)]  # type: ignore[arg-type]
-    threads = [threading.Thread(target=_sleep, args=(connection,)) for connection in others]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        for connection, thread in zip(others, threads, strict=True):
-            connection.cancel_safe()
-            thread.join()
-            connection.close()
-
-
-def _sleep(connection: psycopg.Connection[Any]) -> None:
-    with contextlib.suppress(psycopg.errors.QueryCanceled):
-        connection.execute("SELECT pg_sleep(60)")
-
-
 # So slow that its end never comes first.
 SLOW = 32 * 1024
 
 
 @pytest.mark.parametrize("way", ["streamed", "pulled"])
-def test_a_busy_production_ends_it(rehearsal: Rehearsal, way: str) -> None:
+def test_a_busy_production_ends_it(rehearsal: Rehearsal, way: str, busy: Any) -> None:
     message = r"2 other sessions are active, 1 are allowed \(rehearsal_production_max_active_sessions\)"
     server = rehearsal.production.server
-    with busy(rehearsal.production), pytest.raises(ProductionBusy, match=message):
+    with busy(server, "shop", 2), pytest.raises(ProductionBusy, match=message):
         if way == "streamed":
             rehearsal.take(max_active=1, max_rate=SLOW)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import socket
@@ -101,30 +102,30 @@ def test_the_load_is_no_more_than_noted(
     assert modes == {"AccessShareLock"}
 
 
-def test_a_busy_production_ends_the_backup(postgres_server: Any, shop: str, tmp_path: Path) -> None:
+def test_a_busy_production_ends_the_backup(postgres_server: Any, shop: str, tmp_path: Path, busy: Any) -> None:
+    """Even one that would have been done before anybody looks again."""
     rehearsal_id, work = work_directory(tmp_path)
-    with psycopg.connect(host=postgres_server.host, port=postgres_server.port, user=postgres_server.user, dbname=shop, autocommit=True) as first:
-        others = [first, *(psycopg.connect(first.info.dsn, autocommit=True) for _number in range(2))]
-        sleeping = [threading.Thread(target=_sleep, args=(connection,)) for connection in others]
-        for thread in sleeping:
-            thread.start()
-        try:
-            with pytest.raises(ProductionBusy, match=r"3 other sessions are active, 2 are allowed \(rehearsal_production_max_active_sessions\)"):
-                take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=2), with_fingerprint=True)
-        finally:
-            for connection in others:
-                connection.cancel_safe()
-            for thread in sleeping:
-                thread.join()
-            for connection in others:
-                connection.close()
+    message = r"3 other sessions are active, 2 are allowed \(rehearsal_production_max_active_sessions\)"
+    with busy(postgres_server.server, shop, 3), pytest.raises(ProductionBusy, match=message):
+        take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=2))
     with Session(postgres_server.server, "postgres", "tests") as session:
         assert session.rows(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{application_name(rehearsal_id)}'") == []
 
 
-def _sleep(connection: psycopg.Connection[Any]) -> None:
-    with pytest.raises(psycopg.errors.QueryCanceled):
-        connection.execute("SELECT pg_sleep(60)")
+def test_a_production_that_becomes_busy_ends_the_backup(
+    postgres_server: Any, shop: str, tmp_path: Path, busy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = database_facts.count_rows
+
+    def others_come(session: Session) -> dict[str, int]:
+        came.enter_context(busy(postgres_server.server, shop, 3))
+        session.value("SELECT count(*) FROM pg_sleep(60)")
+        return count(session)
+
+    monkeypatch.setattr(database_facts, "count_rows", others_come)
+    rehearsal_id, work = work_directory(tmp_path)
+    with contextlib.ExitStack() as came, pytest.raises(ProductionBusy, match="3 other sessions are active, 2 are allowed"):
+        take_backup(postgres_server.server, shop, rehearsal_id, work, Limits(max_active=2))
 
 
 def test_within_its_limits_it_goes_on(postgres_server: Any, shop: str, tmp_path: Path) -> None:
