@@ -9,7 +9,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
+from types import FrameType
 from typing import IO, Iterator, List, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -18,6 +21,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 _TAIL_BYTES = 4000
+_END_WAIT_S = 5.0
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class ToolFailed(RehearsalError):
@@ -55,16 +60,22 @@ class Tool:
         except subprocess.TimeoutExpired:
             self.stop()
             raise ToolFailed(f"«{self._name()}» was stopped: not done within {deadline_s:g} s") from None
+        except BaseException:
+            # We are being ended, and it is in a session of its own: no signal to ours reaches it.
+            self.stop()
+            raise
         self._work.unregister_process(self._process.pid)
         if code != 0:
             how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             raise ToolFailed(f"«{self._name()}» {how}: {self._said()}", code)
 
     def stop(self) -> None:
-        """End the whole process group."""
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End the whole process group: asked first, since what `sudo` has started for another user ends only when it is."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_WAIT_S if number == signal.SIGTERM else None)
         self._work.unregister_process(self._process.pid)
 
     def _name(self) -> str:
@@ -77,6 +88,26 @@ class Tool:
         # DETAIL and CONTEXT lines carry row values; «Command was:» carries a whole statement.
         kept = [line for line in lines if line.strip() and not line.startswith(("DETAIL", "CONTEXT", "Command was"))]
         return mask_values(" ".join(kept[-3:])) or "no message"
+
+
+def end_in_order() -> None:
+    """From now on SIGTERM and SIGHUP end this process as an exception does: what it has begun is ended, what is for the moment is removed.
+
+    That is also how Ansible removes the module itself from the host's temporary directory.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in _ENDS:
+        # Whoever started us with it ignored (nohup) wants us to go on.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: Optional[FrameType]) -> None:
+    for other in _ENDS:
+        # A second one must not cut short what the first has set off.
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
+import stat
+import sys
 import time
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -23,6 +26,9 @@ MARKER_FILE = "rehearsal.json"
 _RUNNING = "running"
 _ELSEWHERE = "elsewhere"
 _TERMINATE_WAIT_S = 10.0
+_KILL_WAIT_S = 2.0
+# As Ansible names what it unpacks a module of this collection into, for as long as that runs.
+_PAYLOAD = re.compile(r"ansible_migrations\.rehearsal\.\w+_payload_\w+")
 
 
 class WorkDirectoryError(RehearsalError):
@@ -168,28 +174,58 @@ class WorkDirectory:
             pass
 
     def stop_processes(self, sparing: Optional[int] = None) -> List[int]:
-        """End every registered process that still is the one that was registered, but for one; their pids."""
-        stopped: List[int] = []
-        for pid, group, number in self._running():
-            if pid in (os.getpid(), sparing):
-                continue
-            _signal(pid, group, number)
-            deadline = time.monotonic() + _TERMINATE_WAIT_S
-            while process_start(pid) is not None and time.monotonic() < deadline:
-                time.sleep(0.05)
-            _signal(pid, group, signal.SIGKILL)
-            stopped.append(pid)
-        return stopped
+        """End every registered process that still is the one that was registered, but for one; their pids.
 
-    def _running(self) -> Iterator[Tuple[int, bool, int]]:
+        All are asked at once, and have the same time: a module waits for the tools that it has started. What Ansible put into the temporary directory
+        for a module is removed where the module itself could not.
+        """
+        notes = self._notes()
+        ours = [note for note in notes if note.pid not in (os.getpid(), sparing)]
+        running = [note for note in ours if note.runs()]
+        for note in running:
+            _signal(note.pid, note.group, note.end_with)
+        deadline = time.monotonic() + _TERMINATE_WAIT_S
+        while any(note.runs() for note in running) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for note in running:
+            # Those whom the leader of a group led may go on without it.
+            if note.group or note.runs():
+                _signal(note.pid, note.group, signal.SIGKILL)
+        for note in ours:
+            if note.payload and note.ended_within(_KILL_WAIT_S):
+                _remove_payload(note.payload)
+        return [note.pid for note in running]
+
+    def _notes(self) -> List[_Running]:
+        found: List[_Running] = []
         for name in _names(self.file(_RUNNING)):
             try:
                 note = files.read_json(self.file(_RUNNING, name))
-                # The pid may have been given to another process since: its start time tells.
-                if note["started"] is not None and process_start(note["pid"]) == note["started"]:
-                    yield note["pid"], note["group"], note.get("signal", signal.SIGTERM)
+                found.append(_Running(note["pid"], note["group"], note["started"], note.get("signal", signal.SIGTERM), str(note.get("payload", ""))))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Running:
+    """A process as it was noted when it began."""
+
+    pid: int
+    group: bool
+    started: Optional[str]
+    end_with: int
+    payload: str
+
+    def runs(self) -> bool:
+        # The pid may have been given to another process since: its start time tells.
+        return self.started is not None and process_start(self.pid) == self.started
+
+    def ended_within(self, wait_s: float) -> bool:
+        deadline = time.monotonic() + wait_s
+        while self.runs() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.runs()
 
 
 def find_work_directories(base: str) -> List[WorkDirectory]:
@@ -205,7 +241,25 @@ def find_work_directories(base: str) -> List[WorkDirectory]:
 
 def note_process(path: str, pid: int, group: bool, end_with: int = signal.SIGTERM) -> None:
     """Write down who is running, so that clean-up can end exactly that process (or the group that it leads) and no later one with its pid."""
-    files.write_json(path, {"pid": pid, "group": group, "started": process_start(pid), "signal": int(end_with)})
+    note = {"pid": pid, "group": group, "started": process_start(pid), "signal": int(end_with)}
+    files.write_json(path, {**note, "payload": _own_payload()} if pid == os.getpid() else note)
+
+
+def _own_payload() -> str:
+    """The directory that Ansible has unpacked this module into; empty where we are no module that it started."""
+    return os.path.dirname(getattr(sys.modules["__main__"], "_modlib_path", ""))
+
+
+def _remove_payload(path: str) -> None:
+    if not _PAYLOAD.fullmatch(os.path.basename(path)):
+        return
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    # Below a directory where anybody may make names.
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+        _remove(path)
 
 
 def _names(directory: str) -> List[str]:

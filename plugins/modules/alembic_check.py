@@ -57,13 +57,14 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import error_text, findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
 
 def main() -> None:
     """Compare."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

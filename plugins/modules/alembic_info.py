@@ -91,12 +91,20 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application, application_arguments, arguments, files, revision_graph
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    application,
+    application_arguments,
+    arguments,
+    files,
+    process,
+    revision_graph,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 
 
 def main() -> None:
     """Ask."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

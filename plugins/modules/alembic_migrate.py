@@ -100,6 +100,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     failure_facts,
     files,
+    process,
     progress_database,
     timeline,
     words,
@@ -148,6 +149,7 @@ class _Seen:
 
 def main() -> None:
     """Migrate."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

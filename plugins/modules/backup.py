@@ -163,12 +163,13 @@ import os
 from typing import Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, basebackup, files, priority
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, basebackup, files, priority, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
 def main() -> None:
     """Take the backup."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

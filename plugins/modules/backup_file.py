@@ -86,12 +86,13 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, backup_file, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, backup_file, files, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 
 def main() -> None:
     """Look, and make ready."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec=dict(
             arguments.REHEARSAL,

@@ -53,11 +53,12 @@ import os
 import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, files, process
 
 
 def main() -> None:
     """Pack what is there."""
+    process.end_in_order()
     module = AnsibleModule(argument_spec=dict(arguments.REHEARSAL, squawk=dict(type="str", default="auto")), supports_check_mode=True)
     work = arguments.work_directory(module.params, "dev")
     if module.check_mode or not os.path.isdir(work.evidence):

@@ -159,6 +159,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     copying,
     files,
     kept_template,
+    process,
     progress_database,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -166,6 +167,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import
 
 def main() -> None:
     """Make or drop it."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

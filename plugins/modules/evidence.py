@@ -99,7 +99,7 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, evidence
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, evidence, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
@@ -107,6 +107,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.process impor
 
 def main() -> None:
     """Gather."""
+    process.end_in_order()
     kinds = [evidence.SNAPSHOT, evidence.FINGERPRINT, evidence.CHECKS]
     module = AnsibleModule(
         argument_spec={

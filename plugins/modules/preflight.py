@@ -128,6 +128,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     kept_template,
     preflight,
     preflight_own_server,
+    process,
     server_facts,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -135,6 +136,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import
 
 def main() -> None:
     """Look, and fail with every problem."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

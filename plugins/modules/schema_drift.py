@@ -74,13 +74,14 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, drift, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, drift, files, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
 
 def main() -> None:
     """Build it from nothing and compare."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

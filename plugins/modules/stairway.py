@@ -74,7 +74,7 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, files, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway import Stairway
@@ -82,6 +82,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway impo
 
 def main() -> None:
     """Walk."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

@@ -96,13 +96,14 @@ host:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up, process
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, new_id, utc_now
 
 
 def main() -> None:
     """Remove and look."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             "id": {"type": "str", "default": ""},

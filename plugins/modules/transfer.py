@@ -121,13 +121,14 @@ host:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, direct, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, direct, process, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 
 
 def main() -> None:
     """Make the place; the action plugin carries the file."""
+    process.end_in_order()
     module = AnsibleModule(
         argument_spec={
             **arguments.REHEARSAL,

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -194,9 +195,19 @@ class Hosts:
                 work = home / ".migrations-rehearsal"
                 found += [f"{host.name}: {path}" for path in ([work, *work.rglob("*")] if work.exists() else [])]
                 found += [f"{host.name}: {path}" for path in (home / ".ansible" / "tmp").glob("*")]
+            if self.root:
+                # Nobody else on this machine has that user.
+                found += [f"{host.name}: {path}" for path in Path(tempfile.gettempdir()).glob("ansible_*_payload_*") if _owner(path) == host.user]
         for directory in report_dirs:
             found += [f"controller: {path}" for name in ("transfer", "evidence.tar.gz", "*.partial") for path in directory.rglob(name)]
         return found
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (OSError, KeyError):
+        return ""  # gone meanwhile, or left by a user that is gone
 
 
 def admin(host: Host) -> Server:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pwd
+import re
+import signal
 import stat
 import time
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
 from hosts import BECOME_PASSWORD, Host, Hosts
-from playbook import ROOT, Played, finish
+from playbook import ROOT, Played, finish, wait_for_record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
@@ -114,6 +117,45 @@ def test_no_file_was_ever_open_to_others(hosts: Hosts, run: Watched) -> None:
     for host in (hosts.production, hosts.dev):
         owners = {owner for path, (_mode, owner) in run.seen.items() if str(path).startswith(str(host.home))}
         assert owners == {host.home.stat().st_uid}
+
+
+def commands() -> list[str]:
+    """What runs on this machine, each as one line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
+    return found
+
+
+def test_a_cancelled_rehearsal_shows_its_progress_and_ends_its_work_on_the_host(hosts: Hosts, tmp_path: Path) -> None:
+    """Killed, so that nothing but the watch cleans up; the dump runs as another user, through sudo."""
+    production, endless = hosts.production, "sleep 6137"
+    programs = production.directory / "programs"
+    programs.mkdir(mode=0o755)
+    (programs / "psql").symlink_to(production.bin_dir / "psql")
+    real = f'"{production.bin_dir}/pg_dump" "$@"'
+    (programs / "pg_dump").write_text(f'#!/bin/sh\ncase "$1" in --version|-V) exec {real};; esac\n{real} && exec {endless}\n')
+    (programs / "pg_dump").chmod(0o755)
+    process = hosts.start(
+        tmp_path, production={"rehearsal_postgres": hosts.production_variables()["rehearsal_postgres"] | {"bin_dir": str(programs)}}
+    )
+    try:
+        deadline = time.monotonic() + 120
+        said = tmp_path / "stdout.txt"
+        while not re.search(r"^  production: [\d,.]+ of about [\d,.]+ MB dumped|^  production: [\d,.]+ MB dumped", said.read_text(), re.MULTILINE):
+            assert process.poll() is None and time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
+        assert endless in commands()
+        os.kill(process.pid, signal.SIGKILL)
+        played = finish(process, tmp_path)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    record = wait_for_record(played.directory)
+    assert record["verdict"] == "INCOMPLETE" and [finding["code"] for finding in record["findings"]] == ["interrupted"], record["findings"]
+    assert endless not in commands()
+    assert hosts.left(played.report_dir) == []
 
 
 @needs_root

@@ -218,6 +218,95 @@ def test_one_that_will_not_end_is_killed(work: WorkDirectory, start: Start, monk
     assert process.wait(5) == -signal.SIGKILL
 
 
+def test_all_have_the_same_time_to_end(work: WorkDirectory, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_directory, "_TERMINATE_WAIT_S", 0.6)
+    for process in [start(STUBBORN, wait_for_line=True) for _ in range(4)]:
+        work.register_process(process.pid, group=False)
+    began = time.monotonic()
+    assert len(work.stop_processes()) == 4
+    assert time.monotonic() - began < 1.5
+
+
+# As Ansible's own wrapper does with a module: unpacked into a temporary directory, which is removed at the end.
+MODULE = """
+import os, shutil, sys, time
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+payload, work = sys.argv[1], WorkDirectory(sys.argv[2])
+_modlib_path = os.path.join(payload, "module.zip")
+os.mkdir(payload)
+try:
+    process.end_in_order()
+    with process.registered(work):
+        print("ready", flush=True)
+        tool = process.Tool(["sleep", "600"], work)
+        tool.wait(600)
+finally:
+    shutil.rmtree(payload)
+"""
+
+
+@pytest.fixture
+def module(work: WorkDirectory, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A module at work, and what Ansible has unpacked it into."""
+    payload = tmp_path / "ansible_migrations.rehearsal.backup_payload_x1_y"
+    argv = [sys.executable, "-c", MODULE, str(payload), work.path]
+    running = subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+    assert running.stdout is not None and running.stdout.readline() == b"ready\n"
+    deadline = time.monotonic() + 5
+    while len(os.listdir(work.file("running"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield running, payload
+    running.kill()
+    running.wait()
+    running.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_module_that_is_told_to_end_leaves_nothing(
+    work: WorkDirectory, module: tuple[subprocess.Popen[bytes], Path], number: signal.Signals
+) -> None:
+    running, payload = module
+    (tool,) = [int(name) for name in os.listdir(work.file("running")) if name != str(running.pid)]
+    assert payload.exists()
+    running.send_signal(number)
+    assert running.wait(5) == 128 + number
+    assert not payload.exists() and process_start(tool) is None and os.listdir(work.file("running")) == []
+
+
+def test_what_a_killed_module_was_unpacked_into_is_removed(work: WorkDirectory, module: tuple[subprocess.Popen[bytes], Path]) -> None:
+    running, payload = module
+    running.kill()
+    running.wait()
+    assert payload.exists()
+    assert work.remove()
+    assert not payload.exists()
+
+
+def test_only_what_ansible_names_so_is_removed(work: WorkDirectory, start: Start, tmp_path: Path) -> None:
+    process = start("pass")
+    process.wait()
+    other, target, link = tmp_path / "documents", tmp_path / "target", tmp_path / "ansible_migrations.rehearsal.backup_payload_z"
+    for place in (other, target):
+        place.mkdir()
+        (place / "thesis.txt").write_text("years of work")
+    link.symlink_to(target)
+    for number, path in enumerate((other, link)):
+        write_json(work.file("running", f"{number}"), {"pid": process.pid, "group": False, "started": "1", "payload": str(path)})
+    assert work.remove()
+    assert (other / "thesis.txt").exists() and (target / "thesis.txt").exists() and link.is_symlink()
+
+
+def test_what_a_module_at_work_needs_stays(work: WorkDirectory, tmp_path: Path) -> None:
+    payload = tmp_path / "ansible_migrations.rehearsal.sweep_payload_q"
+    payload.mkdir()
+    work.register_process(os.getpid(), group=False)
+    note = read_json(work.pid_file(os.getpid()))
+    write_json(work.pid_file(os.getpid()), {**note, "payload": str(payload)})
+    work.stop_processes()
+    assert payload.exists()
+
+
 def test_a_later_process_with_the_same_pid_is_left_alone(work: WorkDirectory, start: Start) -> None:
     process = start(SLEEP)
     work.register_process(process.pid, group=False)
