@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -196,18 +195,20 @@ class Hosts:
                 found += [f"{host.name}: {path}" for path in ([work, *work.rglob("*")] if work.exists() else [])]
                 found += [f"{host.name}: {path}" for path in (home / ".ansible" / "tmp").glob("*")]
             if self.root:
-                # Nobody else on this machine has that user.
-                found += [f"{host.name}: {path}" for path in Path(tempfile.gettempdir()).glob("ansible_*_payload_*") if _owner(path) == host.user]
+                found += [f"{host.name}: {path}" for path in self._unpacked_modules(host)]
         for directory in report_dirs:
             found += [f"controller: {path}" for name in ("transfer", "evidence.tar.gz", "*.partial") for path in directory.rglob(name)]
         return found
 
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (OSError, KeyError):
-        return ""  # gone meanwhile, or left by a user that is gone
+    def _unpacked_modules(self, host: Host) -> list[Path]:
+        """What Ansible has unpacked for the host's user since it is there: an earlier one may have had the same number."""
+        since, uid = (self.place / "key").stat().st_mtime, pwd.getpwnam(host.user).pw_uid
+        found = []
+        for path in Path("/tmp").glob("ansible_*_payload_*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found += [path] if status.st_uid == uid and status.st_mtime > since else []
+        return found
 
 
 def admin(host: Host) -> Server:
