@@ -82,7 +82,7 @@ def rich() -> dict[str, Any]:
     ]  # fmt: skip
     compared = {"reason": None, "differences": differences, "compare_type": True, "compare_server_default": False}
     evidence.copy["stopped"] = [
-        {"kind": "trigger", "object": "shifts.tell", "reason": "runs tell(): uses NOTIFY", "error": None},
+        {"kind": "trigger", "object": "shifts.tell", "reason": "runs tell(): uses dblink_exec", "error": None},
         {"kind": "scheduled jobs", "object": "pgagent.pga_job", "reason": "3 would run by the clock", "error": "2 of them are enabled still",
          "changed": ["pgagent.pga_job.jobenabled"]},
     ]  # fmt: skip

@@ -435,7 +435,8 @@ CODES: Dict[str, Code] = {
     "fk-without-index": Code(
         WARNING,
         "A foreign key has no supporting index",
-        "Deleting or changing a referenced row scans the whole table.",
+        "Deleting or changing a referenced row scans the whole table. Info where that table is small (the policy's small_table_rows and "
+        "small_table_mb).",
         "Add an index on the referencing columns.",
     ),
     "index-duplicate": Code(WARNING, "Two indexes are the same", "Two indexes cover the same columns in the same way.", "Drop one of them."),
@@ -509,7 +510,8 @@ CODES: Dict[str, Code] = {
         INFO,
         "Something on the copy could act on the outside world",
         "Triggers, event triggers, subscriptions, foreign servers or scheduled jobs are on the copy and may run during migrations. What is known to "
-        "reach out is disabled before anything is migrated: triggers and event triggers whose function sends something, subscriptions, the jobs of "
+        "reach out is disabled before anything is migrated: triggers and event triggers whose function sends something (other than NOTIFY, which "
+        "only listeners of the copy would hear), subscriptions, the jobs of "
         "pgAgent and pg_timetable; the user mappings of foreign servers are dropped. pg_cron stays out of the copy altogether. A warning where "
         "something could not be disabled.",
         "Disable them before the migrations if they reach other systems.",

@@ -184,6 +184,8 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
                 message = text("{message}; left out of the proof against production: {changed:list}", message=message, changed=found["changed"])
             elif found["kind"] == "foreign server":
                 message = text("{message}; a migration that reaches through it fails here for that reason alone", message=message)
+            elif found["kind"] in ("trigger", "event trigger"):
+                message = text("{message}; what else it does is not rehearsed", message=message)
             bench.say("outside-world", "restore", found["object"], message, INFO)
         else:
             message = text("could not be disabled on the copy: {what}: {error:heard}", what=what, error=found["error"])
@@ -309,7 +311,10 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
     if "before" in snapshots and "after" in snapshots:
         changes = list(between("before", "after"))
         found["upgrade"] = [change.to_json() for change in changes]
-        _say_structure(bench, structure_checks.check(snapshots["after"], changes, _rows_at(evidence, "after")))
+        rows = _rows_at(evidence, "after")
+        sizes = judge_timeline.sizes(evidence.migrations.get("upgrade", []), rows)
+        checked = structure_checks.check(snapshots["after"], changes, rows, lambda table: sizes.is_small(table, bench.policy.budgets))
+        _say_structure(bench, checked)
     if "before" in snapshots and "back" in snapshots and whole_way_back(evidence):
         changes = list(between("before", "back"))
         found["way_back"] = [change.to_json() for change in changes]
@@ -343,7 +348,8 @@ def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
     older: Dict[str, List[str]] = {}
     for check in found:
         if check["touched"]:
-            bench.say(check["code"], "structure", check["object"], text("{object}: {measured}", object=check["object"], measured=check["measured"]))
+            message = text("{object}: {measured}", object=check["object"], measured=check["measured"])
+            bench.say(check["code"], "structure", check["object"], message, check["severity"])
         else:
             older.setdefault(check["code"], []).append(check["object"])
     for code, objects in older.items():

@@ -13,6 +13,7 @@ import re
 from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import structure_indexes, structure_outside
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import Change
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_touched import Finding, Touched, finding
@@ -23,14 +24,20 @@ Snapshot = Mapping[str, Any]
 _NARROW_INTEGERS = {"integer": 2_147_483_647, "smallint": 32_767}
 
 
-def check(snapshot: Snapshot, changes: Sequence[Change], rows: Optional[Mapping[str, int]] = None) -> List[Finding]:
+def check(
+    snapshot: Snapshot,
+    changes: Sequence[Change],
+    rows: Optional[Mapping[str, int]] = None,
+    is_small: Callable[[str], bool] = lambda _table: False,
+) -> List[Finding]:
     """All findings in a snapshot; `changes` are the differences from "before" to it, and make a finding `touched`. `rows` as far as counted.
 
-    Each is `{"code", "object", "touched", "measured", "advice"}`, ordered by code, then object.
+    `is_small`: whether a table is too small for what costs time by its size. Each finding is `{"code", "object", "touched", "measured", "advice",
+    "severity"}` (null: the code's own), ordered by code, then object.
     """
     touched = Touched(changes)
     checks: List[Callable[[Snapshot, Touched], Iterator[Finding]]] = [
-        functools.partial(_foreign_keys, rows=rows or {}),
+        functools.partial(_foreign_keys, rows=rows or {}, is_small=is_small),
         structure_indexes.check,
         _columns,
         _primary_keys,
@@ -42,7 +49,7 @@ def check(snapshot: Snapshot, changes: Sequence[Change], rows: Optional[Mapping[
     return sorted(found, key=lambda one: (one["code"], one["object"], one["measured"]))
 
 
-def _foreign_keys(snapshot: Snapshot, touched: Touched, rows: Mapping[str, int]) -> Iterator[Finding]:
+def _foreign_keys(snapshot: Snapshot, touched: Touched, rows: Mapping[str, int], is_small: Callable[[str], bool]) -> Iterator[Finding]:
     domains = _domains(snapshot)
     for name, table in snapshot["tables"].items():
         for constraint, key in table["constraints"].items():
@@ -51,7 +58,7 @@ def _foreign_keys(snapshot: Snapshot, touched: Touched, rows: Mapping[str, int])
                 is_new = touched.constraint(name, constraint)
                 yield from _set_null(snapshot, name, constraint, is_new, touched)
                 yield from _key_types(snapshot, name, constraint, is_new, touched, domains)
-                yield from _key_index(snapshot, name, constraint, is_new, touched, rows)
+                yield from _key_index(snapshot, name, constraint, is_new, touched, rows, INFO if is_small(name) else None)
 
 
 def _set_null(snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched) -> Iterator[Finding]:
@@ -107,7 +114,9 @@ def _key_types(snapshot: Snapshot, name: str, constraint: str, is_new: bool, tou
             )
 
 
-def _key_index(snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched, rows: Mapping[str, int]) -> Iterator[Finding]:
+def _key_index(
+    snapshot: Snapshot, name: str, constraint: str, is_new: bool, touched: Touched, rows: Mapping[str, int], severity: Optional[str]
+) -> Iterator[Finding]:
     table = snapshot["tables"][name]
     key = table["constraints"][constraint]
     if any(structure_indexes.supports(index, key["columns"]) for index in table["indexes"].values()):
@@ -126,6 +135,7 @@ def _key_index(snapshot: Snapshot, name: str, constraint: str, is_new: bool, tou
             counted=text(" ({counted:semicolons})", counted=counted) if counted else "",
         ),
         f"CREATE INDEX CONCURRENTLY ON {name} ({columns})",
+        severity,
     )
 
 

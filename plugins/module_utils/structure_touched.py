@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import Change
@@ -13,8 +13,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff i
 Finding = Dict[str, Any]
 
 
-def finding(code: str, object_: str, touched: bool, measured: str, advice: str) -> Finding:
-    return {"code": code, "object": object_, "touched": touched, "measured": measured, "advice": advice}
+def finding(code: str, object_: str, touched: bool, measured: str, advice: str, severity: Optional[str] = None) -> Finding:
+    """`severity`: another than that of the code, where what was measured says so."""
+    return {"code": code, "object": object_, "touched": touched, "measured": measured, "advice": advice, "severity": severity}
 
 
 class Touched:

@@ -138,6 +138,9 @@ TEXTS: Dict[str, str] = {
     "{said} (there is {near})": "{said} (есть {near})",
     # What could act on the outside world.
     "trigger on {table} is enabled and runs {function}: {reason}": "триггер на {table} включён и выполняет {function}: {reason}",
+    "trigger on {table} runs {function}: {reason}": "триггер на {table} выполняет {function}: {reason}",
+    "{said}; only listeners of the copy's own database would hear it, so it stays enabled": "{said}; это услышали бы только те, кто слушает саму "
+    "копию, поэтому он остаётся включённым",
     "event trigger on {event} is enabled and runs {function}": "событийный триггер на {event} включён и выполняет {function}",
     "subscription is enabled: it takes rows, and a replication slot, from its publisher": "подписка включена: она забирает строки и слот "
     "репликации у "

@@ -143,8 +143,10 @@ TEXTS: Dict[str, str] = {
     "Существующие строки по нему не проверены.",
     "After the way back and a second upgrade, values differ from those after the first.":
     "После отката и второго обновления значения отличаются от тех, что были после первого.",
-    "Deleting or changing a referenced row scans the whole table.":
-    "Удаление или изменение строки, на которую ссылаются, читает всю таблицу.",
+    "Deleting or changing a referenced row scans the whole table. Info where that table is small (the policy's small_table_rows and "
+    "small_table_mb).":
+    "Удаление или изменение строки, на которую ссылаются, читает всю таблицу. Сведение, если эта таблица мала (small_table_rows и "
+    "small_table_mb в политике).",
     "Two indexes cover the same columns in the same way.":
     "Два индекса покрывают одни и те же столбцы одинаково.",
     "Another index begins with the same columns.":
@@ -181,13 +183,13 @@ TEXTS: Dict[str, str] = {
     "A 32-bit key ends at 2,147,483,647.":
     "Предел 32-битного ключа — 2 147 483 647.",
     "Triggers, event triggers, subscriptions, foreign servers or scheduled jobs are on the copy and may run during migrations. What is known "
-    "to reach out is disabled before anything is migrated: triggers and event triggers whose function sends something, subscriptions, the jobs "
-    "of pgAgent and pg_timetable; the user mappings of foreign servers are dropped. pg_cron stays out of the copy altogether. A warning where "
-    "something could not be disabled.":
+    "to reach out is disabled before anything is migrated: triggers and event triggers whose function sends something (other than NOTIFY, "
+    "which only listeners of the copy would hear), subscriptions, the jobs of pgAgent and pg_timetable; the user mappings of foreign servers are "
+    "dropped. pg_cron stays out of the copy altogether. A warning where something could not be disabled.":
     "На копии есть триггеры, событийные триггеры, подписки, внешние серверы или задания по расписанию, которые могут сработать во время "
     "миграций. То, о чём известно, что оно обращается вовне, отключается до миграций: триггеры и событийные триггеры, чья функция что-то "
-    "отправляет, подписки, задания pgAgent и pg_timetable; сопоставления пользователей внешних серверов удаляются. pg_cron в копию не попадает "
-    "вовсе. Предупреждение — там, где что-то отключить не удалось.",
+    "отправляет (кроме NOTIFY: его услышали бы только те, кто слушает копию), подписки, задания pgAgent и pg_timetable; сопоставления "
+    "пользователей внешних серверов удаляются. pg_cron в копию не попадает вовсе. Предупреждение — там, где что-то отключить не удалось.",
     "The triggers that keep a foreign key (or a deferrable constraint) are disabled, as DISABLE TRIGGER ALL leaves them: it stands in "
     "the catalog and refuses nothing.":
     "Триггеры, которые держат внешний ключ (или откладываемое ограничение), отключены, как после DISABLE TRIGGER ALL: оно стоит в "

@@ -37,6 +37,7 @@ TEXTS: Dict[str, str] = {
     "disabled on the copy before anything was migrated: {what}": "отключено на копии до миграций: {what}",
     "{message}; a migration that reaches through it fails here for that reason alone": "{message}; миграция, которая обращается через него, упадёт "
     "здесь только поэтому",
+    "{message}; what else it does is not rehearsed": "{message}; остальное, что он делает, не репетируется",
     "rehearsal_source is auto, and a dump was taken, not a physical copy: {reasons:heard}": "rehearsal_source: auto, и снят дамп, а не физическая "
     "копия: {reasons:heard}",
     "another database of production could not be dropped from the copy's own server: {left:heard}": "другую базу продакшена не удалось удалить с "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils import outside_world
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_checks import check
 from snapshot_builder import EMPTY, column, constraint, foreign_key, function, index, snapshot, table
@@ -101,6 +102,9 @@ BAD = {
         snapshot(types={"d": domain("text", constraints={"c": {"definition": "CHECK (true) NOT VALID", "validated": False}})}),
     ),
     "trigger sends": ("outside-world", "t.tr", with_trigger(function("f", "begin perform pg_notify('x', new.id::text); end"))),
+    "trigger sends, by a call": (
+        "outside-world", "t.tr", with_trigger(function("f", "begin perform g(); end"), "origin", function("g", 'notify "Any"')),
+    ),
     "trigger: copy program": ("outside-world", "t.tr", with_trigger(function("f", "begin COPY t TO PROGRAM 'curl x'; end"))),
     "trigger: untrusted language": ("outside-world", "t.tr", with_trigger(function("f", "import os", "plpython3u"))),
     "trigger: through another function": (
@@ -125,8 +129,22 @@ def test_a_defect_is_found_once_and_called_new_only_if_it_is(name: str) -> None:
     assert [(one["code"], one["object"], one["touched"]) for one in old] == [(code, object_, False)]
     new = check(catalog, diff(EMPTY, catalog))
     assert [(one["code"], one["object"], one["touched"]) for one in new] == [(code, object_, True)]
-    assert set(new[0]) == {"code", "object", "touched", "measured", "advice"}
+    assert set(new[0]) == {"code", "object", "touched", "measured", "advice", "severity"}
     assert new[0]["measured"] and new[0]["advice"]
+
+
+def test_a_notification_is_told_and_no_more() -> None:
+    notify, dblink = "perform pg_notify('x', 'y');", "perform dblink_exec('host=x', 'y');"
+    event = {"event": "ddl_command_end", "enabled": "origin", "tags": [], "function": "f()", "owner": "app"}
+    for body, severity, stays in ((notify, "info", True), (notify + dblink, None, False)):
+        catalog = with_trigger(function("f", f"begin {body} end"))
+        catalog["event_triggers"] = {"ev": event}
+        found = check(catalog, diff(EMPTY, catalog))
+        assert [(one["object"], one["severity"], "stays enabled" in one["measured"]) for one in found] == [
+            ("ev", severity, stays),
+            ("t.tr", severity, stays),
+        ]
+        assert bool(list(outside_world.to_stop(catalog))) is not stays
 
 
 GOOD = {
@@ -198,6 +216,12 @@ def test_a_key_without_an_index_is_told_with_its_rows() -> None:
     assert found["measured"].endswith("on users reads the whole of shifts (shifts: 1,200 rows; users: 60 rows)")
     (found,) = check(after, diff(EMPTY, after))
     assert found["measured"].endswith("reads the whole of shifts")
+
+
+def test_a_small_table_may_be_read_whole() -> None:
+    after = snapshot(USERS, shifts(indexed=False))
+    severities = {table: check(after, diff(EMPTY, after), is_small=table.__eq__)[0]["severity"] for table in ("shifts", "users")}
+    assert severities == {"shifts": "info", "users": None}, "the referencing table is what is read"
 
 
 def test_a_partial_index_on_more_than_the_keys_is_none() -> None:

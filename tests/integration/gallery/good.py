@@ -105,6 +105,8 @@ CASES = [
     _good("beside old defects", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", production=_OLD_DEFECTS,
           infos=frozenset({("orphans", "payments"), ("sequence-behind", "users.id"), ("key-near-limit", "kinds.id"), ("constraint-not-valid", "payments.payments_approved_fk"),
                            ("fk-without-index", "payments.payments_approved_fk"), ("index-duplicate", "ix_users_town")})),
+    _good("foreign key without an index on a small table", "ALTER TABLE drafts ADD COLUMN user_id bigint CONSTRAINT drafts_user_fk REFERENCES users",
+          "ALTER TABLE drafts DROP COLUMN user_id", infos=frozenset({("fk-without-index", "drafts.drafts_user_fk")})),
     _good("two heads that are both wanted", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", target="heads",
           more=(("m2", "a0", "ALTER TABLE drafts ADD COLUMN nick text", "ALTER TABLE drafts DROP COLUMN nick"),)),
     _good("a target below the head", "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick", target="m1",

@@ -32,10 +32,10 @@ CASES = [
     Case("no end to waiting for a lock", "ALTER TABLE shifts ADD COLUMN note text", "ALTER TABLE shifts DROP COLUMN note",
          frozenset({("no-lock-timeout", "")}), _WARNED, policy=_policy(small_table_rows=50)),
     Case("a program is started", "# python\nimport subprocess\nsubprocess.run(['true'], check=True)", findings=frozenset({("program-started", "true")}), verdict=_WARNED),
-    Case("a warning made a blocker by the policy", "DROP INDEX ix_shifts_object", "CREATE INDEX ix_shifts_object ON shifts (object_id)",
-         frozenset({("fk-without-index", "shifts.shifts_object_fk")}), "NO-GO", policy="severities: {fk-without-index: blocker}\n"),
+    Case("a warning made a blocker by the policy", "CREATE INDEX ix_shifts_who ON shifts (user_id)", "DROP INDEX ix_shifts_who",
+         frozenset({("index-duplicate", "ix_shifts_who")}), "NO-GO", policy="severities: {index-duplicate: blocker}\n"),
 ]  # fmt: skip
 
-ACCEPTED = Case("a warning that the policy accepts", "DROP INDEX ix_shifts_object", "CREATE INDEX ix_shifts_object ON shifts (object_id)", verdict="GO",
-                infos=frozenset({("fk-without-index", "shifts.shifts_object_fk")}),
-                policy="accepted:\n  - {code: fk-without-index, object: shifts.shifts_object_fk, reason: small, until: 2099-12-31}\n")  # fmt: skip
+ACCEPTED = Case("a warning that the policy accepts", "CREATE INDEX ix_shifts_who ON shifts (user_id)", "DROP INDEX ix_shifts_who", verdict="GO",
+                infos=frozenset({("index-duplicate", "ix_shifts_who")}),
+                policy="accepted:\n  - {code: index-duplicate, object: ix_shifts_who, reason: small, until: 2099-12-31}\n")  # fmt: skip
