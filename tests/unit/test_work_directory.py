@@ -254,7 +254,8 @@ def module(work: WorkDirectory, tmp_path: Path) -> Iterator[tuple[subprocess.Pop
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
     assert running.stdout is not None and running.stdout.readline() == b"ready\n"
     deadline = time.monotonic() + 5
-    while len(os.listdir(work.file("running"))) < 2 and time.monotonic() < deadline:
+    # A note that is being written has another name until it is whole.
+    while len(list(filter(str.isdigit, os.listdir(work.file("running"))))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     yield running, payload
     running.kill()
