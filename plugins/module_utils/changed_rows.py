@@ -25,11 +25,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     READ_ONLY,
     Server,
     Session,
-    quote_identifier,
     quote_literal,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import Relation
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 MOST_KEYS = 20
@@ -47,11 +47,12 @@ def measure(
     declared: Mapping[str, str],
     show_keys: bool,
     deadline_s: float,
+    renames: Renames = NONE,
 ) -> Dict[str, Any]:
     """{"tables": {NAME: {"key", "kept", "added", "lost", "columns": {NAME: rows}, "keys"}}} for the tables and columns that are `wanted`.
 
-    `wanted` is `data_diff.to_follow`'s answer, `before` the fingerprint of the old rows. Without a primary key whole rows are compared as multisets:
-    `lost` are those that are not there any more as they were, and `columns` counts the values that are gone.
+    `wanted` is `data_diff.to_follow`'s answer, `before` the fingerprint of the old rows; all names are those from before. Without a primary key
+    whole rows are compared as multisets: `lost` are those that are not there any more as they were, and `columns` counts the values that are gone.
     Raises RehearsalError where there is no backup, PostgresError and ToolFailed.
     """
     database = old_rows.prepare(server, marker, work, list(wanted), deadline_s)
@@ -64,12 +65,12 @@ def measure(
         with proof_transaction(old):
             old_relations = {relation.name: relation for relation in relations.read_relations(old)[0]}
         with proof_transaction(new):
-            new_relations = {relation.name: relation for relation in relations.read_relations(new)[0]}
+            new_relations = {relation.name: relation for relation in under_old_names(relations.read_relations(new)[0], renames)}
         for number, (table, columns) in enumerate(sorted(wanted.items())):
             entry = before["tables"][table]
             pair = _Pair(table, old_relations[table], new_relations[table], entry["key"], list(columns), declared)
             target = f"{schema}.rows_{number}"
-            _send(server, copy, database, name, work, pair.new_rows(), target, len(pair.columns), deadline_s)
+            send(server, copy, database, name, work, pair.new_rows(), target, len(pair.columns), deadline_s)
             with proof_transaction(old):
                 found[table] = pair.compare(old, target)
             if show_keys and pair.key:
@@ -78,6 +79,12 @@ def measure(
     with Session(server, database, name, deadline_s=deadline_s) as session:
         session.execute(f"DROP SCHEMA {schema} CASCADE")
     return {"tables": found}
+
+
+def under_old_names(found: Sequence[Relation], renames: Renames) -> List[Relation]:
+    """The copy's relations by the names that they had before the migrations."""
+    old = renames.inverse()
+    return [relation.called(old.relation(relation.name), old.columns.get(relation.name, {})) for relation in found] if renames else list(found)
 
 
 class _Pair:
@@ -161,9 +168,7 @@ class _Pair:
 
     def keys(self, old: Session, new: Session, target: str, counted: Mapping[str, Any]) -> Dict[str, Any]:
         """The first keys of the rows that were lost, and of those in which a column changed; some of those that were added."""
-        names = [quote_identifier(name) for name in self.key or ()]
-        shown = f"ARRAY[{', '.join(f'left(t.{name}::text, {_LONGEST_KEY})' for name in names)}]"
-        order = ", ".join(f"t.{name}" for name in names)
+        shown, order = self._shown(self.old)
         # The key's columns come along under names that none of the hashes has.
         rows = self._old_rows(old, f", {shown} AS key, ROW({order}) AS place")
         result: Dict[str, Any] = {"added": [], "lost": [], "columns": {}}
@@ -184,11 +189,17 @@ class _Pair:
             ]
             listed = ", ".join(quote_literal(text) for text in hashes)
             wanted = f"{key_hash(self.new, self.key or ())} = ANY (ARRAY[{listed}]::bigint[])"
+            shown, order = self._shown(self.new)
             result["added"] = [row["key"] for row in new.rows(f"SELECT {shown} AS key FROM {self.new.source} WHERE {wanted} ORDER BY {order}")]
         return result
 
+    def _shown(self, relation: Relation) -> Tuple[str, str]:
+        """SQL for a row's key as it is shown, and for its place in their order."""
+        values = [relation.by_name[name].value for name in self.key or ()]
+        return f"ARRAY[{', '.join(f'left({value}::text, {_LONGEST_KEY})' for value in values)}]", ", ".join(values)
 
-def _send(server: Server, copy: str, database: str, name: str, work: WorkDirectory, query: str, target: str, columns: int, deadline_s: float) -> None:
+
+def send(server: Server, copy: str, database: str, name: str, work: WorkDirectory, query: str, target: str, columns: int, deadline_s: float) -> None:
     """Fill a new table of `database` with the answer of a query on the copy."""
     fields = ", ".join(["k bigint", *(f"h{number} bigint" for number in range(columns))])
     with Session(server, database, name, deadline_s=deadline_s) as session:

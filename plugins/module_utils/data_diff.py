@@ -25,6 +25,7 @@ from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Tup
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import large_objects
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 Entry = Mapping[str, Any]
@@ -45,8 +46,8 @@ ROWS_DIFFER = text("rows were added or lost, and others may have changed")
 class DataChange:
     """One thing that happened to the data of a table or column.
 
-    `kind`: table-added, table-dropped, table-moved, table-not-comparable, rows-added, rows-lost, rows-changed, rows-not-comparable, column-added,
-    column-dropped, column-moved, column-changed, column-as-declared, column-type-changed, column-not-comparable.
+    `kind`: table-added, table-dropped, table-moved, table-renamed, table-not-comparable, rows-added, rows-lost, rows-changed, rows-not-comparable,
+    column-added, column-dropped, column-moved, column-renamed, column-changed, column-as-declared, column-type-changed, column-not-comparable.
     `values_*` are non-null values. `rows_changed` is exact, and None where that is not known; `rows_changed_at_most` is then None where nothing but
     the number of rows of the table bounds it. `keys`: the first keys of the rows that the text speaks of, where the user allows them.
     `rows_added` and `rows_lost` are both exact, of a change of rows; None where only their difference is known.
@@ -71,26 +72,60 @@ class DataChange:
 
 
 def compare(
-    before: Mapping[str, Any], after: Mapping[str, Any], declared: Optional[Mapping[str, str]] = None, rows: Optional[Mapping[str, Any]] = None
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    declared: Optional[Mapping[str, str]] = None,
+    rows: Optional[Mapping[str, Any]] = None,
+    renames: Renames = NONE,
 ) -> List[DataChange]:
     """Everything that differs, in the order of names; an empty list with `proof` "full" means: every value is what it was.
 
-    `rows`: what `changed_rows.measure` found for the tables that `to_follow` named, by table.
+    `rows`: what `changed_rows.measure` found for the tables that `to_follow` named, by table. `renames`: what is compared under another name than
+    it has after; changes, `declared` and `rows` have the name from before.
     """
+    after = renames.inverse().of_fingerprint(after) if renames else after
     moved = _moved_tables(before, after)
     changes: List[DataChange] = []
     for name in sorted({*before["tables"], *after["tables"]}):
-        changes += _compare_table(name, before, after, declared or {}, moved, (rows or {}).get(name))
+        found = list(_compare_table(name, before, after, declared or {}, moved, (rows or {}).get(name)))
+        changes += [*_renamed(name, before, after, renames), *(_by_both_names(change, renames) for change in found)] if renames else found
     return changes
 
 
+def _renamed(table: str, before: Mapping[str, Any], after: Mapping[str, Any], renames: Renames) -> Iterator[DataChange]:
+    if table not in before["tables"] or table not in after["tables"]:
+        return
+    rows = after["tables"][table]["rows"]
+    if renames.relation(table) != table:
+        said = text("{name} is called {other} now", name=table, other=renames.relation(table))
+        yield DataChange("table-renamed", table, said, rows_after=rows, other=renames.relation(table))
+    for column in before["tables"][table]["columns"]:
+        label = column_name(table, column)
+        if renames.column(table, column) != column:
+            said = text("{name} is called {other} now", name=label, other=renames.label(label))
+            yield DataChange("column-renamed", label, said, rows_after=rows, other=renames.label(label))
+
+
+def _by_both_names(change: DataChange, renames: Renames) -> DataChange:
+    other = renames.label(change.object)
+    if other == change.object:
+        return change
+    return dataclasses.replace(change, text=text("{change} ({name} is called {other} now)", change=change.text, name=change.object, other=other))
+
+
 def to_follow(
-    before: Mapping[str, Any], after: Mapping[str, Any], declared: Mapping[str, str], accepted: Collection[str] = (), with_keys: bool = False
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    declared: Mapping[str, str],
+    accepted: Collection[str] = (),
+    with_keys: bool = False,
+    renames: Renames = NONE,
 ) -> Dict[str, List[str]]:
     """Tables whose rows must be followed one by one to say how many changed, each with the columns to be compared.
 
     `accepted` are columns of which any new value is accepted; `with_keys`: also where only the keys of rows are not known.
     """
+    after = renames.inverse().of_fingerprint(after) if renames else after
     found: Dict[str, List[str]] = {}
     for name, old in before["tables"].items():
         new = after["tables"].get(name)

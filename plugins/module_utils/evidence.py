@@ -15,7 +15,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     fingerprint,
     number_checks,
+    old_row_checks,
     progress,
+    renames,
     row_checks,
     snapshot,
 )
@@ -70,24 +72,44 @@ def gather(
         if SNAPSHOT in what:
             catalog = snapshot.take_snapshot(session)
             files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
+            files.write_json(work.file("evidence", f"identity-{moment}.json"), renames.read_identity(session))
             said.append(f"{len(catalog['tables'])} tables in the catalog")
+        renamed = _renames(work, moment, expectations)
         if FINGERPRINT in what:
             with progress.counted(work, "of tables read") as counter:
-                taken = _fingerprint(session, work, moment, expectations, proof, connections, counter)
+                taken = _fingerprint(session, work, moment, expectations, proof, connections, counter, renamed)
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())
             said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
             if moment in _HELD_AGAINST_BEFORE:
-                said += _follow_rows(server, database, marker, work, moment, taken, expectations, show_keys, follow_rows, deadline_s)
+                said += _follow_rows(server, database, marker, work, moment, taken, expectations, show_keys, follow_rows, deadline_s, renamed)
         if CHECKS in what:
-            checks = _checks(session, work, moment, expectations, catalog or files.read_json(work.file("evidence", f"snapshot-{moment}.json")), taken)
+            catalog = catalog or files.read_json(work.file("evidence", f"snapshot-{moment}.json"))
+            checks = _checks(session, work, moment, catalog, taken, renamed)
+            if moment in _UPGRADED:
+                old = old_row_checks.OldRows(server, marker, work, renamed, taken, deadline_s, follow_rows)
+                checks["existing_rows"] = old_row_checks.existing_rows(session, _asked_of_rows(expectations, catalog), old)
             files.write_json(work.file("evidence", f"checks-{moment}.json"), checks)
             said.append(f"{len(checks['orphans'])} foreign keys checked for orphans")
     return said
 
 
+def _renames(work: WorkDirectory, moment: str, expectations: Expectations) -> renames.Renames:
+    """What is called otherwise than before the upgrade."""
+    paths = [work.file("evidence", f"identity-{one}.json") for one in ("before", moment)]
+    known = [files.read_json(path) if os.path.exists(path) else None for path in paths]
+    return renames.between(known[0], known[1], expectations.told_renames() if moment in _UPGRADED else {})
+
+
 def _fingerprint(
-    session: Session, work: WorkDirectory, moment: str, expectations: Expectations, proof: str, connections: int, counter: progress.Counter
+    session: Session,
+    work: WorkDirectory,
+    moment: str,
+    expectations: Expectations,
+    proof: str,
+    connections: int,
+    counter: progress.Counter,
+    renamed: renames.Renames,
 ) -> Dict[str, Any]:
     expressions = expectations.declared_expressions()
     try:
@@ -95,8 +117,8 @@ def _fingerprint(
             return fingerprint.take_fingerprint(
                 session, declared=expressions, proof="counts" if proof == "counts" else "full", connections=connections, counter=counter
             )
-        before = files.read_json(work.file("evidence", "fingerprint-before.json"))
-        canonical = list(expressions) if moment in _UPGRADED else []
+        before = renamed.of_fingerprint(files.read_json(work.file("evidence", "fingerprint-before.json")))
+        canonical = [renamed.label(name) for name in expressions] if moment in _UPGRADED else []
         return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections, counter=counter)
     except ValueError as error:
         raise EvidenceRefused(f"a declared change cannot be measured: {error}") from None
@@ -113,6 +135,7 @@ def _follow_rows(
     show_keys: bool,
     follow_rows: bool,
     deadline_s: float,
+    renamed: renames.Renames,
 ) -> List[str]:
     """Where the fingerprints say that something changed unexpectedly, but not in how many rows: `rows-MOMENT.json`."""
     before = files.read_json(work.file("evidence", "fingerprint-before.json"))
@@ -120,14 +143,14 @@ def _follow_rows(
     # What may hold anything after the upgrade is a loss like any other where the way back does not bring it back.
     accepted = [name for name, change in expectations.changes.items() if change.kind == "changed" and moment in _UPGRADED]
     own = files.read_json(work.file(MANIFEST))["revisions"] if os.path.exists(work.file(MANIFEST)) else ()
-    found = data_diff.to_follow(before, taken, declared, accepted, show_keys)
+    found = data_diff.to_follow(before, taken, declared, accepted, show_keys, renamed)
     wanted = {table: columns for table, columns in found.items() if table not in own}
     if not wanted:
         return []
     try:
         if not follow_rows:
             raise EvidenceRefused("the copy was changed by added tasks after it had been restored, so the backup does not hold its old rows")
-        document = changed_rows.measure(server, database, marker, work, wanted, before, declared, show_keys, deadline_s)
+        document = changed_rows.measure(server, database, marker, work, wanted, before, declared, show_keys, deadline_s, renamed)
     except RehearsalError as error:
         # That values changed is known all the same; the finding says why their number is not.
         document = {"tables": {}, "error": str(error)}
@@ -135,31 +158,36 @@ def _follow_rows(
     return [f"rows of {', '.join(sorted(wanted))} followed" if document["tables"] else "changed rows not counted"]
 
 
-def _checks(
-    session: Session, work: WorkDirectory, moment: str, expectations: Expectations, catalog: Dict[str, Any], taken: Optional[Dict[str, Any]]
-) -> Dict[str, Any]:
-    existing: List[Dict[str, Any]] = []
+def _asked_of_rows(expectations: Expectations, catalog: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """What rows are expected to hold, by table and column, as far as these are there."""
+    found: Dict[str, Dict[str, Any]] = {}
     for table, expected in expectations.after_upgrade.tables.items():
         columns = (catalog["tables"].get(table) or {}).get("columns") or {}
         wanted = {column: value for column, value in expected.existing_rows.items() if column in columns}
-        if wanted and moment in _UPGRADED:
-            existing += row_checks.existing_rows(session, table, wanted)
+        if wanted:
+            found[table] = wanted
+    return found
+
+
+def _checks(
+    session: Session, work: WorkDirectory, moment: str, catalog: Dict[str, Any], taken: Optional[Dict[str, Any]], renamed: renames.Renames
+) -> Dict[str, Any]:
     return {
-        "orphans": row_checks.orphans(session, _untouched(work, moment, taken)),
-        "existing_rows": existing,
+        "orphans": row_checks.orphans(session, _untouched(work, moment, taken, renamed)),
+        "existing_rows": [],
         "duplicates": _duplicates(session, catalog),
         "sequences_behind": number_checks.sequences_behind(session),
         "near_limit": number_checks.near_limit(session),
     }
 
 
-def _untouched(work: WorkDirectory, moment: str, taken: Optional[Dict[str, Any]]) -> Set[str]:
+def _untouched(work: WorkDirectory, moment: str, taken: Optional[Dict[str, Any]], renamed: renames.Renames) -> Set[str]:
     """Tables of which every row is the one that it was before the upgrade, where no foreign key was broken: their keys need no second look."""
     first = work.file("evidence", "checks-before.json")
     if moment == "before" or taken is None or not os.path.exists(first):
         return set()
-    broken = {entry["table"] for entry in files.read_json(first)["orphans"] if entry["rows"] != 0}
-    before = files.read_json(work.file("evidence", "fingerprint-before.json"))["tables"]
+    broken = {renamed.relation(entry["table"]) for entry in files.read_json(first)["orphans"] if entry["rows"] != 0}
+    before = renamed.of_fingerprint(files.read_json(work.file("evidence", "fingerprint-before.json")))["tables"]
     same = {name for name, table in taken["tables"].items() if name in before and table.get("old_rows") == table["rows"] == before[name]["rows"]}
     return same - broken
 

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import Renames, between
 
 MOMENTS = ("before", "after", "back", "again")
 RUNS = ("upgrade", "downgrade", "again")
@@ -47,12 +48,19 @@ class Evidence:
     squawk: Optional[Document] = None
     # Where the copy was made from a kept template: `template` (what is known of it), and `snapshot` and `fingerprint` of when it was made.
     kept: Dict[str, Document] = dataclasses.field(default_factory=dict)
+    # Which relation and column is which, by moment.
+    identities: Dict[str, Document] = dataclasses.field(default_factory=dict)
     # Files that this rehearsal must have had, and that are not there.
     missing: Tuple[str, ...] = ()
 
     def failed_stages(self) -> List[Document]:
         """The stages that did not end well."""
         return [stage for stage in self.stages if stage["status"] != "ok"]
+
+    def renames(self, first: str, second: str) -> Renames:
+        """What of one moment is called otherwise at another. What the expectations say of copies holds for the upgrade."""
+        told = self.expectations.told_renames() if (first, second) in (("before", "after"), ("before", "again")) else {}
+        return between(self.identities.get(first), self.identities.get(second), told)
 
 
 def how_it_was_copied(evidence: Evidence) -> Dict[str, Any]:
@@ -126,6 +134,7 @@ def load(directory: str) -> Evidence:
         migrations=each("migration-{}.jsonl", RUNS, lines),
         cleanup=each("cleanup-{}.json", SIDES, document),
         rows=each("rows-{}.json", MOMENTS, document),
+        identities=each("identity-{}.json", MOMENTS, document),
         models=document("models.json"),
         drift=document("drift.json"),
         stairway=document("stairway.json"),

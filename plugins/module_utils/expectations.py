@@ -16,6 +16,7 @@ import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms import Scalar, canonical_type, default_matches, default_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, term, text
 
@@ -89,13 +90,15 @@ class Change:
     """An intended change of existing data. `kind` says which:
 
     `expect`: a column, whose new value is `expression`, SQL over `old`; `changed`: a column that may hold anything now (not proved);
-    `dropped`: a table or a column (their names never clash in one text: look for either); `rows`: a table that gains or loses rows.
+    `dropped`: a table or a column (their names never clash in one text: look for either); `rows`: a table that gains or loses rows;
+    `renamed`: nothing but `became`, which any kind may have: the new name, of a table an object name, of a column the bare one.
     """
 
     kind: str
     expression: str = ""
     rows: Optional[RowChange] = None
     reason: str = ""
+    became: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +125,10 @@ class Expectations:
     def declared_expressions(self) -> Dict[str, str]:
         """`table.column` -> the SQL expression over `old` that gives the column's new value."""
         return {name: change.expression for name, change in self.changes.items() if change.kind == "expect"}
+
+    def told_renames(self) -> Dict[str, str]:
+        """Table or `table.column` -> its new name, where the user says that one is the copy of the other."""
+        return {name: change.became for name, change in self.changes.items() if change.became}
 
     def to_json(self) -> Dict[str, Any]:
         """Plain JSON data (dictionaries, lists, scalars); `from_json` makes an equal object of it."""
@@ -157,6 +164,7 @@ class Check:
     measured: str
     expected: str
     code: str = "expectation-not-met"
+    severity: Optional[str] = None  # another than that of the code
 
 
 def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[str, Any]], heads_after: Optional[Sequence[str]]) -> List[Check]:
@@ -181,6 +189,9 @@ def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[
         if change.kind == "dropped":
             look = functools.partial(_look_dropped, name, before)
             checks.append(_check(text("{name} is dropped", name=name), "upgrade", name, ABSENT, after, look))
+        elif change.became:
+            look = functools.partial(_look_renamed, name, change.became, before)
+            checks.append(_check(text("{name} is {other} now", name=name, other=change.became), "upgrade", name, PRESENT, after, look))
     return checks
 
 
@@ -201,8 +212,10 @@ def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -
                 and same_value(entry["expected"], value)
                 and ("no_value_of" in entry or (isinstance(entry.get("rows"), int) and isinstance(entry.get("matching"), int)))
             ]
+            unclear = [entry for entry in found if entry.get("unclear")]
             impossible = [entry["no_value_of"] for entry in found if "no_value_of" in entry]
             shown = json.dumps(value, ensure_ascii=False)
+            code, severity = "expectation-not-met", None
             if not found:
                 ok, measured = False, NOT_MEASURED
             elif impossible:
@@ -211,9 +224,17 @@ def check_existing_rows(expectations: Expectations, checks: Mapping[str, Any]) -
                 ok = all(entry["rows"] == entry["matching"] for entry in found)
                 worst = min(found, key=lambda entry: int(entry["matching"] - entry["rows"]))
                 measured = text("{matching:number} of {rows:number} rows", matching=worst["matching"], rows=worst["rows"])
+                if ok and unclear:
+                    ok, code, severity = False, "data-not-compared", WARNING
+                    measured = text(
+                        "{measured} that were surely there before; of {unclear:count other|others} without it that is not known: {why:heard}",
+                        measured=measured,
+                        unclear=unclear[0]["unclear"],
+                        why=unclear[0]["reason"],
+                    )
             name = column_name(table, column)
             item, wanted = text("every existing row holds {name} = {value}", name=name, value=shown), text("{value} in every row", value=shown)
-            results.append(Check(item, "upgrade", name, ok, measured, wanted))
+            results.append(Check(item, "upgrade", name, ok, measured, wanted, code, severity))
     return results
 
 
@@ -321,6 +342,24 @@ def _look_dropped(name: str, before: Optional[Tables], tables: Tables) -> Tuple[
     return True, ABSENT if before is None or is_there(before) else NEVER_THERE
 
 
+def _look_renamed(name: str, other: str, before: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
+    """The old name is gone, and the new one there: else the values were not held against what it says."""
+    if name in (before or {}):
+        return (False, text("{name} is there still", name=name)) if name in tables else _present(other in tables)
+    for table, entry in (before or {}).items():
+        if name in [column_name(table, column) for column in entry["columns"]]:
+            # The table itself may have got another name, so that of the column alone must do then.
+            now = [tables[table]] if table in tables else list(tables.values())
+            if any(column_name(table, column) == name for one in now for column in one["columns"] if table in tables):
+                return False, text("{name} is there still", name=name)
+            return _present(any(other in one["columns"] for one in now))
+    return False, text("{name} was not there before", name=name)
+
+
+def _present(there: bool) -> Tuple[bool, str]:
+    return (True, PRESENT) if there else (False, ABSENT)
+
+
 def _is_there(table: str, kind: str, name: str, tables: Tables) -> bool:
     return table in tables and (kind == "tables" or name in _members(tables[table], kind))
 
@@ -416,4 +455,4 @@ def _count_or_names(data: Any) -> CountOrNames:
 
 def _change(data: Mapping[str, Any]) -> Change:
     rows = data["rows"]
-    return Change(data["kind"], data["expression"], None if rows is None else RowChange(**rows), data["reason"])
+    return Change(data["kind"], data["expression"], None if rows is None else RowChange(**rows), data["reason"], data.get("became", ""))

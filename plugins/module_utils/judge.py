@@ -281,7 +281,7 @@ def _say_where_it_ended(bench: _Bench, evidence: Evidence, heads: Optional[List[
 def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:
     for check in checks:
         if not check.ok:
-            bench.say(check.code, check.stage, check.object, _missed(check))
+            bench.say(check.code, check.stage, check.object, _missed(check), check.severity)
 
 
 def _missed(check: Check) -> str:
@@ -304,7 +304,7 @@ def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]
     found: Dict[str, List[Dict[str, Any]]] = {}
 
     def between(first: str, second: str) -> Iterator[schema_diff.Change]:
-        for change in schema_diff.diff(snapshots[first], snapshots[second]):
+        for change in schema_diff.diff(snapshots[first], snapshots[second], renames=evidence.renames(first, second)):
             if not any(change.object == table or change.object.startswith(f"{table}.") for table in own):
                 yield change
 
@@ -360,12 +360,13 @@ def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
 def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     prints, own, wanted = evidence.fingerprints, version_tables(evidence), evidence.expectations
     found: Dict[str, List[Dict[str, Any]]] = {}
+    renames = evidence.renames("before", "after")
     if "before" in prints and "after" in prints:
-        changes = judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after"))
+        changes = judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after"), renames)
         found["upgrade"] = [change.to_json() for change in changes]
         if "counts" in (prints["before"]["proof"], prints["after"]["proof"]):
             bench.say("values-not-compared", "data", "", text("rows and non-null values were counted; no value was compared"))
-        compared = prints["before"]["tables"].keys() & prints["after"]["tables"].keys()
+        compared = prints["before"]["tables"].keys() & renames.inverse().of_fingerprint(prints["after"])["tables"].keys()
         for code, thing, message, severity in judge_data.of_upgrade(changes, wanted, compared):
             # To declare it is the advice.
             bench.say(code, "data", thing, message, severity, "" if severity == INFO else None)
@@ -376,14 +377,17 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
         )
         bench.say("way-back-not-compared", "downgrade", "", message)
     if "before" in prints and "back" in prints and whole_way_back(evidence):
-        changes = judge_data.changes_between(prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"))
+        changes = judge_data.changes_between(
+            prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"), evidence.renames("before", "back")
+        )
         found["way_back"] = [change.to_json() for change in changes]
         for code, thing, message, severity in judge_data.of_way_back(changes, wanted):
             bench.say(code, "downgrade", thing, message, severity)
     if "after" in prints and "again" in prints:
-        lost = {name for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
+        lost = {renames.label(name) for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
         changes = judge_data.changes_between(prints["after"], prints["again"], expected.Expectations(), own)
-        only_new = judge_data.only_new_rows_differ(prints["before"], prints["after"], prints["again"]) if "before" in prints else []
+        earlier = renames.of_fingerprint(prints["before"]) if "before" in prints else None
+        only_new = judge_data.only_new_rows_differ(earlier, prints["after"], prints["again"]) if earlier else []
         found["again"] = [change.to_json() for change in changes]
         for code, thing, message, severity in judge_data.of_second_upgrade(changes, only_new):
             if thing not in lost:
@@ -392,10 +396,14 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
 
 
 def _rows(bench: _Bench, evidence: Evidence) -> None:
-    for code, thing, message, severity in judge_rows.of_checks(evidence.checks.get("before"), evidence.checks.get("after")):
+    for code, thing, message, severity in judge_rows.of_checks(
+        evidence.checks.get("before"), evidence.checks.get("after"), evidence.renames("before", "after")
+    ):
         bench.say(code, "data", thing, message, severity)
     if whole_way_back(evidence):
-        for code, thing, message, severity in judge_rows.of_way_back(evidence.checks.get("before"), evidence.checks.get("back")):
+        for code, thing, message, severity in judge_rows.of_way_back(
+            evidence.checks.get("before"), evidence.checks.get("back"), evidence.renames("before", "back")
+        ):
             bench.say(code, "downgrade", thing, message, severity)
 
 

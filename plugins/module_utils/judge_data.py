@@ -12,6 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import data_d
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # (code, object, message, severity if another than the code's)
@@ -24,9 +25,10 @@ def changes_between(
     expectations: Expectations,
     version_tables: Collection[str],
     rows: Optional[Mapping[str, Any]] = None,
+    renames: Renames = NONE,
 ) -> List[DataChange]:
     """All data changes but those of Alembic's own version tables. `rows`: the evidence file `rows-MOMENT.json`, if there is one."""
-    found = data_diff.compare(before, after, expectations.declared_expressions(), (rows or {}).get("tables"))
+    found = data_diff.compare(before, after, expectations.declared_expressions(), (rows or {}).get("tables"), renames)
     if rows and rows.get("error"):
         why = rows["error"]
         found = [dataclasses.replace(change, text=_not_counted(change, why)) if _uncounted(change) else change for change in found]
@@ -73,7 +75,8 @@ def of_upgrade(changes: List[DataChange], expectations: Expectations, tables: Op
             yield said, change.object, text("{change}; declared as changed, so its new values were not proved{reason}", **values), INFO
         else:
             yield said, change.object, text("{change}; declared: {what}", change=change.text, what=_what(declared)), None
-    told = {change.object for change in changes if change.kind not in ("column-moved", "table-moved", "column-added", "column-type-changed")}
+    untold = (*_RENAMED, "column-moved", "table-moved", "column-added", "column-type-changed")
+    told = {change.object for change in changes if change.kind not in untold}
     for name, declared in expectations.changes.items():
         if declared.kind == "expect" and not {name, name.rpartition(".")[0]} & told:
             said = text(
@@ -99,6 +102,8 @@ _JUDGED: Dict[str, str] = {
 
 
 _ROWS = ("rows-added", "rows-lost", "rows-changed")
+# The same thing under another name: what became of its values is a change of its own.
+_RENAMED = ("table-renamed", "column-renamed")
 
 
 def _declared(change: DataChange, declared: Optional[Change]) -> bool:
@@ -132,7 +137,7 @@ def lost_by_way_back(changes: List[DataChange]) -> List[DataChange]:
     return [
         change
         for change in changes
-        if change.kind not in ("table-added", "column-added", "column-type-changed", "column-as-declared")
+        if change.kind not in ("table-added", "column-added", "column-type-changed", "column-as-declared", *_RENAMED)
         # Told with its table: there is no row left to compare.
         and not (change.kind == "column-not-comparable" and change.object.rpartition(".")[0] in emptied)
     ]
@@ -153,7 +158,7 @@ def of_second_upgrade(changes: List[DataChange], only_new: Collection[str] = ())
     """What the second upgrade made of the data differently: `changes` are between "after" and "again"; `only_new` as from `only_new_rows_differ`."""
     told: Set[str] = set()
     for change in changes:
-        if change.kind in ("column-type-changed", "column-as-declared"):
+        if change.kind in ("column-type-changed", "column-as-declared", *_RENAMED):
             continue
         table = next((name for name in only_new if _within(change.object, name)), None)
         if table is None:

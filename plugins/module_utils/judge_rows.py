@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import INFO
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
 
 # (code, object, message, severity if another than the code's)
@@ -18,11 +19,11 @@ Said = Tuple[str, str, str, Optional[str]]
 Checks = Mapping[str, Any]
 
 
-def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Said]:
+def of_checks(before: Optional[Checks], after: Optional[Checks], renames: Renames = NONE) -> Iterator[Said]:
     """Everything that the evidence files `checks-before.json` and `checks-after.json` say; without the first, all is new."""
-    yield from _orphans(before or {}, after or {})
-    yield from _sequences_behind(before or {}, after or {})
-    yield from _near_limit(before or {}, after or {})
+    yield from _orphans(before or {}, after or {}, renames)
+    yield from _sequences_behind(before or {}, after or {}, renames)
+    yield from _near_limit(before or {}, after or {}, renames)
     for found in (after or {}).get("duplicates") or []:
         if found["rows"]:
             values = {key: found[key] for key in ("index", "rows", "table", "columns")}
@@ -32,16 +33,18 @@ def of_checks(before: Optional[Checks], after: Optional[Checks]) -> Iterator[Sai
             yield "index-invalid", found["index"], message, INFO  # that it is invalid is told already, from the catalog
 
 
-def of_way_back(before: Optional[Checks], back: Optional[Checks]) -> Iterator[Said]:
+def of_way_back(before: Optional[Checks], back: Optional[Checks], renames: Renames = NONE) -> Iterator[Said]:
     """What the way back leaves behind that was not so before the upgrade: `checks-back.json`."""
     for part in (_orphans, _sequences_behind, _near_limit):
-        for code, thing, message, severity in part(before or {}, back or {}):
+        for code, thing, message, severity in part(before or {}, back or {}, renames):
             if severity is None:
                 yield code, thing, text("after the way back: {message}", message=message), None
 
 
-def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
-    earlier: Dict[Tuple[str, str], int] = {(one["table"], one["constraint"]): one["rows"] or 0 for one in before.get("orphans") or []}
+def _orphans(before: Checks, after: Checks, renames: Renames) -> Iterator[Said]:
+    earlier: Dict[Tuple[str, str], int] = {
+        (renames.relation(one["table"]), one["constraint"]): one["rows"] or 0 for one in before.get("orphans") or []
+    }
     for found in after.get("orphans") or []:
         if found["rows"]:
             values = {key: found[key] for key in ("rows", "table", "constraint")}
@@ -52,8 +55,8 @@ def _orphans(before: Checks, after: Checks) -> Iterator[Said]:
                 yield "orphans", found["table"], message, None
 
 
-def _sequences_behind(before: Checks, after: Checks) -> Iterator[Said]:
-    earlier = {(one["sequence"], one["column"]) for one in before.get("sequences_behind") or []}
+def _sequences_behind(before: Checks, after: Checks, renames: Renames) -> Iterator[Said]:
+    earlier = {(renames.relation(one["sequence"]), renames.label(one["column"])) for one in before.get("sequences_behind") or []}
     for found in after.get("sequences_behind") or []:
         values = {key: found[key] for key in ("sequence", "next_value", "column", "reached")}
         message = text("the next value of {sequence} is {next_value:number}, {column} has come to {reached:number} already", **values)
@@ -61,8 +64,8 @@ def _sequences_behind(before: Checks, after: Checks) -> Iterator[Said]:
         yield "sequence-behind", found["column"], _older(message) if older else message, INFO if older else None
 
 
-def _near_limit(before: Checks, after: Checks) -> Iterator[Said]:
-    earlier = {(one["kind"], one["object"]): one["limit"] for one in before.get("near_limit") or []}
+def _near_limit(before: Checks, after: Checks, renames: Renames) -> Iterator[Said]:
+    earlier = {(one["kind"], renames.label(one["object"])): one["limit"] for one in before.get("near_limit") or []}
     for found in after.get("near_limit") or []:
         values = {key: found[key] for key in ("object", "reached", "limit", "share")}
         if found["kind"] == "column":

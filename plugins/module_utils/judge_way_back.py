@@ -64,7 +64,8 @@ def _losses(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str,
     prints = evidence.fingerprints
     if "before" not in prints or "back" not in prints:
         return None
-    changes = judge_data.changes_between(prints["before"], prints["back"], Expectations(), own, evidence.rows.get("back"))
+    renames = evidence.renames("before", "back")
+    changes = judge_data.changes_between(prints["before"], prints["back"], Expectations(), own, evidence.rows.get("back"), renames)
     return [_counted(change) for change in judge_data.lost_by_way_back(changes)]
 
 
@@ -72,7 +73,7 @@ def _brought(evidence: Evidence, own: Collection[str]) -> Optional[List[Dict[str
     prints = evidence.fingerprints
     if "after" not in prints or "back" not in prints:
         return None
-    changes = judge_data.changes_between(prints["after"], prints["back"], Expectations(), own)
+    changes = judge_data.changes_between(prints["after"], prints["back"], Expectations(), own, renames=evidence.renames("after", "back"))
     return [_counted(change) for change in changes if change.kind in ("table-dropped", "column-dropped")]
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.hash_sql import ColumnType
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -23,10 +23,11 @@ class Column:
     not_null: bool
     stable_text: bool  # no other object of the database decides how a stored value is written
     number: int  # pg_attribute.attnum: a column that is dropped and made again has another one
+    stored: str = ""  # what the database calls it, where that is not the name
 
     @property
     def value(self) -> str:
-        return f"t.{quote_identifier(self.name)}"
+        return f"t.{quote_identifier(self.stored or self.name)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Relation:
     @property
     def by_name(self) -> Dict[str, Column]:
         return {column.name: column for column in self.columns}
+
+    def called(self, name: str, columns: Mapping[str, str]) -> Relation:
+        """The same relation under another name, some of its columns too: {name in the database: other name}."""
+        renamed = [dataclasses.replace(column, name=columns.get(column.name, column.name), stored=column.name) for column in self.columns]
+        return dataclasses.replace(self, name=name, columns=tuple(renamed))
 
 
 # Every type with the type under all domains. `limited`: one of them has a length or precision.

@@ -166,6 +166,15 @@ def _existing_rows(session: Session, table: str, columns: Mapping[str, Any], new
     ]
 
 
+def conditions(session: Session, table: str, columns: Mapping[str, Any]) -> Dict[str, str]:
+    """SQL on a row `t` of the table that is true where it holds the value, by column; of columns that are there. Within a `proof_transaction`."""
+    relation = _find_table(session, table)
+    if relation is None:
+        return {}
+    types = {row["name"]: row for row in session.rows(_column_types(relation["oid"]))}
+    return {name: _holds(types[name], value, table) for name, value in columns.items() if name in types}
+
+
 def _column_types(oid: int) -> str:
     # With -1 format_type writes a name that has no length: a cast to varchar(5) or character would cut the expected value to fit.
     return f"""

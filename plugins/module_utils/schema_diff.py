@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Set, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name, own_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_words import (
     Record,
     column_words,
@@ -66,7 +67,9 @@ _IMPLIED = frozenset(["schema", "name", "definition_hash", "inherited"])
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One difference. `before` and `after` are the object's records, null where it is not there.
+    """One difference: added, removed, changed or renamed. `before` and `after` are the object's records, null where it is not there.
+
+    Of what was renamed they hold nothing but its `name`, and `object` is the old one; all else is told under the new names.
 
     `object` is the object's name: `table.name` for columns, constraints, triggers, rules and policies, the name with its schema
     for the rest. `table` is the table or view that the object belongs to.
@@ -103,12 +106,21 @@ class _Found:
         return OBJECT_KINDS.index(self.object_kind), self.object, self.role
 
 
-def diff(before: Snapshot, after: Snapshot, positions: bool = False, owners: bool = True, sequence_values: bool = False) -> List[Change]:
+def diff(
+    before: Snapshot,
+    after: Snapshot,
+    positions: bool = False,
+    owners: bool = True,
+    sequence_values: bool = False,
+    renames: Renames = NONE,
+) -> List[Change]:
     """What must be said about the way from one snapshot to the other; empty if they describe the same schema.
 
     `positions`: also where only the place of a column in its table differs; `owners`: also owners; `sequence_values`: also the last
-    values of sequences.
+    values of sequences. `renames`: what is known to be the same thing under another name.
     """
+    renamed = list(_renamed(before, renames))
+    before = renames.of_snapshot(before, after)
     optional = (("position", positions), ("owner", owners), ("last_value", sequence_values))
     ignored = _IMPLIED | {field for field, wanted in optional if not wanted}
     old = {found.key: found for found in _objects(before, after)}
@@ -127,7 +139,23 @@ def diff(before: Snapshot, after: Snapshot, positions: bool = False, owners: boo
             change = _changed(old[key], new[key], ignored)
             if change:
                 changes.append(change)
-    return changes
+    return sorted([*renamed, *changes], key=lambda change: (OBJECT_KINDS.index(change.object_kind), change.object)) if renamed else changes
+
+
+def _renamed(before: Snapshot, renames: Renames) -> Iterator[Change]:
+    for collection, kind in (("tables", "table"), ("views", "view"), ("sequences", "sequence")):
+        for name, record in before.get(collection, {}).items():
+            other = renames.relation(name)
+            # A column's own sequence goes to another schema with its table.
+            if other != name and not (record.get("owned_by") and own_name(other) == own_name(name)):
+                yield _rename(kind, record.get("kind", kind), name, other, None)
+            for column in renames.columns.get(name, {}) if kind == "table" else ():
+                yield _rename("column", "column", column_name(name, column), column_name(other, renames.column(name, column)), name)
+
+
+def _rename(kind: str, noun: str, name: str, other: str, table: Optional[str]) -> Change:
+    said = text("{noun} {name} renamed to {other}", noun=term(noun), name=name, other=other)
+    return Change("renamed", name, kind, {"name": name}, {"name": other}, said, table)
 
 
 def _follows(found: _Found, others: Set[Tuple[str, str]]) -> bool:

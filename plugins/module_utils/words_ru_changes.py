@@ -137,6 +137,14 @@ TEXTS: Dict[str, str] = {
     "no {noun} {name}": "нет: {noun} {name}",
     "{said} (there is {near})": "{said} (есть {near})",
     # What could act on the outside world.
+    "{measured} that were surely there before; of {unclear:count other|others} without it that is not known: {why:heard}": "{measured} из "
+    "тех, что точно были раньше; о {unclear:count другой|других|других} без этого значения это неизвестно: {why:heard}",
+    "{name} was not there before": "{name} раньше не было",
+    "{name} is there still": "{name} всё ещё есть",
+    "{name} is {other} now": "{name} теперь {other}",
+    "{noun} {name} renamed to {other}": "{noun} {name}: новое имя — {other}",
+    "{name} is called {other} now": "{name} теперь называется {other}",
+    "{change} ({name} is called {other} now)": "{change} ({name} теперь называется {other})",
     "trigger on {table} is enabled and runs {function}: {reason}": "триггер на {table} включён и выполняет {function}: {reason}",
     "trigger on {table} runs {function}: {reason}": "триггер на {table} выполняет {function}: {reason}",
     "{said}; only listeners of the copy's own database would hear it, so it stays enabled": "{said}; это услышали бы только те, кто слушает саму "

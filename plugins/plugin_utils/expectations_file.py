@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -30,6 +31,8 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.yaml_nodes im
 _TOP = ("revision", "after_upgrade", "after_downgrade", "downgrade_to", "changes", "assertions")
 _TABLE = ("columns", "indexes", "foreign_keys", "existing_rows")
 _KINDS = ("expect", "changed", "dropped", "rows")
+_WAS = "was"
+_AN_OLD_NAME = "the name before the upgrade: of a column without its table; of a table, with its schema where the new name has one"
 _A_REVISION = "a revision is text as in the migration's file, such as 3bcf125fefbd"
 _A_TABLE = "table or schema.table, as the catalog spells them; a name with a dot in double quotes: '\"a.b\"'"
 _A_COLUMN = "table.column or schema.table.column"
@@ -220,9 +223,21 @@ def _changes(node: yaml.Node, problems: Problems) -> dict[str, Change]:
     lines: dict[str, int] = {}
     for entry in yaml_nodes.mapping(node, "changes", problems).values():
         where = f"changes.{entry.key}"
-        entries = yaml_nodes.mapping(entry.node, where, problems, (*_KINDS, "reason"))
+        entries = yaml_nodes.mapping(entry.node, where, problems, (*_KINDS, _WAS, "reason"))
         kinds = [key for key in _KINDS if key in entries]
         reason = yaml_nodes.text(entries["reason"].node, f"{where}.reason", problems) if "reason" in entries else ""
+        if _WAS in entries:
+            if len(kinds) > 1 or "dropped" in kinds:
+                problems.add(entry.key_node, f"{where} says was and {' and '.join(kinds)}", "was alone, or with one of expect, changed, rows")
+                continue
+            name, became = _renamed_object(entry, entries[_WAS].node, kinds, problems)
+            if name in lines:
+                problems.add(entry.key_node, f'"{name}" is declared in line {lines[name]} already', "each table and column once")
+            elif name:
+                lines[name] = yaml_nodes.line_of(entry.key_node)
+                change = _change(kinds[0], entries[kinds[0]].node, where, reason, problems) if kinds else Change("renamed", reason=reason)
+                changes[name] = dataclasses.replace(change, became=became)
+            continue
         if len(kinds) != 1:
             said = " and ".join(kinds) if kinds else "not what changes"
             problems.add(entry.key_node, f"{where} says {said}", "exactly one of " + ", ".join(_KINDS))
@@ -332,3 +347,22 @@ def _changed_object(entry: Entry, kind: str, problems: Problems) -> str:
     allowed = _A_COLUMN + (", or a table" if kind == "dropped" else "")
     problems.add(entry.key_node, f'"{entry.key}" is not the name of a {"column" if kind != "dropped" else "table or column"}', allowed)
     return ""
+
+
+def _renamed_object(entry: Entry, was: yaml.Node, kinds: Sequence[str], problems: Problems) -> tuple[str, str]:
+    """(old object name, new name: of a column the bare one); ("", "") after a problem. What has `was` stands under its new name."""
+    text = yaml_nodes.text(was, f"changes.{entry.key}.{_WAS}", problems, _AN_OLD_NAME)
+    parts = _parts(entry.key)
+    if not text:
+        return "", ""
+    if "rows" in kinds or len(parts) == 1 or len(_parts(text)) == 2:
+        new, old = _table_name(entry.key, entry.key_node, problems), _table_name(text, was, problems)
+        return (old, new) if new and old else ("", "")
+    label = _changed_object(entry, "expect", problems)
+    own = _parts(text)
+    if len(own) != 1:
+        problems.add(was, f'"{text}" is not the name of a column', _AN_OLD_NAME)
+    if not label or len(own) != 1:
+        return "", ""
+    table = object_name(*parts[:2]) if len(parts) == 3 else object_name(DEFAULT_SCHEMA, parts[0])
+    return column_name(table, own[0]), parts[-1]

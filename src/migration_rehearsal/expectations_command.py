@@ -15,7 +15,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.data_diff import DataChange
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence, version_tables
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Change
-from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import DEFAULT_SCHEMA, column_name, own_name
 
 from migration_rehearsal import exit_codes
 from migration_rehearsal.judge_command import InputError, load_evidence
@@ -77,7 +77,8 @@ def expectations_text(evidence: Evidence) -> str:
     lines += ["", "# Changes of data that was there before. Is each of them intended?", "changes:", *changes] if changes else []
     assertions = [_assertion(one) for one in evidence.expectations.assertions]
     lines += ["", "assertions:", *assertions] if assertions else []
-    others = [change.text for change in schema_diff.diff(evidence.snapshots["before"], evidence.snapshots["after"]) if _is_other(change, own)]
+    differences = schema_diff.diff(evidence.snapshots["before"], evidence.snapshots["after"], renames=evidence.renames("before", "after"))
+    others = [change.text for change in differences if _is_other(change, own)]
     if others:
         lines += ["", "# Also changed; to be held fast with assertions:", *(f"#   {' '.join(text.split())}" for text in others)]
     return "\n".join(lines) + "\n"
@@ -199,23 +200,35 @@ def _absent(earlier: Tables, later: Tables) -> list[str]:
 
 
 def _changes(evidence: Evidence, own: list[str]) -> Iterator[str]:
-    prints, wanted = evidence.fingerprints, evidence.expectations
-    for change in judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after")):
+    prints, wanted, renames = evidence.fingerprints, evidence.expectations, evidence.renames("before", "after")
+    told = set()
+    for change in judge_data.changes_between(prints["before"], prints["after"], wanted, own, evidence.rows.get("after"), renames):
         declared = wanted.changes.get(change.object)
-        said = _declared(declared) if declared else _measured(change)
-        if said:
+        name, said = (
+            _declared(change.object, declared, change.object in prints["before"]["tables"]) if declared else (change.object, _measured(change))
+        )
+        if said and name not in told:
+            told.add(name)
             yield f"  # {' '.join(change.text.split())}"
-            yield f"  {_quoted(change.object)}: {said}" if not said.startswith("#") else f"  {said}"
+            yield f"  {_quoted(name)}: {said}" if not said.startswith("#") else f"  {said}"
 
 
-def _declared(change: Change) -> str:
-    """As the rehearsal's own file has it."""
-    parts: dict[str, Any] = {change.kind: True}
+def _declared(name: str, change: Change, is_table: bool) -> tuple[str, str]:
+    """(what it stands under, the rest), as the rehearsal's own file has it."""
+    parts: dict[str, Any] = {} if change.kind == "renamed" else {change.kind: True}
     if change.kind == "expect":
         parts = {"expect": change.expression}
     elif change.rows is not None:
         parts = {"rows": {key: "any" if count is None else count for key, count in (("added", change.rows.added), ("removed", change.rows.removed))}}
-    return json.dumps({**parts, **({"reason": change.reason} if change.reason else {})}, ensure_ascii=False)
+    if change.became and is_table:
+        # With its schema: a bare name would be that of a column where the new name has a schema.
+        parts["was"] = name if "." in name else f"{DEFAULT_SCHEMA}.{name}"
+        name = change.became
+    elif change.became:
+        own = own_name(name)
+        parts["was"] = own
+        name = column_name(name[: -len(own) - 1], change.became)
+    return name, json.dumps({**parts, **({"reason": change.reason} if change.reason else {})}, ensure_ascii=False)
 
 
 def _measured(change: DataChange) -> str:

@@ -93,6 +93,7 @@ EVERYTHING = Expectations(
         "users.phone": Change("changed"),
         "legacy": Change("dropped"),
         "other": Change("rows", rows=RowChange(5, None)),
+        "users.mail": Change("renamed", became="email"),
     },
     assertions=(Assertion("n", "after", "equals", {"a": [1, None]}), Assertion("m", "before")),
 )
@@ -423,3 +424,31 @@ def test_expressions_that_cannot_be_used(expression: str, problem: str) -> None:
 def test_same_value_is_the_equality_of_json(one: Any, other: Any, same: bool) -> None:
     assert same_value(one, other) is same
     assert same_value(other, one) is same
+
+
+def test_a_copy_that_was_not_made_is_not_met() -> None:
+    def measured(name: str, became: str, **after: list[str]) -> tuple[bool, str]:
+        tables = {"t": {"columns": {"a": {}, "k": {}}}, "old": {"columns": {"k": {}}}}
+        now = {table: {"columns": {column: {} for column in columns}} for table, columns in after.items()}
+        snapshots = {"before": {"tables": tables}, "after": {"tables": now}}
+        (check,) = check_structure(Expectations(changes={name: Change("renamed", became=became)}), snapshots, ["r"])
+        return check.ok, check.measured
+
+    assert measured("t.a", "b", t=["b", "k"]) == measured("t.a", "b", other=["b", "k"]) == measured("old", "new", new=["k"]) == (True, "present")
+    assert measured("t.a", "b", t=["a", "b"]) == (False, "t.a is there still")
+    assert measured("t.a", "b", t=["k"]) == measured("old", "new", t=["k"]) == (False, "absent")
+    assert measured("old", "new", old=["k"], new=["k"]) == (False, "old is there still")
+    assert measured("t.x", "b", t=["b"]) == (False, "t.x was not there before")
+
+
+def test_rows_that_cannot_be_told_apart_accuse_nobody() -> None:
+    wanted = Expectations(after_upgrade=Structure({"t": TableExpectation(existing_rows={"c": 1})}))
+
+    def checked(**more: Any) -> tuple[bool, str, str | None]:
+        entry = {"table": "t", "column": "c", "expected": 1, "rows": 5, "matching": 5, **more}
+        (check,) = check_existing_rows(wanted, {"existing_rows": [entry]})
+        return check.ok, check.code, check.severity
+
+    assert checked() == checked(unclear=0, reason="") == (True, "expectation-not-met", None)
+    assert checked(unclear=2, reason="no backup") == (False, "data-not-compared", "warning")
+    assert checked(unclear=2, reason="no backup", matching=4) == (False, "expectation-not-met", None)

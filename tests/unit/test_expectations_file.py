@@ -207,7 +207,7 @@ def test_all_errors_come_at_once_in_the_order_of_the_file() -> None:
         ),
         (
             "changes: {a.b: {changd: true}}",
-            '1: unknown key "changd" in changes.a.b; did you mean "changed"? — allowed: expect, changed, dropped, rows, reason',
+            '1: unknown key "changd" in changes.a.b; did you mean "changed"? — allowed: expect, changed, dropped, rows, was, reason',
         ),
         ("changes: {a: {rows: {add: 5}}}", '1: unknown key "add" in changes.a.rows; did you mean "added"? — allowed: added, removed'),
         (
@@ -465,7 +465,7 @@ def test_bad_existing_rows(text: str, what: str) -> None:
         ("after_upgrade: {absent: {columns: [t]}}", "after_upgrade.absent.columns is a list — a mapping"),
         ("after_downgrade: {absent: {indexes: {t: i}}}", "after_downgrade.absent.indexes.t is text — a list of names"),
         ("changes: [a]", "changes is a list — a mapping"),
-        ("changes: {a.b: true}", "changes.a.b is true or false — a mapping with expect, changed, dropped, rows, reason"),
+        ("changes: {a.b: true}", "changes.a.b is true or false — a mapping with expect, changed, dropped, rows, was, reason"),
         ("assertions: {a: b}", "assertions is a mapping — a list of assertions"),
         ("assertions: [after]", "assertion 1 is text — a mapping with name, query, contains, equals"),
         ("assertions: [~]", "assertion 1 is nothing"),
@@ -689,3 +689,35 @@ def test_any_text_at_all_is_answered(text: str) -> None:
         parse(text, "x.yml")
     except ExpectationsError as caught:
         assert caught.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind", "became"),
+    [
+        ("contracts.price: {was: rate}", "contracts.rate", "renamed", "price"),
+        ("contracts.price: {was: rate, expect: old / 100.0}", "contracts.rate", "expect", "price"),
+        ("billing.contracts.price: {was: rate, changed: true}", "billing.contracts.rate", "changed", "price"),
+        ("plans: {was: tariffs}", "tariffs", "renamed", "plans"),
+        ("plans: {was: old.tariffs, rows: {added: 1}}", "old.tariffs", "rows", "plans"),
+        ("billing.plans: {was: public.tariffs}", "tariffs", "renamed", "billing.plans"),
+    ],
+)
+def test_what_something_was(text: str, name: str, kind: str, became: str) -> None:
+    found = read(f"changes: {{{text}}}")
+    ((label, change),) = found.changes.items()
+    assert (label, change.kind, change.became) == (name, kind, became)
+    assert found.told_renames() == {name: became} and Expectations.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("t.b: {was: a, dropped: true}", "changes.t.b says was and dropped — was alone, or with one of"),
+        ("t.b: {was: a, changed: true, expect: old}", "changes.t.b says was and expect and changed"),
+        ("t.b: {was: x.y.z}", '"x.y.z" is not the name of a column'),
+        ("t: {was: x.y.z}", '"x.y.z" is not the name of a table'),
+        ("t.b: {was: a}, t.c: {was: a}", '"t.a" is declared in line 1 already'),
+    ],
+)
+def test_what_something_cannot_have_been(text: str, what: str) -> None:
+    assert error(f"changes: {{{text}}}").startswith(f"x.yml:1: {what}")

@@ -16,7 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expect
 from evidence_builder import fingerprint, good, shifts, snapshot
 from snapshot_builder import column, foreign_key, index, table
 
-from migration_rehearsal import cli
+from migration_rehearsal import cli, expectations_command
 
 
 def write(evidence: Evidence, place: Path) -> Path:
@@ -269,3 +269,18 @@ def test_a_rehearsal_that_did_not_come_far_enough_has_nothing_to_expect(kept: Pa
     (kept / "fingerprint-after.json").unlink()
     assert cli.main(["expectations", "init", str(kept)]) == 2
     assert "did not come as far" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "is_table"),
+    [
+        ("shifts.remark: {was: note, expect: upper(old), reason: tidy}", False),
+        ("billing.lines.remark: {was: note}", False),
+        ("billing.people: {was: public.users}", True),
+        ("people: {was: public.users, rows: {added: 1}}", True),
+    ],
+)
+def test_what_was_told_of_copies_is_written_as_it_was(text: str, is_table: bool) -> None:
+    ((name, change),) = expectations_file.parse(f"changes: {{{text}}}", "e.yml").changes.items()
+    again = ": ".join(expectations_command._declared(name, change, is_table))
+    assert dict(expectations_file.parse(f"changes: {{{again}}}", "printed").changes) == {name: change}
