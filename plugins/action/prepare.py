@@ -71,11 +71,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         values.priority()
         application = values.application() if boolean(self._task.args.get("application", True)) else {}
         keep = values.value(dev, "rehearsal_keep", "none")
-        if keep == "template" and copy["place"] == "ephemeral":
-            values.problems.append(
-                f"{dev}: rehearsal_keep is template: a copy with a server of its own (rehearsal_copy: ephemeral) goes with that server; "
-                "set rehearsal_copy: existing"
-            )
         expectations = self._expectations(values)
         policy = self._policy(values)
         hooks = self._hooks(values)
@@ -149,14 +144,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wanted = str(self._task.args.get("again") or "")
         if not wanted:
             return None
-        if copy["place"] == "ephemeral":
-            values.problems.append(
-                f"{values.dev}: there is no other go with rehearsal_copy: ephemeral, whose server goes with the copy: "
-                "set rehearsal_copy: existing and rehearsal_keep: template, and rehearse from the beginning"
-            )
-            return None
         try:
-            return kept_templates.find(report_dir, wanted, values.dev, source, now)
+            return kept_templates.find(report_dir, wanted, values.dev, source, now, copy["place"])
         except kept_templates.NoTemplate as error:
             values.problems.append(f"{values.dev}: {error}")
             return None

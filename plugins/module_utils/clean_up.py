@@ -9,7 +9,15 @@ import datetime
 import os
 from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, ephemeral, inside, kept_template, side_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    copy_database,
+    ephemeral,
+    inside,
+    kept_server,
+    kept_template,
+    side_database,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, copy_database_name, started
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
@@ -120,6 +128,18 @@ def clean_up_own_server(database: Optional[str], rehearsal_id: str, work: WorkDi
         problems += [*in_the_way, *_keep_server_only(work)]
         return {"copy": "kept", "work_directory": "kept", "removed": [], "left": [], "problems": problems}
     work.stop_processes()
+    kept = kept_server.look(own, rehearsal_id) if own is not None and keep == KEEP_TEMPLATE else None
+    if own is not None and kept is not None and not own.running:
+        gone, failures = kept_server.leave_only(own, work)
+        problems += failures
+        return {
+            "copy": "dropped",
+            "work_directory": "kept",
+            "removed": [f"server with database {database}", *gone],
+            "left": [],
+            "problems": problems,
+            "kept": [{"thing": kept.database, "expires": kept.expires}],
+        }
     try:
         if keep == KEEP_BACKUP and database:
             state = _keep_backup_only(work)

@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     ephemeral,
     ephemeral_settings,
     file_source,
+    kept_server,
     kept_template,
     outside_world,
     progress_database,
@@ -162,12 +163,37 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
 
 
 def from_template(order: Order, manifest: Dict[str, Any], kept: Mapping[str, Any]) -> Made:
-    """Copy the files of the template that an earlier rehearsal kept. Raises TemplateRefused, CopyRefused and PostgresError."""
+    """Copy the files of the template that an earlier rehearsal kept. Raises TemplateRefused, CopyRefused, PostgresError and EphemeralError."""
+    kept_server.require(kept, "existing" if order.server else "ephemeral")
     if order.server is None:
-        raise kept_template.TemplateRefused("a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning")
+        return _from_kept_server(order, manifest, kept)
     with progress_database.files_copied(order.work, order.server, kept["database"], order.marker.id):
         copy = kept_template.make_copy(order.server, order.database, order.marker, manifest, kept, order.deadline_s)
     return Made({**copy, "place": "existing"}, order.server, order.server.user, manifest)
+
+
+def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str, Any]) -> Made:
+    """A server on a copy of the files that were kept. What only a restore can tell is what the rehearsal that kept them found out."""
+    settings = (manifest.get("server") or {}).get("settings") or {}
+    bin_dir = find_programs(kept["server_version_num"] // 10000, order.wish.bin_dir)
+    own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, kept["superuser"])
+    kept_server.take(own, kept)
+    failures = own.configure(ephemeral_settings.SETTLING, order.wish, settings, listen=False)
+    own.start()
+    others = basebackup.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)
+    facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
+    earlier = kept["copy"]
+    copy = {
+        **copy_database.described(order.database, order.marker, facts, rows, earlier["differences"], earlier["proved_by"]),
+        "stopped": earlier["stopped"],
+        "settings_not_replayed": list(earlier.get("settings_not_replayed", [])),
+        "missing_roles": earlier["missing_roles"],
+        **{name: earlier[name] for name in ("roles_not_given", "not_told", "others_left") if name in earlier},
+    }
+    copy["others_left"] = [*copy.get("others_left", []), *others]
+    failures += _replay(own, order, settings)
+    failures = [failure for failure in failures if failure not in copy["settings_not_replayed"]]
+    return _settled(order, own, copy, failures, settings, manifest)
 
 
 def _own_server(order: Order, manifest: Dict[str, Any]) -> Tuple[Ephemeral, List[str]]:

@@ -216,11 +216,15 @@ class Ephemeral:
             left_out += [f"{name}: the server did not start with it ({error})" for name in given_up]
         return left_out
 
-    def flush(self) -> None:
-        """Make everything in the data directory durable, the server being stopped. Raises EphemeralError."""
-        code, said = self.run("initdb", "--sync-only", "-D", self.data, timeout_s=1800)
+    def flush(self, data: str = "") -> None:
+        """Make everything in the data directory (or another one, where nothing runs either) durable, the server being stopped.
+
+        Raises EphemeralError.
+        """
+        data = data or self.data
+        code, said = self.run("initdb", "--sync-only", "-D", data, timeout_s=1800)
         if code != 0:
-            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {mask_values(said)}")
+            raise EphemeralError(f"the restored copy in {data} could not be flushed to disk: {mask_values(said)}")
 
     @contextlib.contextmanager
     def flushing(self) -> Iterator[None]:

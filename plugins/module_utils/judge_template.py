@@ -50,4 +50,5 @@ def record_of(evidence: Evidence) -> Optional[Dict[str, Any]]:
     kept = evidence.kept.get("template")
     if not made_from_it(evidence) or kept is None:
         return None
-    return {"id": kept["id"], "database": kept["database"], "expires": kept["expires"], "taken_at": kept["taken_at"]}
+    there = {"directory": kept["directory"]} if kept.get("directory") else {}
+    return {"id": kept["id"], "database": kept["database"], **there, "expires": kept["expires"], "taken_at": kept["taken_at"]}

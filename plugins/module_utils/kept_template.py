@@ -38,6 +38,11 @@ class Kept:
     expires: str
 
 
+def place_of(kept: Mapping[str, Any]) -> str:
+    """Where it was kept: `existing`, a database in dev's server, or `ephemeral`, the files of a server of its own (kept_server.py)."""
+    return str(kept.get("place") or "existing")
+
+
 def look(server: Server, rehearsal_id: str, deadline_s: float) -> Optional[Kept]:
     """The template of a rehearsal; None where there is none that carries its marker. Raises PostgresError."""
     database = side_database_name(rehearsal_id, TEMPLATE)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import locale
 import os
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, server_programs
+from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, kept_server, server_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import (
@@ -27,8 +27,13 @@ _ANSWER_S = 30.0
 _ROOM_FOR_SERVER = 128 << 20
 
 
-def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
-    """Facts of dev and problems. `production` is what preflight found there; empty where the backup is a file."""
+def look(
+    wish: Wish, work_base: str, production: Mapping[str, Any], *, kept: Optional[Mapping[str, Any]] = None, keep: str = "none"
+) -> Tuple[Dict[str, Any], List[str]]:
+    """Facts of dev and problems. `production` is what preflight found there; empty where the backup is a file.
+
+    `kept`: the template that the copy will be made from, where it is; `keep`: what will be left.
+    """
     facts: Dict[str, Any] = {"place": "ephemeral"}
     problems: List[str] = []
     base = work_base
@@ -38,13 +43,16 @@ def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dic
             base = ephemeral.base_directory(wish, facts["owner"])
     except EphemeralError as error:
         problems.append(f"dev: {error}")
+    if kept:
+        problems += [f"dev: {problem}" for problem in kept_server.refusals(kept)]
     if not production:
         return facts, problems
     try:
         bin_dir = server_programs.find_programs(production["server_version_num"] // 10000, wish.bin_dir)
         facts["bin_dir"] = bin_dir
-        problems += archive_problems(production, production["server_version_num"] // 10000)
-        facts["compression"] = compression(Server(bin_dir=bin_dir), production, _ANSWER_S)
+        if not kept:
+            problems += archive_problems(production, production["server_version_num"] // 10000)
+            facts["compression"] = compression(Server(bin_dir=bin_dir), production, _ANSWER_S)
         problems += _extensions_missing(bin_dir, production.get("extensions") or {})
         if facts.get("owner") and not ephemeral.reaches(facts["owner"], bin_dir):
             problems.append(f"dev: system user {facts['owner']} cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir or owner")
@@ -52,8 +60,12 @@ def look(wish: Wish, work_base: str, production: Mapping[str, Any]) -> Tuple[Dic
         problems.append(f"dev: {error}")
     problems += locale_problems([name for name in sorted({production["collate"], production["ctype"]}) if not _has_locale(name)])
     size = production["size_bytes"]
-    problems += disk_problem(disk.free_here(work_base), work_base, room_for_backup(production), "dev", "the backup with its unpacked dump")
-    problems += disk_problem(disk.free_here(base), base, int(size * _COPY_SHARE) + _ROOM_FOR_SERVER, "dev", "the copy in a server of its own")
+    if not kept:
+        problems += disk_problem(disk.free_here(work_base), work_base, room_for_backup(production), "dev", "the backup with its unpacked dump")
+    share, what = _COPY_SHARE, "the copy in a server of its own"
+    if keep == "template":
+        share, what = share + 1, "the copy in a server of its own, with its template"
+    problems += disk_problem(disk.free_here(base), base, int(size * share) + _ROOM_FOR_SERVER, "dev", what)
     return facts, problems
 
 

@@ -332,5 +332,5 @@ def _stays(evidence: Evidence) -> str:
     kept = [entry for found in evidence.cleanup.values() for entry in found.get("kept") or ()]
     again = judge_template.record_of(evidence)
     if again:
-        kept.append({"thing": f"database {again['database']}", "expires": again["expires"]})
+        kept.append({"thing": again.get("directory") or f"database {again['database']}", "expires": again["expires"]})
     return text("kept until {expires}: {things:list}", expires=kept[0]["expires"], things=[entry["thing"] for entry in kept]) if kept else ""

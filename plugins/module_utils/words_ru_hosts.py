@@ -282,8 +282,17 @@ TEXTS: Dict[str, str] = {
     "the base backup cannot be read: {error}": "физическая копия не читается: {error}",
     "cannot unpack the base backup into {path}: {error}": "физическую копию нельзя распаковать в {path}: {error}",
     # A copy that was kept as a template.
-    "a kept template is in dev's server, and rehearsal_copy is ephemeral: rehearse from the beginning": "сохранённый шаблон лежит на сервере dev, а "
-    "rehearsal_copy — ephemeral: репетируйте с начала",
+    "rehearsal {id} kept its copy with rehearsal_copy: {there}, and it is {place} now: rehearse from the beginning": "репетиция {id} сохранила свою "
+    "копию с rehearsal_copy: {there}, а теперь он {place}: репетируйте с начала",
+    "directory {name} does not carry the marker of the template that rehearsal {id} kept: it was not touched": "каталог {name} не несёт метки "
+    "шаблона, который сохранила репетиция {id}: его не тронули",
+    "the template {name} cannot be read: {error}": "шаблон {name} не читается: {error}",
+    "a server has been started on the template {name} since it was kept: what is in it is not known; rehearse from the beginning": "на шаблоне "
+    "{name} с тех пор, как он сохранён, запускали сервер: что в нём, неизвестно; репетируйте с начала",
+    "the copy could not be kept in {path}: {error}": "копию не удалось сохранить в {path}: {error}",
+    "the template {name} could not be copied to {path}: {error}": "шаблон {name} не удалось скопировать в {path}: {error}",
+    "the copy has no server of its own in {path} that could be kept": "у копии нет в {path} своего сервера, который можно было бы сохранить",
+    "the copy in a server of its own, with its template": "копии на своём сервере, с её шаблоном",
     "the template {name} is not there (any more): rehearse from the beginning": "шаблона {name} (уже) нет: репетируйте с начала",
     "database {name} does not carry the marker of the template that rehearsal {id} kept: it was not touched": "база {name} не несёт метки шаблона, "
     "который сохранила репетиция {id}: её не тронули",

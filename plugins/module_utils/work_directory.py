@@ -24,7 +24,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 DEFAULT_BASE = "~/.migrations-rehearsal"
 MARKER_FILE = "rehearsal.json"
 _RUNNING = "running"
-_ELSEWHERE = "elsewhere"
+ELSEWHERE = "elsewhere"
 _TERMINATE_WAIT_S = 10.0
 _KILL_WAIT_S = 2.0
 # As Ansible names what it unpacks a module of this collection into, for as long as that runs.
@@ -96,7 +96,7 @@ class WorkDirectory:
         self.stop_processes()
         failures = self._remove_elsewhere()
         # The marker goes last: a removal that is cut short leaves a directory that sweep still recognises.
-        kept = {MARKER_FILE, *([_ELSEWHERE] if failures else [])}
+        kept = {MARKER_FILE, *([ELSEWHERE] if failures else [])}
         failures += [path for name in os.listdir(self.path) if name not in kept for path in _remove(self.file(name))]
         failures += _remove(self.path) if not failures else []
         if failures:
@@ -109,8 +109,8 @@ class WorkDirectory:
 
     def remove_entries(self, except_for: Sequence[str]) -> List[str]:
         """Remove what is in it but for some names, and what it has elsewhere unless «elsewhere» is among them; failures in words."""
-        failures = [] if _ELSEWHERE in except_for else self._remove_elsewhere()
-        kept = {*except_for, *([_ELSEWHERE] if failures else [])}
+        failures = [] if ELSEWHERE in except_for else self._remove_elsewhere()
+        kept = {*except_for, *([ELSEWHERE] if failures else [])}
         failures += [path for name in _names(self.path) if name not in kept for path in _remove(self.file(name))]
         return [f"cannot remove {path}" for path in failures]
 
@@ -133,9 +133,9 @@ class WorkDirectory:
         """The directories outside this one that belong to it and are there."""
         marker = self.marker()
         found: List[str] = []
-        for name in _names(self.file(_ELSEWHERE)):
+        for name in _names(self.file(ELSEWHERE)):
             try:
-                with open(self.file(_ELSEWHERE, name), encoding="utf-8") as file:
+                with open(self.file(ELSEWHERE, name), encoding="utf-8") as file:
                     path = str(json.load(file)["path"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue
@@ -147,9 +147,9 @@ class WorkDirectory:
         return found
 
     def _note_elsewhere(self, path: str) -> None:
-        os.makedirs(self.file(_ELSEWHERE), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
+        os.makedirs(self.file(ELSEWHERE), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         name = hashlib.sha256(path.encode()).hexdigest()[:16]
-        files.write_json(self.file(_ELSEWHERE, f"{name}.json"), {"path": path})
+        files.write_json(self.file(ELSEWHERE, f"{name}.json"), {"path": path})
 
     def _remove_elsewhere(self) -> List[str]:
         failures: List[str] = []

@@ -157,7 +157,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
     copy_database,
     copying,
+    ephemeral,
     files,
+    kept_server,
     kept_template,
     process,
     progress_database,
@@ -204,10 +206,12 @@ def main() -> None:
             outcome = copy_database.drop_copy(server, p["database"], p["id"], p["timeout"])
             module.exit_json(changed=outcome == "dropped", database=p["database"], summary=f"{p['database']}: {outcome}")
         if p["state"] == "template":
+            if p["place"] == "ephemeral":
+                kept = _keep_own_server(p)
+                module.exit_json(changed=True, database=p["database"], summary=_kept(kept), evidence={"template.json": kept})
             with progress_database.files_copied(arguments.work_directory(p, "dev"), server, p["database"], p["id"]):
                 kept = kept_template.keep(server, p["database"], arguments.marker(p), p["timeout"])
-            summary = f"{kept['database']}, {kept['bytes'] / 1e6:,.1f} MB, kept until {kept['expires']}"
-            module.exit_json(changed=True, database=p["database"], summary=summary, evidence={"template.json": kept})
+            module.exit_json(changed=True, database=p["database"], summary=_kept(kept), evidence={"template.json": kept})
         work = arguments.work_directory(p, "dev")
         work.create(arguments.marker(p))
         order = copying.Order(
@@ -223,7 +227,8 @@ def main() -> None:
             made = copying.from_file(order, p["archive"], p["source_database"])
         elif p["origin"] == "template":
             made = copying.from_template(order, p["manifest"], p["template"])
-            files.write_json(work.file(kept_template.NOTE), {"database": p["template"]["database"]})
+            if p["place"] == "existing":
+                files.write_json(work.file(kept_template.NOTE), {"database": p["template"]["database"]})
         elif p["origin"] == "basebackup":
             named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
             production = arguments.server(p["production"], p["id"]) if named else None
@@ -251,6 +256,18 @@ def main() -> None:
         summary=f"{copy['tables']} tables, {copy['rows']:,} rows, {_outcome(copy, p['origin'])}",
         evidence={"copy.json": copy, "manifest.json": made.manifest},
     )
+
+
+def _keep_own_server(p: Dict[str, Any]) -> Dict[str, Any]:
+    work = arguments.work_directory(p, "dev")
+    own = ephemeral.load(work)
+    if own is None:
+        raise ephemeral.EphemeralError(f"the copy has no server of its own in {work.path} that could be kept")
+    return kept_server.keep(own, p["database"], arguments.marker(p), p["timeout"])
+
+
+def _kept(kept: Dict[str, Any]) -> str:
+    return f"{kept.get('directory') or kept['database']}, {kept['bytes'] / 1e6:,.1f} MB, kept until {kept['expires']}"
 
 
 def _outcome(copy: Dict[str, Any], origin: str) -> str:

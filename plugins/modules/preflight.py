@@ -186,7 +186,7 @@ def main() -> None:
             if facts and kept:
                 problems += [f"production: {problem}" for problem in kept_template.production_refusals(facts, kept)]
         elif p["place"] == "ephemeral":
-            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], production)
+            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], production, kept=kept, keep=p["keep"])
         else:
             facts, problems, findings = preflight.look_at_dev(
                 server, p["copy_database"], p["id"], p["work_dir"], production, p["database"], p["timeout"], kept=kept, keep=p["keep"]

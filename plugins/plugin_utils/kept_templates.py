@@ -10,7 +10,8 @@ import datetime
 import os
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files, identity
+from ansible_collections.migrations.rehearsal.plugins.module_utils import files, identity, kept_server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.kept_template import TemplateRefused
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import EVIDENCE, STAGES, STATE, RehearsalDirectory
 
 LATEST = "latest"
@@ -31,25 +32,29 @@ class KeptTemplate:
     sides: list[str]
 
 
-def find(report_dir: str, wanted: str, dev_host: str, source: str, now: datetime.datetime) -> KeptTemplate:
-    """The template of the rehearsal `wanted` (an id, or `latest`) of `source` on this dev host. Raises NoTemplate."""
+def find(report_dir: str, wanted: str, dev_host: str, source: str, now: datetime.datetime, place: str = "existing") -> KeptTemplate:
+    """The template of the rehearsal `wanted` (an id, or `latest`) of `source` on this dev host, for a copy in `place`. Raises NoTemplate."""
     root = os.path.abspath(os.path.expanduser(report_dir))
     if wanted == LATEST:
         known = (RehearsalDirectory(os.path.join(root, name)) for name in sorted(_names(root), reverse=True) if identity.is_id(name))
-        found = next((one for one in known if os.path.exists(one.evidence(TEMPLATE)) and _of(one) == (dev_host, source)), None)
+        found = next((one for one in known if os.path.exists(one.evidence(TEMPLATE)) and _of(one, place) == (dev_host, source)), None)
         if found is None:
             raise NoTemplate(f"no rehearsal of {source} on {dev_host} below {root} has kept a template: {_FROM_THE_BEGINNING}")
     else:
         found = RehearsalDirectory(os.path.join(root, wanted))
         if not identity.is_id(wanted) or not os.path.exists(found.file(STATE)):
             raise NoTemplate(f"there is no rehearsal {wanted} below {root}")
-        of = _of(found)
+        of = _of(found, "")
         if of != (dev_host, source):
             raise NoTemplate(f"rehearsal {wanted} was one of {of[1]} on {of[0]}, not of {source} on {dev_host}")
         if not os.path.exists(found.evidence(TEMPLATE)):
             raise NoTemplate(f"rehearsal {wanted} kept no template: {_FROM_THE_BEGINNING}")
     try:
-        return _read(found, now)
+        kept = _read(found, now)
+        kept_server.require(kept.known, place)
+        return kept
+    except TemplateRefused as error:
+        raise NoTemplate(str(error)) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoTemplate(f"the evidence of the template in {found.path} cannot be read ({error}): rehearse from the beginning") from None
 
@@ -61,9 +66,12 @@ def _names(root: str) -> list[str]:
         return []
 
 
-def _of(directory: RehearsalDirectory) -> tuple[str, str]:
+def _of(directory: RehearsalDirectory, place: str) -> tuple[str, str]:
+    """The dev host and the source of a rehearsal, if its copy was in `place`, where one is named."""
     try:
         rehearsal = directory.read_state()["rehearsal"]
+        if place and rehearsal["origin"].get("place", "existing") != place:
+            return "", ""
         return str(rehearsal["dev_host"]), str(rehearsal["source"])
     except (OSError, ValueError, KeyError, TypeError):
         return "", ""
@@ -78,7 +86,11 @@ def _read(directory: RehearsalDirectory, now: datetime.datetime) -> KeptTemplate
     if "copy" not in known:
         # It is the rehearsal that kept it. One that began with a template itself says what that one had found out.
         copy = files.read_json(directory.evidence("copy.json"))
-        told = {key: copy[key] for key in ("differences", "stopped", "missing_roles", "roles_not_given", "proved_by", "not_told") if key in copy}
+        told = {
+            key: copy[key]
+            for key in ("differences", "stopped", "missing_roles", "roles_not_given", "proved_by", "not_told", "settings_not_replayed", "others_left")
+            if key in copy
+        }
         of_file = rehearsal["origin"]["source"] == "file"
         known = {
             **known,

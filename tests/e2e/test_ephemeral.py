@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from playbook import Demo, Played, findings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("ephemeral")]
@@ -122,24 +123,45 @@ def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path
     assert os.listdir(data) == []
 
 
+def first(played: Played, name: str) -> dict[str, Any]:
+    """Evidence of the first rehearsal below a report directory."""
+    return json.loads((played.directories[0] / "evidence" / name).read_text())  # type: ignore[no-any-return]
+
+
+def assert_another_go(again: Played, copy: dict[str, Any], data: Path) -> None:
+    """From the files that the first rehearsal kept: no backup, the same proof, and nothing of its own is left."""
+    assert again.rc == 0 and again.record is not None, again.said
+    kept = first(again, "template.json")
+    assert kept["directory"].startswith(str(data)) and again.record["again"]["directory"] == kept["directory"]
+    assert not {"backup", "transfer", "template"} & {stage["name"] for stage in again.record["stages"]}
+    assert again.record["cleanup"]["dev"]["left"] == [] and f"kept until {kept['expires']}: {kept['directory']}" in again.said
+    made = evidence(again, "copy.json")
+    assert (made["proved_by"], made["differences"], made["rows"], made["place"]) == ("checksums", [], copy["rows"], "ephemeral")
+    assert len(os.listdir(data)) == 1 and sorted(os.listdir(data / os.listdir(data)[0])) == ["rehearsal.json", "template"]
+
+
 @pytest.mark.parametrize("way", ["auto", "pulled"])
 def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
     more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}
     if way == "auto":
-        more["rehearsal_transfer"] = "stream"
+        more |= {"rehearsal_transfer": "stream", "rehearsal_keep": "template"}
     if way == "pulled":
         more["rehearsal_production_from_dev"] = demo.postgres("production")
     with demo.another_database("production", "somebody_elses"):
         dev = own_server(demo, data, **more)
         inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev={"rehearsal": dev})
         played = demo.play(inventory, tmp_path)
+    again = demo.play(inventory, tmp_path, playbook="playbooks/again.yml") if way == "auto" else None
     assert played.rc == 0, played.said
-    copy, manifest = evidence(played, "copy.json"), evidence(played, "manifest.json")
+    copy, manifest = first(played, "copy.json"), first(played, "manifest.json")
     assert (copy["proved_by"], copy["differences"], copy["others_left"]) == ("checksums", [], [])
     assert sum(manifest["rows"].values()) == copy["rows"] > 3000
     assert bool(manifest["files"]) == (way != "pulled")
-    assert played.record is not None
-    assert (played.record["copy"]["source"], played.record["copy"]["why_not_physical"]) == ("basebackup", [])
-    assert played.record["production"]["load"]["bytes"] > copy["facts"]["size_bytes"]
+    record = played.records[0]
+    assert (record["copy"]["source"], record["copy"]["why_not_physical"]) == ("basebackup", [])
+    assert record["production"]["load"]["bytes"] > copy["facts"]["size_bytes"]
+    if again:
+        assert_another_go(again, copy, data)
+        assert WorkDirectory.at(str(demo.state.dev.work_dir), record["id"], "dev").remove()
     assert demo.left(played.report_dir) == []
     assert os.listdir(data) == []

@@ -106,6 +106,19 @@ def test_the_last_one_of_this_host_and_database_that_kept_one_is_found(tmp_path:
     assert "load" not in found.evidence["manifest.json"]
 
 
+def test_one_that_was_kept_in_another_place_is_passed_over_or_refused(tmp_path: Path) -> None:
+    rehearsed(tmp_path)
+    later = rehearsed(tmp_path, "20261122-120000-eeeeee", place="ephemeral", directory="/var/tmp/there")
+    state = files.read_json(str(later / "state.json"))
+    state["rehearsal"]["origin"]["place"] = "ephemeral"
+    files.write_json(str(later / "state.json"), state)
+    assert find(tmp_path).known["id"] == FIRST
+    own = kept_templates.find(str(tmp_path), kept_templates.LATEST, "dev", "production/shop", NOW, "ephemeral")
+    assert own.known["directory"] == "/var/tmp/there"
+    with pytest.raises(kept_templates.NoTemplate, match="kept its copy with rehearsal_copy: ephemeral, and it is existing now"):
+        find(tmp_path, "20261122-120000-eeeeee")
+
+
 def test_one_that_began_with_a_template_hands_on_what_it_took_over(tmp_path: Path) -> None:
     rehearsed(tmp_path)
     first = find(tmp_path)
