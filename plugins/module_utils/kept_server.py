@@ -76,20 +76,20 @@ def keep(own: Ephemeral, copy: str, marker: Marker, deadline_s: float) -> Dict[s
 
 def refusals(kept: Mapping[str, Any], now: Optional[datetime.datetime] = None) -> List[str]:
     """Why the files on this host are not those that were kept, in words. `kept`: the content of template.json."""
-    home, beginning = kept["directory"], "rehearse from the beginning"
+    home = kept["directory"]
     marker = WorkDirectory(home).marker()
     if marker is None:
-        return [f"the template {home} is not there (any more): {beginning}"]
+        return [f"the template {home} is not there (any more): rehearse from the beginning"]
     if (marker.id, marker.part, marker.source) != (kept["id"], TEMPLATE, kept["source"]):
         return [f"directory {home} does not carry the marker of the template that rehearsal {kept['id']} kept: it was not touched"]
     if marker.expired(now or utc_now()):
-        return [f"the template {home} has expired ({marker.expires}): {beginning}"]
+        return [f"the template {home} has expired ({marker.expires}): rehearse from the beginning"]
     try:
         control = files.sha256(os.path.join(home, "data", _CONTROL))
     except OSError as error:
         return [f"the template {home} cannot be read: {error.strerror}"]
     if control != kept["control"]:
-        return [f"a server has been started on the template {home} since it was kept: what is in it is not known; {beginning}"]
+        return [f"a server has been started on the template {home} since it was kept: what is in it is not known; rehearse from the beginning"]
     return []
 
 
