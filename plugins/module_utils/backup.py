@@ -23,7 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     progress,
     server_settings,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, Pipe
+from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, StandardOutput
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, format_time, utc_now
@@ -35,7 +35,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.progress impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 DUMP = dump_outlets.DUMP
-ARCHIVE = "backup.tar"
+ARCHIVE = dump_outlets.ARCHIVE
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -157,7 +157,7 @@ def _take_backup(
         **lowered.load,
     }
     manifest["not_lowered"] = list(lowered.missing)
-    if isinstance(outlet, Pipe):
+    if isinstance(outlet, StandardOutput):
         _write_manifest(work, manifest, outlet.files())
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())

@@ -43,6 +43,19 @@ def free_inside(server: Server, path: str) -> Optional[int]:
         return None
 
 
+def is_shared(server: Server, inside_path: str, path: str) -> bool:
+    """Whether a directory where the server's tools run seems to be on the same disk as one here: both say the same of their size."""
+    place = _existing(path)
+    if not os.path.isdir(place):
+        return False
+    status = os.statvfs(place)
+    try:
+        lines = inside.run(server, ["df", "-Pk", inside_path]).decode(errors="replace").splitlines()
+        return int(lines[-1].split()[1]) == status.f_blocks * status.f_frsize // 1024
+    except (PostgresError, IndexError, ValueError):
+        return False
+
+
 def free_where_it_is(server: Server, path: str) -> Optional[int]:
     """The same for a directory of the server's own; None where neither this host nor the tools behind the prefix see it."""
     if server.prefix:

@@ -22,8 +22,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.progress impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 DUMP = "dump"
+ARCHIVE = "backup.tar"
 PIPE = "backup.pipe"
 _CHUNK = 1 << 20
+# Where its tar can, each file is gone as soon as it is on its way: the dump never takes its room in there and out here together.
+_BRING_OUT = 'if tar --remove-files --version >/dev/null 2>&1; then exec tar --remove-files -C "$1" -cf - "$2"; fi; exec tar -C "$1" -cf - "$2"'
 _READER_WAIT_S = 60.0
 # Each time something is started in the container.
 _ASK_EVERY_S = 3.0
@@ -88,15 +91,6 @@ class Directory(Outlet):
         self._tool = Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={self.work.file(DUMP)}", *options), self.work)
 
 
-class StandardOutput(Outlet):
-    """One archive on standard output: the tools see other files, and nothing is written among them. It cannot be made in parallel."""
-
-    def start(self, options: List[str]) -> None:
-        descriptor = os.open(self.work.file(DUMP), os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as output:
-            self._tool = Tool(self._dump("--format=custom", *options), self.work, stdout=output)
-
-
 class Inside(Outlet):
     """In parallel into the container's scratch directory, from where it leaves as one archive and is removed at once."""
 
@@ -145,7 +139,7 @@ class Inside(Outlet):
         reading, writing = os.pipe()
         with os.fdopen(reading, "rb") as source:
             with os.fdopen(writing, "wb") as target:
-                tool = Tool([*self.server.prefix, "tar", "-C", self._place, "-cf", "-", DUMP], self.work, stdout=target)
+                tool = Tool([*self.server.prefix, "sh", "-c", _BRING_OUT, "sh", self._place, DUMP], self.work, stdout=target)
             try:
                 with tarfile.open(fileobj=source, mode="r|") as archive:
                     for member in archive:
@@ -159,8 +153,11 @@ class Inside(Outlet):
         tool.wait(deadline_s)
 
 
-class Pipe(Outlet):
-    """Through a named pipe in the work directory, as a tar archive of pieces: whoever reads it has the only copy."""
+class StandardOutput(Outlet):
+    """On pg_dump's standard output, straight into the archive, in pieces: nothing is written where the tools run, and nothing twice here.
+
+    It cannot be made in parallel.
+    """
 
     def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, niceness: Sequence[str] = ()) -> None:
         super().__init__(server, rehearsal_id, work, jobs=jobs, niceness=niceness)
@@ -172,13 +169,22 @@ class Pipe(Outlet):
 
     def start(self, options: List[str]) -> None:
         # Buffered: an unbuffered file may write a part only, when the reader goes away meanwhile, and tarfile would not notice.
-        self._target = os.fdopen(open_pipe(self.work), "wb")
+        self._target = os.fdopen(self._open(), "wb")
         self._archive = tarfile.open(fileobj=self._target, mode="w|", bufsize=_CHUNK)
         reading, writing = os.pipe()
         with os.fdopen(writing, "wb") as output:
             self._tool = Tool(self._dump("--format=custom", *options), self.work, stdout=output)
         self._relay = threading.Thread(target=self._carry, args=(os.fdopen(reading, "rb", buffering=0),), daemon=True)
         self._relay.start()
+
+    def _open(self) -> int:
+        return os.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
+
+    def _place(self) -> str:
+        return self.work.file(f"{ARCHIVE}.partial")
+
+    def _done(self) -> None:
+        os.replace(self._place(), self.work.file(ARCHIVE))
 
     def _carry(self, source: IO[bytes]) -> None:
         assert self._archive is not None
@@ -202,14 +208,15 @@ class Pipe(Outlet):
             self._relay.join(deadline_s)
             self._abandon()
             if self._failure:
-                raise ToolFailed(
-                    f"the dump could not be handed on, {self._failure}: what was not written to any file has to be dumped again"
-                ) from None
+                raise self._not_handed_on() from None
             raise
         self._relay.join(deadline_s)
         if self._failure:
             self._abandon()
-            raise ToolFailed(f"the dump could not be handed on: {self._failure}")
+            raise self._not_handed_on()
+
+    def _not_handed_on(self) -> ToolFailed:
+        return ToolFailed(f"the dump could not be written to {self._place()}: {self._failure}")
 
     def stop(self) -> None:
         super().stop()
@@ -229,7 +236,7 @@ class Pipe(Outlet):
         return {DUMP: {"bytes": self._moved, "sha256": self._digest.hexdigest()}}
 
     def finish(self, manifest: str, content: bytes) -> None:
-        """The manifest goes last; then the reader sees the end."""
+        """The manifest goes last; then whoever reads sees the end."""
         assert self._archive is not None and self._target is not None
         try:
             _add(self._archive, manifest, content)
@@ -238,8 +245,25 @@ class Pipe(Outlet):
         except OSError as error:
             self._abandon()
             how = "the connection broke" if error.errno == errno.EPIPE else str(error.strerror)
-            raise ToolFailed(f"the dump could not be handed on: {how}") from None
-        os.unlink(self.work.file(PIPE))
+            self._failure = how
+            raise self._not_handed_on() from None
+        self._done()
+
+
+class Pipe(StandardOutput):
+    """The same through a named pipe in the work directory: whoever reads it has the only copy."""
+
+    def _open(self) -> int:
+        return open_pipe(self.work)
+
+    def _place(self) -> str:
+        return self.work.file(PIPE)
+
+    def _done(self) -> None:
+        os.unlink(self._place())
+
+    def _not_handed_on(self) -> ToolFailed:
+        return ToolFailed(f"the dump could not be handed on, {self._failure}: what was not written to any file has to be dumped again")
 
 
 def choose(server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, through_pipe: bool, niceness: Sequence[str] = ()) -> Outlet:

@@ -105,9 +105,9 @@ def look_at_production(
     problems += [f"production: {problem}" for problem in limits]
     if with_file:
         needed = facts["dump_bytes"] + _ROOM_FOR_FILES
-        # One file on standard output is there until all of it is in the archive too.
-        twice = facts["dump_bytes"] if server.prefix and not server.scratch else 0
-        problems += disk_problem(disk.free_here(work_base), work_base, needed + twice, "production", "the dump")
+        # On one disk with the container's, the largest file of the dump is in there and out here at once, and may be nearly all of it.
+        shared = bool(server.prefix and server.scratch) and disk.is_shared(server, server.scratch, work_base)
+        problems += disk_problem(disk.free_here(work_base), work_base, needed * (2 if shared else 1), "production", "the dump")
         if server.prefix and server.scratch:
             problems += disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
     return facts, problems

@@ -99,7 +99,7 @@ def test_a_program_that_says_something_else_is_told(tmp_path: Path) -> None:
 
 
 def test_room_for_what_cannot_be_compressed(postgres_server: Any, database: str, tmp_path: Path) -> None:
-    """Half of the database is not enough for it; behind a prefix the one file is there twice for a moment."""
+    """Half of the database is not enough for it."""
     server = postgres_server.server
     with Session(server, database, "tests") as session:
         session.execute("CREATE TABLE blobs (id int, b bytea)")
