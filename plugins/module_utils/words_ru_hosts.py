@@ -243,6 +243,7 @@ TEXTS: Dict[str, str] = {
     "the dump could not be handed on, {error}: what was not written to any file has to be dumped again": "дамп не удалось передать дальше, "
     "{error}: то, "
     "что не записано в файл, придётся выгружать снова",
+    "the dump could not be written to {file}: {error}": "дамп не удалось записать в {file}: {error}",
     "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
     "the backup could not be written there: {error}": "резервную копию там не удалось записать: {error}",
     # Physical copies.
