@@ -140,8 +140,13 @@ options:
 
 
 # The same options under another name. Not in the class, where Ansible's sanity tests look for plain text.
-ModuleDocFragment.PRODUCTION = (  # type: ignore[attr-defined]
-    ModuleDocFragment.DOCUMENTATION.replace("  postgres:\n", "  production:\n")
-    .replace("O(postgres.", "O(production.")
-    .replace("Where the PostgreSQL server is", "Where production's server is, seen from dev, to pull a physical copy from it,")
-)
+def _seen_from_dev(name: str) -> str:
+    return (
+        ModuleDocFragment.DOCUMENTATION.replace("  postgres:\n", f"  {name}:\n")
+        .replace("O(postgres.", f"O({name}.")
+        .replace("Where the PostgreSQL server is", "Where production's server is, seen from dev, to pull a physical copy from it,")
+    )
+
+
+ModuleDocFragment.PRODUCTION = _seen_from_dev("production")  # type: ignore[attr-defined]
+ModuleDocFragment.FROM_DEV = _seen_from_dev("production_from_dev")  # type: ignore[attr-defined]

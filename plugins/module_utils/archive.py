@@ -20,7 +20,12 @@ Read = TypeVar("Read")
 
 def definitions(server: Server, reach: Reach, deadline_s: float, read: Callable[[IO[bytes]], Read]) -> Read:
     """What `read` makes of the SQL of the archive's definitions. `server` need not run. ToolFailed where pg_restore cannot read it."""
-    argv = server.tool("pg_restore", "--schema-only", "--create", "--file=-", reach.path(DUMP))
+    return definitions_of(server, reach.path(DUMP), deadline_s, read)
+
+
+def definitions_of(server: Server, path: str, deadline_s: float, read: Callable[[IO[bytes]], Read]) -> Read:
+    """The same of an archive at a path as the tools see it."""
+    argv = server.tool("pg_restore", "--schema-only", "--create", "--file=-", path)
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=tool_environment())
     assert process.stdout is not None
     try:

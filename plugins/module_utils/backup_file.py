@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An existing backup as the source: what it is, by its content and never by its name, and what is in it. It is only read.
 
-Known forms: pg_dump's plain SQL, custom, directory and tar; any of them (a directory as a tar of it) also compressed with gzip, bzip2, xz or zstd.
+Known forms: pg_dump's plain SQL, custom, directory and tar; any of them (a directory as a tar of it) also compressed with gzip, bzip2, xz, zstd
+or lz4.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ PLAIN, CUSTOM, DIRECTORY, TAR = "plain", "custom", "directory", "tar"
 PACKED = "packed directory"
 _CHUNK = 1 << 20
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+# Python does not know these: the host needs a program of that name.
+BY_PROGRAM = ("zstd", "lz4")
 _TOC = "toc.dat"
 # The format byte in the header of an archive (pg_backup_archiver.h): 1 custom; 3 tar, which a directory's table of contents says too.
 _ARCHIVE, _HEADER_BYTES = b"PGDMP", 11

@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 import threading
 import time
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
@@ -37,6 +37,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
     PostgresError,
@@ -122,12 +123,35 @@ def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pul
     return facts, problems
 
 
-def _tool(server: Server, server_version_num: int) -> List[str]:
+def from_dev_problems(server: Server, production: Mapping[str, Any], rehearsal_id: str, timeout_s: float) -> List[str]:
+    """What stands in the way of a copy that dev pulls itself, in words.
+
+    `server`: production as dev reaches it; `production`: what was found there.
+    """
+    problems = _tool(server, production["server_version_num"], on_dev=True)
+    done = _identify(server, rehearsal_id, timeout_s)
+    where = server.describe("replication")
+    if done is None:
+        return [*problems, f"dev could not try whether it reaches production ({where})"]
+    if done.returncode:
+        said = mask_values(" ".join(done.stderr.decode(errors="replace").split())[-300:])
+        return [*problems, f"dev gets no replication connection to production ({where}), see rehearsal_production_from_dev: {said}"]
+    there, known = done.stdout.decode(errors="replace").split("|")[0].strip(), str(production.get("system_identifier") or "")
+    if known and there != known:
+        problems.append(f"rehearsal_production_from_dev ({where}) leads dev to another server than production's")
+    return problems
+
+
+def _tool(server: Server, server_version_num: int, on_dev: bool = False) -> List[str]:
     try:
         version = tool_version(server, "pg_basebackup")[0]
     except PostgresError as error:
         return [error.message]
-    return [f"pg_basebackup is version {version} there, older than the server"] if version < server_version_num // 10000 else []
+    if version >= server_version_num // 10000:
+        return []
+    if on_dev:
+        return [f"pg_basebackup is version {version} on dev, older than the server"]
+    return [f"pg_basebackup is version {version} there, older than the server"]
 
 
 def room_on_production(facts: Mapping[str, Any], work_base: str) -> List[str]:
@@ -159,13 +183,20 @@ def _room(path: str, needed: int, what: str) -> List[str]:
 
 def _connects(server: Server, rehearsal_id: str, timeout_s: float) -> List[str]:
     """Whether pg_hba.conf lets a replication connection in: only a try tells."""
-    conninfo = f"{server.conninfo('replication', application_name(rehearsal_id))} replication='true'"
-    argv = server.tool("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--dbname", conninfo, "--command=IDENTIFY_SYSTEM")
-    try:
-        done = subprocess.run(argv, capture_output=True, timeout=timeout_s, env=tool_environment(), check=False)
-    except (OSError, subprocess.TimeoutExpired):
+    done = _identify(server, rehearsal_id, timeout_s)
+    if done is None:
         return ["a replication connection could not be tried"]
     return [] if done.returncode == 0 else ["it lets no replication connection of the role in: add a line «replication» to its pg_hba.conf"]
+
+
+def _identify(server: Server, rehearsal_id: str, timeout_s: float) -> Optional[subprocess.CompletedProcess[bytes]]:
+    conninfo = f"{server.conninfo('replication', application_name(rehearsal_id))} replication='true'"
+    plain = ("--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align")
+    argv = server.tool("psql", *plain, "--dbname", conninfo, "--command=IDENTIFY_SYSTEM")
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=timeout_s, env=tool_environment(), check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def differs_from_dev(facts: Mapping[str, Any]) -> List[str]:

@@ -100,6 +100,15 @@ def push(
             time.sleep(wait_s * max(vain, 1))
 
 
+def unreachable(target: Target) -> str:
+    """Why ssh cannot reach the other host from here, in words; empty where it can. Nothing is written anywhere."""
+    try:
+        _run(target, ["true"])
+    except (_Broken, DirectError) as error:
+        return str(error)
+    return ""
+
+
 def _once(local: str, size: int, target: Target, partial: str, limit: float, counter: Counter) -> int:
     arrived = int(_run(target, ["sh", "-c", _SIZE, "sh", partial]))
     if arrived > size:

@@ -13,8 +13,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     disk,
     dump_compression,
     dump_size,
+    inside,
     kept_template,
     outside_world,
+    preflight_file,
     role_statements,
     server_facts,
 )
@@ -27,7 +29,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     quote_literal,
     tool_version,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight_file import File
 from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
+from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
 
 _MIB = 1 << 20
 # The restored copy is about as large as its original; WAL and sort files of index builds come on top.
@@ -124,10 +128,12 @@ def look_at_dev(
     *,
     kept: Optional[Mapping[str, Any]] = None,
     keep: str = "none",
+    file: Optional[File] = None,
 ) -> Tuple[Dict[str, Any], List[str], List[Dict[str, Any]]]:
     """Facts of dev, problems, and findings that are no problems (parity). `production` may be empty. Reads only.
 
-    `kept`: the template that the copy will be made from, where it is; `keep`: what will be left.
+    `kept`: the template that the copy will be made from, where it is; `keep`: what will be left; `file`: the existing backup
+    that it will be made from, where it is.
     """
     problems: List[str] = []
     findings: List[Dict[str, Any]] = []
@@ -152,7 +158,11 @@ def look_at_dev(
                 problems += locale_problems(server_facts.missing_locales(session, production))
             if kept:
                 problems += [f"dev: {problem}" for problem in kept_template.refusals(session, kept)]
-            roles = role_statements.look(session, production.get("roles") or [])
+            needs, file_problems = preflight_file.needs(file, server, timeout_s) if file else (None, [])
+            problems += file_problems
+            if needs:
+                problems += _extensions_of_file(session, needs)
+            roles = role_statements.look(session, sorted(needs.roles) if needs else production.get("roles") or [])
     except PostgresError as error:
         problems.append(f"dev: {error.message}")
         return facts, problems, findings
@@ -160,6 +170,13 @@ def look_at_dev(
         problems.append(
             f"dev: role {facts['role']} may not create databases on {server.describe(server.maintenance_database)}: ALTER ROLE … CREATEDB"
         )
+    data = facts["data_directory"]
+    # A server on another machine has its data where we cannot look.
+    free = disk.free_where_it_is(server, data) if data else None
+    if file:
+        problems += preflight_file.problems(file, work_base)
+        problems += preflight_file.room(free, data or "", file.least_copy, "the copy")
+        findings += [_parity(*found) for found in _roles(roles, facts["role"])]
     if not production:
         return facts, problems, findings
     major, tool_problems = _tool(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
@@ -179,13 +196,25 @@ def look_at_dev(
         problems += superuser_problems(production, facts["role"])
     needed = (0 if kept else room_for_backup(production)) + _ROOM_FOR_FILES
     problems += disk_problem(disk.free_here(work_base), work_base, needed, "dev", "the backup with its unpacked dump")
-    data = facts["data_directory"]
-    # A server on another machine has its data where we cannot look.
-    free = disk.free_where_it_is(server, data) if data else None
+    if server.prefix and not kept:
+        problems += _room_in_container(server, production)
     if free is not None:
         share, what = (_COPY_SHARE + 1, "the copy with its template") if keep == "template" else (_COPY_SHARE, "the copy")
         problems += disk_problem(free, data, int(production["size_bytes"] * share), "dev", what)
     return facts, problems, findings
+
+
+def _room_in_container(server: Server, production: Mapping[str, Any]) -> List[str]:
+    """What is missing where the dump is put for the container's own tools, in one sentence, or nothing."""
+    place = server.scratch or inside.TEMPORARY
+    free = disk.free_inside(server, place)
+    return [] if free is None else disk_problem(free, place, room_for_backup(production) // 2 + _ROOM_FOR_FILES, "dev", "the dump in the container")
+
+
+def _extensions_of_file(session: Session, needs: Scan) -> List[str]:
+    there = {row["name"] for row in session.rows("SELECT name FROM pg_catalog.pg_available_extensions")}
+    missing = sorted(needs.extensions - there - set(outside_world.KEPT_OUT))
+    return [f"dev: extension {name}, which the backup needs, is not installed on dev's server" for name in missing]
 
 
 def _name_problem(

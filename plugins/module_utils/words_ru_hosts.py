@@ -155,6 +155,27 @@ TEXTS: Dict[str, str] = {
     "{free} МиБ",
     "the dump": "дамп",
     "the dump in the container": "дамп в контейнере",
+    "the backup on its way to dev": "резервная копия по пути на dev",
+    "dev: {what} needs at least {needed} MiB below {path}, and {free} MiB are free": "dev: {what}: нужно не меньше {needed} МиБ в {path}, свободно "
+    "{free} МиБ",
+    "dev: the backup is compressed with {program}, and dev has no program of that name: install {again}, or decompress the backup": "dev: резервная "
+    "копия сжата {program}, а программы с таким именем на dev нет: установите {again} или распакуйте копию",
+    "dev: extension {name}, which the backup needs, is not installed on dev's server": "dev: расширение {name}, нужное резервной копии, не "
+    "установлено на сервере dev",
+    "dev: extension {name}, which the backup needs, is not installed beside {path}": "dev: расширение {name}, нужное резервной копии, не установлено "
+    "рядом с {path}",
+    "dev: pg_restore cannot read {file}: it is damaged, or was made by a newer pg_dump than the pg_restore in {path} ({error})": "dev: pg_restore не "
+    "читает {file}: файл повреждён или сделан pg_dump новее, чем pg_restore в {path} ({error})",
+    "extension {name} is {there} on production; the programs of dev's belong to {here}": "расширение {name} на продакшене версии {there}, а "
+    "программы на dev — версии {here}",
+    "production: dev cannot be reached from it by ssh ({host}), see rehearsal_transfer_direct: {error}": "продакшен: с него нельзя попасть на dev по "
+    "ssh ({host}), см. rehearsal_transfer_direct: {error}",
+    "dev could not try whether it reaches production ({where})": "dev не смог проверить, достаёт ли он до продакшена ({where})",
+    "dev gets no replication connection to production ({where}), see rehearsal_production_from_dev: {error}": "dev не получает подключения для "
+    "репликации к продакшену ({where}), см. rehearsal_production_from_dev: {error}",
+    "rehearsal_production_from_dev ({where}) leads dev to another server than production's": "rehearsal_production_from_dev ({where}) ведёт dev на "
+    "другой сервер, не на сервер продакшена",
+    "pg_basebackup is version {version} on dev, older than the server": "pg_basebackup на dev версии {version}, старше сервера",
     "the backup with its unpacked dump": "резервная копия с распакованным дампом",
     "the copy in a server of its own": "копия на собственном сервере",
     "dev: system user {user} cannot reach {path}: name another rehearsal_ephemeral.bin_dir or owner": "dev: системному пользователю {user} "

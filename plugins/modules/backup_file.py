@@ -61,6 +61,10 @@ format:
   description: V(plain), V(custom), V(directory), V(tar) or V(packed directory).
   returned: success
   type: str
+compression:
+  description: V(gzip), V(bzip2), V(xz), V(zstd) or V(lz4); empty for none. Compression inside an archive of C(pg_dump)'s is not meant.
+  returned: success
+  type: str
 sha256:
   description: SHA-256 of the file; of a directory, over its files.
   returned: success
@@ -118,6 +122,7 @@ def main() -> None:
         archive=archive,
         bytes=size,
         format=found.format,
+        compression=found.compression,
         sha256=found.sha256,
         summary=f"{found.format}{compressed}, {found.bytes / 1e6:,.1f} MB",
     )

@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
   - migrations.rehearsal.postgres.ephemeral
+  - migrations.rehearsal.postgres.from_dev
   - migrations.rehearsal.rehearsal
 options:
   source:
@@ -61,6 +62,22 @@ options:
     type: str
     choices: [controller, direct, stream]
     default: controller
+  direct:
+    description: How production reaches dev by ssh, with O(transfer=direct), as M(migrations.rehearsal.transfer) takes it. It is tried on production.
+    type: dict
+    default: {}
+  backup_file:
+    description: With O(source=file), what M(migrations.rehearsal.backup_file) found, for the checks on dev.
+    type: dict
+    default: {}
+  backup_file_on:
+    description: Where that file lies, V(controller), V(dev) or V(production).
+    type: str
+    default: ""
+  controller_dir:
+    description: Directory on the controller that the backup is carried through; the free room there is looked at on production's run.
+    type: path
+    default: ""
   pulled:
     description: Whether dev pulls a physical copy from production itself, so that none is written or streamed on production.
     type: bool
@@ -125,8 +142,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     basebackup,
+    direct,
     kept_template,
     preflight,
+    preflight_file,
     preflight_own_server,
     process,
     server_facts,
@@ -152,6 +171,11 @@ def main() -> None:
             "production": {"type": "dict", "default": {}},
             "transfer": {"type": "str", "choices": ["controller", "direct", "stream"], "default": "controller"},
             "pulled": {"type": "bool", "default": False},
+            "production_from_dev": arguments.POSTGRES,
+            "direct": {"type": "dict", "default": {}},
+            "backup_file": {"type": "dict", "default": {}},
+            "backup_file_on": {"type": "str", "default": ""},
+            "controller_dir": {"type": "path", "default": ""},
             "max_replication_lag": {"type": "float", "default": 0},
             "max_active_sessions": {"type": "int", "default": 0},
             "timeout": {"type": "float", "default": 60},
@@ -166,6 +190,7 @@ def main() -> None:
     if p["source"] == "basebackup":
         # No dump is made, so there is none to read.
         production.pop("pg_dump", None)
+    file = preflight_file.File.of(p["backup_file"], p["backup_file_on"])
     kept = p["template"] if p["source"] == "template" else None
     try:
         server = arguments.server(p["postgres"], p["id"])
@@ -183,13 +208,28 @@ def main() -> None:
                 max_lag_s=0 if kept else p["max_replication_lag"],
                 max_active=0 if kept else p["max_active_sessions"],
             )
+            if p["transfer"] == "direct" and p["direct"].get("host") and not p["pulled"] and not kept:
+                said = direct.unreachable(direct.Target.from_options(p["direct"]))
+                problems += (
+                    [f"production: dev cannot be reached from it by ssh ({p['direct']['host']}), see rehearsal_transfer_direct: {said}"]
+                    if said
+                    else []
+                )
             if facts and kept:
                 problems += [f"production: {problem}" for problem in kept_template.production_refusals(facts, kept)]
         elif p["place"] == "ephemeral":
-            facts, problems = preflight_own_server.look(arguments.wish(p["ephemeral"]), p["work_dir"], production, kept=kept, keep=p["keep"])
+            facts, problems, findings = preflight_own_server.look(
+                arguments.wish(p["ephemeral"]),
+                p["work_dir"],
+                production,
+                kept=kept,
+                keep=p["keep"],
+                file=file,
+                physical=p["source"] == "basebackup",
+            )
         else:
             facts, problems, findings = preflight.look_at_dev(
-                server, p["copy_database"], p["id"], p["work_dir"], production, p["database"], p["timeout"], kept=kept, keep=p["keep"]
+                server, p["copy_database"], p["id"], p["work_dir"], production, p["database"], p["timeout"], kept=kept, keep=p["keep"], file=file
             )
     against = _against_basebackup(p, facts)
     if p["source"] == "basebackup":
@@ -219,8 +259,13 @@ def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
             return []
         if facts.get("bin_dir"):
             facts["checksums"] = basebackup.checksums(facts["bin_dir"])
+        if p["pulled"]:
+            reached = arguments.server(p["production_from_dev"], p["id"])
+            not_pulled = basebackup.from_dev_problems(reached, p["production"], p["id"], p["timeout"])
+        else:
+            not_pulled = []
         room = basebackup.room_on_dev(there, p["production"]["size_bytes"], arguments.wish(p["ephemeral"]), p["work_dir"], p["pulled"])
-        return basebackup.differs_from_dev(there) + room
+        return basebackup.differs_from_dev(there) + not_pulled + room
     server = arguments.server(p["postgres"], p["id"])
     facts["basebackup"], found = basebackup.look(server, p["database"], p["id"], p["timeout"], p["pulled"])
     if facts["basebackup"] and not p["pulled"] and p["transfer"] != "stream":

@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_started(stand: Stand) -> No
     with pytest.raises(TemplateRefused, match="kept its copy with rehearsal_copy: existing, and it is ephemeral now"):
         copying.from_template(order, {}, {**stand.kept, "place": "existing"})
     assert not stand.own(order).running
-    _facts, problems = preflight_own_server.look(order.wish, str(stand.place), {}, kept={**stand.kept, "control": "0"})
+    _facts, problems, _findings = preflight_own_server.look(order.wish, str(stand.place), {}, kept={**stand.kept, "control": "0"})
     assert [problem for problem in problems if problem.startswith("dev: a server has been started")]
 
 
