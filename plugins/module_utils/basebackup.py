@@ -398,7 +398,7 @@ def verify(own: Ephemeral) -> None:
         if hashlib.sha256(above).hexdigest() != told["Manifest-Checksum"]:
             raise BasebackupError("the physical copy's own list of checksums is damaged")
         if {entry["Checksum-Algorithm"] for entry in told["Files"]} == {CRC}:
-            return _verify_by_program(own)
+            return _verify_by_program(own, sum(entry["Size"] for entry in told["Files"]))
         listed = [(os.path.join(own.data, _path(entry)), _path(entry), entry["Size"], entry["Checksum"]) for entry in told["Files"]]
     except (OSError, ValueError, KeyError) as error:
         raise BasebackupError(f"the physical copy has no list of checksums that can be read: {error}") from None
@@ -409,10 +409,18 @@ def verify(own: Ephemeral) -> None:
             counter.done += done
 
 
-def _verify_by_program(own: Ephemeral) -> None:
-    code, said = own.run(_VERIFIER, "--no-parse-wal", "--exit-on-error", "--quiet", own.data, timeout_s=_VERIFY_S)
+def _verify_by_program(own: Ephemeral, total: int) -> None:
+    pids: List[int] = []
+    with progress.shown(own.work, lambda: Look("checked", _bytes_read(pids[0]), total)):
+        code, said = own.run(_VERIFIER, "--no-parse-wal", "--exit-on-error", "--quiet", own.data, timeout_s=_VERIFY_S, started=pids.append)
     if code != 0:
         raise BasebackupError(f"the physical copy is not what production's server sent: {' '.join(said.split())[-500:]}")
+
+
+def _bytes_read(pid: int) -> int:
+    """What a process has read so far, by the kernel's count. It does not say so itself in all versions."""
+    with open(f"/proc/{pid}/io", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("rchar"))
 
 
 def _verify_file(path: str, name: str, size: int, checksum: str) -> int:

@@ -94,9 +94,9 @@ class Ephemeral:
         """How its superuser reaches it."""
         return Server(bin_dir=self.bin_dir, host=self.sockets, port=self.port, user=self.superuser)
 
-    def run(self, program: str, *args: str, timeout_s: float) -> Tuple[int, str]:
-        """Run one of the server programs as its system user: exit code and what it said."""
-        return _run(self.owner, os.path.join(self.bin_dir, program), *args, timeout_s=timeout_s)
+    def run(self, program: str, *args: str, timeout_s: float, started: Optional[Callable[[int], None]] = None) -> Tuple[int, str]:
+        """Run one of the server programs as its system user: exit code and what it said. `started` is told its pid."""
+        return _run(self.owner, os.path.join(self.bin_dir, program), *args, timeout_s=timeout_s, started=started)
 
     def start(self) -> None:
         """Start it and wait until it answers; EphemeralError with the end of its log if it does not."""
@@ -374,11 +374,11 @@ def own_all(owner: str, path: str) -> None:
             own(owner, os.path.join(directory, name))
 
 
-def _run(owner: str, program: str, *args: str, timeout_s: float) -> Tuple[int, str]:
+def _run(owner: str, program: str, *args: str, timeout_s: float, started: Optional[Callable[[int], None]] = None) -> Tuple[int, str]:
     # A file, not a pipe: the server inherits it, and would hold a pipe open.
     with tempfile.TemporaryFile() as said:
         try:
-            done = subprocess.run(
+            with subprocess.Popen(
                 [program, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
@@ -388,13 +388,18 @@ def _run(owner: str, program: str, *args: str, timeout_s: float) -> Tuple[int, s
                 cwd="/",
                 preexec_fn=_become(owner),
                 start_new_session=True,
-                timeout=timeout_s,
-                check=False,
-            )
+            ) as process:
+                if started is not None:
+                    started(process.pid)
+                try:
+                    process.wait(timeout_s)
+                except BaseException:
+                    process.kill()
+                    raise
         except (OSError, subprocess.SubprocessError) as error:
             raise EphemeralError(f"«{os.path.basename(program)}» could not be run: {getattr(error, 'strerror', None) or error}") from None
         said.seek(0)
-        return done.returncode, said.read().decode(errors="replace")
+        return process.returncode, said.read().decode(errors="replace")
 
 
 def _become(owner: str) -> Callable[[], Any]:

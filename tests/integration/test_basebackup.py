@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copy_database, copying, dump_outlets, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copy_database, copying, dump_outlets, files, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.basebackup import BasebackupError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Made, Order
@@ -342,6 +342,18 @@ def test_one_bit_that_changed_on_the_way_is_noticed(rehearsal: Rehearsal) -> Non
     flip(archive, manifest["files"][ARCHIVE]["bytes"] // 2)
     with pytest.raises(BasebackupError, match="the base backup is not what was taken on production: the checksums differ"):
         rehearsal.make(manifest)
+
+
+@pytest.mark.parametrize("proof", [basebackup.CRC, basebackup.SHA])
+def test_how_far_the_check_is_shows(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, proof: str) -> None:
+    notes: list[dict[str, Any]] = []
+    monkeypatch.setattr(progress, "_EVERY_S", 0.002)
+    monkeypatch.setattr(files, "append_json_line", lambda _path, note: notes.append(note))
+    rehearsal.make(rehearsal.take(proof))
+    checked = [note for note in notes if note["what"] == "checked"]
+    size = sum(path.stat().st_size for path in Path(rehearsal.order.work.path).parent.parent.glob("servers/*/data/base/*/*"))
+    assert checked and checked[-1]["total"] > size // 2
+    assert checked[-1]["total"] // 4 < checked[-1]["done"] <= checked[-1]["total"] * 1.1
 
 
 @pytest.mark.parametrize(
