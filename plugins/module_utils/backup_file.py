@@ -9,17 +9,15 @@ or lz4.
 
 from __future__ import annotations
 
-import bz2
 import dataclasses
-import gzip
 import hashlib
-import lzma
+import importlib
 import os
 import shutil
 import subprocess
 import tarfile
 import zlib
-from typing import IO, Any, Dict, Iterator, List, Optional
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -29,8 +27,6 @@ PLAIN, CUSTOM, DIRECTORY, TAR = "plain", "custom", "directory", "tar"
 PACKED = "packed directory"
 _CHUNK = 1 << 20
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
-# Python does not know these: the host needs a program of that name.
-BY_PROGRAM = ("zstd", "lz4")
 _TOC = "toc.dat"
 # The format byte in the header of an archive (pg_backup_archiver.h): 1 custom; 3 tar, which a directory's table of contents says too.
 _ARCHIVE, _HEADER_BYTES = b"PGDMP", 11
@@ -132,6 +128,20 @@ def _tar_format(path: str, compression: str) -> str:
     raise BackupFileError(f"{path} is a tar archive without a {_TOC} of pg_dump's")
 
 
+def _opener(compression: str) -> Optional[Callable[..., Any]]:
+    """What of Python's own reads it; None where Python was built without it, or never knows it: then a program has to."""
+    module = {"": "builtins", "gzip": "gzip", "bzip2": "bz2", "xz": "lzma"}.get(compression)
+    try:
+        return getattr(importlib.import_module(module), "open") if module else None  # noqa: B009 - of a module by name
+    except ImportError:
+        return None
+
+
+def program_missing(compression: str) -> bool:
+    """Whether this host has neither a Python nor a program that reads it."""
+    return _opener(compression) is None and shutil.which(compression) is None
+
+
 class reading:  # noqa: N801 - used as a with statement only
     """`with reading(path, compression) as stream`: the content, decompressed; it is never held in memory."""
 
@@ -140,9 +150,9 @@ class reading:  # noqa: N801 - used as a with statement only
         self._process: Optional[subprocess.Popen[bytes]] = None
 
     def __enter__(self) -> IO[bytes]:
-        openers: Dict[str, Any] = {"": open, "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-        if self._compression in openers:
-            stream: IO[bytes] = openers[self._compression](self._path, "rb")
+        opener = _opener(self._compression)
+        if opener is not None:
+            stream: IO[bytes] = opener(self._path, "rb")
             self._stream = stream
             return stream
         program = shutil.which(self._compression)
@@ -161,7 +171,8 @@ class reading:  # noqa: N801 - used as a with statement only
         ended = not self._stream.read(1) if self._process and kind is None else False
         self._stream.close()
         # Python's decompressors raise an OSError without a number for bytes that they do not understand.
-        if isinstance(error, (EOFError, zlib.error, lzma.LZMAError)) or (isinstance(error, OSError) and error.errno is None):
+        named = type(error).__name__ == "LZMAError"
+        if isinstance(error, (EOFError, zlib.error)) or named or (isinstance(error, OSError) and error.errno is None):
             raise BackupFileError(f"{self._path} is damaged: {error}") from None
         if self._process is None:
             return

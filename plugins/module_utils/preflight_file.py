@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from typing import Any, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import archive, backup_file, disk, sql_dump
@@ -51,7 +50,7 @@ class File:
 def problems(file: File, work_base: str) -> List[str]:
     """What dev lacks for it, whatever server it goes into."""
     found: List[str] = []
-    if file.compression in backup_file.BY_PROGRAM and shutil.which(file.compression) is None:
+    if backup_file.program_missing(file.compression):
         found.append(
             f"dev: the backup is compressed with {file.compression}, and dev has no program of that name: install {file.compression}, "
             "or decompress the backup"

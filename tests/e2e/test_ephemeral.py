@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import shutil
 import subprocess
@@ -121,6 +122,29 @@ def test_an_existing_backup_needs_no_production(demo: Demo, data: Path, tmp_path
     assert backup.read_bytes() == before
     assert demo.left(played.report_dir) == []
     assert os.listdir(data) == []
+
+
+def test_an_existing_backup_on_either_host(demo: Demo, tmp_path: Path) -> None:
+    """In one play: one lies on dev, compressed as a whole; the other on production, a directory, which is packed there and carried."""
+    server, database = demo.server("production"), demo.state.production.database
+    dump = server.tool("pg_dump", f"--dbname={server.conninfo(database, 'tests')}")
+    compressed, directory = tmp_path / "there.xz", tmp_path / "last-night"
+    compressed.write_bytes(lzma.compress(subprocess.run([*dump, "--format=custom", "--compress=0"], check=True, capture_output=True).stdout))
+    subprocess.run([*dump, "--format=directory", f"--file={directory}"], check=True)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    dev = {
+        "on-dev": demo.dev_variables(rehearsal_backup_file=str(compressed), rehearsal_backup_file_host="dev"),
+        "on-production": demo.dev_variables(rehearsal_backup_file=str(directory), rehearsal_backup_file_host="production"),
+    }
+    played = demo.play(demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev=dev), tmp_path)
+    assert played.rc == 0, played.said
+    for host, form in (("on-dev", "custom"), ("on-production", "directory")):
+        record = played.record_of(host)
+        assert record["verdict"] == "GO with warnings" and record["copy"]["rows"] > 3000
+        summaries = {stage["name"]: stage.get("summary", "") for stage in record["stages"]}
+        assert summaries["backup"].startswith(form) and ("transfer" in summaries) == (host == "on-production"), summaries
+    assert compressed.exists() and {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert demo.left(played.report_dir) == []
 
 
 def first(played: Played, name: str) -> dict[str, Any]:

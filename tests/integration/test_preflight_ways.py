@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.action.preflight import add_problems, controller_problems
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup_file,
     basebackup,
     database_facts,
     direct,
@@ -47,6 +49,14 @@ def test_a_backup_that_dev_cannot_read_for_want_of_a_program(monkeypatch: pytest
     assert told.startswith("dev: the backup is compressed with zstd, and dev has no program of that name: install zstd")
     for known in ("", "gzip", "bzip2", "xz"):
         assert preflight_file.problems(File("/backups/a", "plain", known, 5, "dev"), str(tmp_path)) == []
+    # A Python that was built without it.
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert "has no program of that name: install xz" in preflight_file.problems(File("/backups/a", "plain", "xz", 5, "dev"), str(tmp_path))[0]
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    path = tmp_path / "a.xz"
+    path.write_bytes(subprocess.run(["xz", "-c"], input=b"CREATE TABLE t ();\n", capture_output=True, check=True).stdout)
+    assert backup_file.inspect(str(path)).format == "plain"
 
 
 @pytest.mark.parametrize(
