@@ -174,7 +174,7 @@ def look_at_dev(
     # A server on another machine has its data where we cannot look.
     free = disk.free_where_it_is(server, data) if data else None
     if file:
-        problems += preflight_file.problems(file, work_base)
+        problems += preflight_file.problems(file, work_base, server)
         problems += preflight_file.room(free, data or "", file.least_copy, "the copy")
         findings += [_parity(*found) for found in _roles(roles, facts["role"])]
     if not production:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import archive, backup_file, disk, sql_dump
+from ansible_collections.migrations.rehearsal.plugins.module_utils import archive, backup_file, disk, inside, sql_dump
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
@@ -40,15 +40,15 @@ class File:
         """Bytes that the restored copy takes at least."""
         return self.bytes * (_LEAST_OF_COMPRESSED if self.compression else 1)
 
-    @property
-    def unpacked(self) -> int:
-        """Bytes of what has to be unpacked for pg_restore; 0 where nothing has to be."""
+    def unpacked(self, prefixed: bool) -> int:
+        """Bytes of what is unpacked for pg_restore, or copied where the tools see other files than we do; 0 where neither is needed."""
         packed = self.compression or self.format == backup_file.PACKED
-        return self.least_copy if packed and self.format != backup_file.PLAIN else 0
+        return self.least_copy if (packed or prefixed) and self.format != backup_file.PLAIN else 0
 
 
-def problems(file: File, work_base: str) -> List[str]:
-    """What dev lacks for it, whatever server it goes into."""
+def problems(file: File, work_base: str, server: Optional[Server] = None) -> List[str]:
+    """What dev lacks for it. `server`: the existing one that it goes into, where it does."""
+    prefixed = bool(server and server.prefix)
     found: List[str] = []
     if backup_file.program_missing(file.compression):
         found.append(
@@ -56,7 +56,11 @@ def problems(file: File, work_base: str) -> List[str]:
             "or decompress the backup"
         )
     carried = 0 if file.on == "dev" else file.bytes
-    return found + room(disk.free_here(work_base), work_base, carried + file.unpacked, "the backup")
+    found += room(disk.free_here(work_base), work_base, carried + file.unpacked(prefixed), "the backup")
+    if server and prefixed and file.format != backup_file.PLAIN:
+        place = server.scratch or inside.TEMPORARY
+        found += room(disk.free_inside(server, place), place, file.unpacked(prefixed), "the dump in the container")
+    return found
 
 
 def room(free: Optional[int], path: str, needed: int, what: str) -> List[str]:

@@ -24,7 +24,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight_file import File
 
 from migration_rehearsal import embedded
@@ -75,6 +75,16 @@ def test_room_for_what_is_carried_and_unpacked(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(disk, "free_here", lambda path: max(needed * _MIB - 1, 0))
     found = preflight_file.problems(file, str(tmp_path))
     assert [f"needs at least {needed} MiB below {tmp_path}" in problem for problem in found] == ([True] if needed else [])
+
+
+def test_room_for_what_is_brought_into_devs_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(disk, "free_here", lambda path: 100 * _MIB)
+    monkeypatch.setattr(disk, "free_inside", lambda server, path: 90 * _MIB)
+    server = Server(prefix=("env",))
+    assert preflight_file.problems(File("/a", "plain", "", 100 * _MIB, "dev"), str(tmp_path), server) == []
+    # Otherwise it would be read where it lies.
+    (told,) = preflight_file.problems(File("/a", "custom", "", 100 * _MIB, "dev"), str(tmp_path), server)
+    assert told == "dev: the dump in the container needs at least 100 MiB below /tmp, and 90 MiB are free"
 
 
 def test_what_an_archive_on_dev_needs_is_told_before(postgres_server: Any, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
