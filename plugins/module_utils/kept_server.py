@@ -159,8 +159,11 @@ def _copy_file(source: str, target: str) -> None:
     with open(source, "rb") as reading, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE), "wb") as writing:
         try:
             fcntl.ioctl(writing.fileno(), _FICLONE, reading.fileno())
+            return
         except OSError:
-            shutil.copyfileobj(reading, writing, 1 << 20)
+            pass  # another file system, or one that cannot
+    # In the kernel, unlike the copying of file objects.
+    shutil.copyfile(source, target)
 
 
 def require(kept: Mapping[str, Any], place: str) -> None:
