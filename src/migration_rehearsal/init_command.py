@@ -48,6 +48,8 @@ def add(commands: subcommand.Subparsers) -> None:
         keys = "host, port, user, password=vault, passfile, bin_dir, prefix, … of rehearsal_postgres; may be given more than once"
         group.add_argument(f"--{side}-postgres", metavar=_PAIRS, action="append", default=[], help=keys)
         group.add_argument(f"--{side}-compose", metavar="FILE", help="PostgreSQL runs there in a service of this compose file")
+        command = "compose there, such as docker-compose (default: docker compose)"
+        group.add_argument(f"--{side}-compose-command", metavar="WORDS", help=command)
         group.add_argument(f"--{side}-service", metavar="NAME", default="postgres", help="the service of PostgreSQL (default: %(default)s)")
         group.add_argument(f"--{side}-container", metavar="NAME", help="PostgreSQL runs there in this container")
         group.add_argument(f"--{side}-work-dir", metavar="DIR", help="where a rehearsal keeps its files there")
@@ -185,6 +187,7 @@ def _side(side: str, address: str, given: argparse.Namespace, ask: Asker | None)
         user=getattr(given, f"{side}_user") or "",
         postgres=postgres,
         work_dir=getattr(given, f"{side}_work_dir") or "",
+        compose_command=_words(getattr(given, f"{side}_compose_command") or "", f"--{side}-compose-command"),
         vault_variable=f"vault_rehearsal_{side}_password",
         **said,
     )

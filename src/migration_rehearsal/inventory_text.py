@@ -30,7 +30,11 @@ class InventoryError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One of the two hosts. `postgres`: keys of rehearsal_postgres; `compose`, `container`: where the server runs, both empty for a native one."""
+    """One of the two hosts.
+
+    `postgres`: keys of rehearsal_postgres. `compose`, `container`: where the server runs, both empty for a native one.
+    `compose_command`: empty for `docker compose`.
+    """
 
     name: str
     address: str
@@ -42,12 +46,14 @@ class Side:
     work_dir: str
     # The variable that has the password, where `postgres` says that it comes from a vault.
     vault_variable: str
+    compose_command: list[str] = dataclasses.field(default_factory=list)
 
     def settings(self) -> dict[str, object]:
         """rehearsal_postgres."""
         found: dict[str, object] = {}
         if self.compose:
-            found["compose"] = {"file": self.compose, "service": self.service}
+            command = {"command": self.compose_command} if self.compose_command else {}
+            found["compose"] = {"file": self.compose, "service": self.service, **command}
         if self.container:
             found["container"] = self.container
         if self.compose or self.container:
@@ -106,7 +112,7 @@ class Answers:
     def python(self) -> list[str]:
         """rehearsal_application.command."""
         if self.app_service:
-            return ["docker", "compose", "-f", self.dev.compose, "exec", "-T", self.app_service, "python"]
+            return [*(self.dev.compose_command or ["docker", "compose"]), "-f", self.dev.compose, "exec", "-T", self.app_service, "python"]
         return self.command
 
 
@@ -134,6 +140,8 @@ def _check(answers: Answers) -> None:
             problems.append(f"--{option}-postgres port={side.postgres['port']}: it must be a number")
         if side.compose and not side.compose.startswith("/"):
             problems.append(f"--{option}-compose {side.compose}: an absolute path, there")
+        if side.compose_command and not side.compose:
+            problems.append(f"--{option}-compose-command needs --{option}-compose")
         if side.compose and side.container:
             problems.append(f"--{option}-compose and --{option}-container: one of them")
         if side.postgres.get("password", VAULT) != VAULT:

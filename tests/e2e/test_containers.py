@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from engine import IMAGE, SERVER, Engine, compose_commands, compose_file
 from hosts import DATABASE, Hosts, fill, free_port
-from playbook import ROOT, Played, finish, wait_for_record
+from playbook import PROGRAMS, ROOT, Played, finish, wait_for_record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
@@ -189,6 +190,46 @@ def test_another_go_needs_no_backup(hosts: Hosts, projects: list[Project], run: 
     assert record["verdict"] == "GO with warnings" and record["again"]["id"] == run.record["id"]
     assert not {"backup", "transfer"} & {stage["name"] for stage in record["stages"]}
     assert record["copy"]["differences"] == [] and left(hosts, projects, run.again) == []
+
+
+def test_an_inventory_that_init_writes_passes_preflight(hosts: Hosts, projects: list[Project], tmp_path: Path) -> None:
+    """Over SSH as ssh itself is configured, through the compose service of each side; the passwords are variables, as from a vault."""
+    words, ssh = ["--database", DATABASE], ["Host *", f"  IdentityFile {hosts.place}/key", f"  UserKnownHostsFile {hosts.place}/known_hosts"]
+    for side, host, project in zip(("production", "dev"), (hosts.production, hosts.dev), projects, strict=True):
+        ssh += [
+            f"Host {side}.example",
+            "  HostName 127.0.0.1",
+            f"  Port {host.port}",
+            f"  User {host.user}",
+            f"  HostKeyAlias [127.0.0.1]:{host.port}",
+        ]
+        words += [f"--{side}", f"{side}.example", f"--{side}-user", host.user, f"--{side}-compose", str(project.directory / project.file)]
+        for pair in ("user=postgres", "host=/tmp", f"port={project.port}", "password=vault"):
+            words += [f"--{side}-postgres", pair]
+        words += [f"--{side}-service", "postgres", f"--{side}-compose-command", " ".join(project.command)]
+    dev = projects[1]
+    # Both services are on the host's network here, so that the server is not called like its own.
+    where = f"postgres:{{{{ vault_rehearsal_dev_password }}}}@127.0.0.1:{dev.port}/{{{{ rehearsal_copy_database }}}}"
+    words += ["--app-command", " ".join([*dev.command, "--file", str(dev.directory / dev.file), "exec -T web python3"])]
+    words += ["--environment", f"DATABASE_URL=postgresql+psycopg2://{where}"]
+    (tmp_path / "ssh_config").write_text("\n".join([*ssh, ""]))
+    environment = hosts.environment() | {"ANSIBLE_SSH_ARGS": f"-F {tmp_path}/ssh_config -o StrictHostKeyChecking=yes"}
+
+    def call(*argv: str) -> subprocess.CompletedProcess[str]:
+        argv = (str(PROGRAMS / argv[0]), *argv[1:])
+        return subprocess.run(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False)
+
+    written = call("rehearse", "init", "inventory", *words)
+    assert written.returncode == 0, written.stderr
+    vault = tmp_path / "inventory" / "group_vars" / "all" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    vault.write_text(f"vault_rehearsal_production_password: {PASSWORD}\nvault_rehearsal_dev_password: {DEV_PASSWORD}\n")
+    played = call("ansible-playbook", str(ROOT / "playbooks/preflight.yml"), "-i", "inventory")
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert hosts.left() == []
+    vault.write_text(f"vault_rehearsal_production_password: {PASSWORD}\nvault_rehearsal_dev_password: wrong\n")
+    refused = call("ansible-playbook", str(ROOT / "playbooks/preflight.yml"), "-i", "inventory")
+    assert refused.returncode != 0 and "password authentication failed" in refused.stdout
 
 
 # In place of pg_dump: it hangs in the server as a long COPY does, in a session of the rehearsal's.

@@ -76,6 +76,15 @@ def test_compose_hosts_and_a_vault(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "vault_rehearsal_app_password: …" in said and "ansible-vault create" in said and "--vault-password-file" in said
 
 
+def test_compose_of_old_is_called_by_its_name(tmp_path: Path) -> None:
+    assert init(tmp_path / "i", *COMPOSE, "--dev-compose-command", "sudo -n docker-compose") == 0
+    dev = read(tmp_path / "i", "host_vars/rehearsal.yml")
+    assert dev["rehearsal_postgres"]["compose"] == {"file": "/opt/shop/dev.yml", "service": "db", "command": ["sudo", "-n", "docker-compose"]}
+    command = ["sudo", "-n", "docker-compose", "-f", "/opt/shop/dev.yml", "exec", "-T", "web", "python"]
+    assert dev["rehearsal_application"]["command"] == command
+    assert "command" not in read(tmp_path / "i", "host_vars/production.yml")["rehearsal_postgres"]["compose"]
+
+
 def test_a_password_of_postgres_comes_from_the_vault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert init(tmp_path / "i", *NATIVE, "--production-postgres", "password=vault", "--production-container", "db") == 0
     found = read(tmp_path / "i", "host_vars/production.yml")["rehearsal_postgres"]
@@ -127,6 +136,7 @@ def test_all_that_is_missing_is_said_at_once(tmp_path: Path, capsys: pytest.Capt
         (["--app-service", "web"], "needs --dev-compose"),
         (["--dev-compose", "/f", "--dev-container", "c"], "one of them"),
         (["--dev-compose", "f"], "an absolute path"),
+        (["--dev-compose-command", "docker-compose"], "--dev-compose-command needs --dev-compose"),
     ],
 )
 def test_what_cannot_be_an_inventory(tmp_path: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
