@@ -236,7 +236,8 @@ class Measuring:
 
     def sampled(self, running: Running) -> Dict[str, Any]:
         """What the observer saw of a text outside a transaction."""
-        assert running.sampling is not None and running.number is not None
+        if running.sampling is None or running.number is None:
+            raise AssertionError("only what is sampled is asked for")
         database, _flush = self._databases[self._fence.databases[running.number]]
         locks: List[Dict[str, Any]] = []
         waits: List[Dict[str, Any]] = []

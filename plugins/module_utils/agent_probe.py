@@ -239,7 +239,8 @@ class Probe:
         self._asked += 1
         self._asked_here += 1
         self._cost_ms += ((time.monotonic() - began) * 1000 - self._cost_ms) / self._asked
-        assert position is not None and lock_timeout is not None and statement_timeout is not None
+        if position is None or lock_timeout is None or statement_timeout is None:
+            raise AssertionError("the query returns a value of each")
         self._statement_timeout = statement_timeout
         self._based = True
         self._known_at = now

@@ -198,7 +198,8 @@ def _local_name(module: ModuleType) -> str:
 def _source(module: ModuleType) -> str:
     """Source text, also out of the zip file in which Ansible ships modules."""
     source = module.__loader__.get_source(module.__name__)  # type: ignore[union-attr]
-    assert isinstance(source, str)
+    if not isinstance(source, str):
+        raise AssertionError("the loader has the text of what it has loaded")
     return source
 
 
@@ -269,7 +270,8 @@ class _Runner:
             )
         except OSError as error:
             return _refused("CommandMissing", f"cannot start the application command «{' '.join(application.command)}»: {error.strerror}")
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise AssertionError("it was started with a pipe")
         if self._pid_path:
             note_process(self._pid_path, process.pid, group=True)
         threads = [
@@ -293,7 +295,8 @@ class _Runner:
 
     def _read_events(self, process: subprocess.Popen[bytes]) -> bool:
         """Read until standard output ends; False when the deadline came first."""
-        assert process.stdout is not None
+        if process.stdout is None:
+            raise AssertionError("it was started with a pipe")
         deadline = time.monotonic() + self._application.deadline_s + GRACE_S
         buffer = b""
         events_file = files.open_private(self._events_path) if self._events_path else None

@@ -27,7 +27,8 @@ def definitions_of(server: Server, path: str, deadline_s: float, read: Callable[
     """The same of an archive at a path as the tools see it."""
     argv = server.tool("pg_restore", "--schema-only", "--create", "--file=-", path)
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=tool_environment())
-    assert process.stdout is not None
+    if process.stdout is None:
+        raise AssertionError("it was started with a pipe")
     try:
         found = read(process.stdout)
         code = process.wait(deadline_s)

@@ -228,7 +228,8 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
                 target = work.file(name)
                 os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
                 source = tar.extractfile(member)
-                assert source is not None
+                if source is None:
+                    raise AssertionError("only regular files are taken out")
                 # A dump that went through a pipe comes in pieces, each a member of the same name.
                 found[name] = _copy_out(source, target, found.get(name))
                 if name == MANIFEST and found[name].hexdigest() != manifest_sha256:

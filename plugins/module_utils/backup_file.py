@@ -163,7 +163,8 @@ class reading:  # noqa: N801 - used as a with statement only
         self._process = subprocess.Popen(
             [program, "-dc", "--", self._path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        assert self._process.stdout is not None
+        if self._process.stdout is None:
+            raise AssertionError("it was started with a pipe")
         self._stream = self._process.stdout
         return self._stream
 

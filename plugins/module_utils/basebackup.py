@@ -375,7 +375,8 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, data: str) -> 
     elif member.isfile():
         os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         source = tar.extractfile(member)
-        assert source is not None
+        if source is None:
+            raise AssertionError("only regular files are taken out")
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE), "wb") as output:
             shutil.copyfileobj(source, output, 1 << 20)
     else:

@@ -47,7 +47,8 @@ class Target:
     def from_options(cls, values: Mapping[str, object]) -> Target:
         """From O(direct) of the module."""
         options = values.get("options") or ()
-        assert isinstance(options, (list, tuple))
+        if not isinstance(options, (list, tuple)):
+            raise AssertionError("the module's arguments say it is a list")
         return cls(
             str(values["host"]),
             int(str(values.get("port") or 0)),
@@ -127,7 +128,8 @@ def _once(local: str, size: int, target: Target, partial: str, limit: float, cou
 def _send(source: IO[bytes], target: Target, partial: str, limit: float, counter: Counter) -> None:
     with tempfile.TemporaryFile() as said:
         process = _start(target, ["sh", "-c", _APPEND, "sh", partial], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
-        assert process.stdin is not None
+        if process.stdin is None:
+            raise AssertionError("it was started with a pipe")
         began, moved = time.monotonic(), 0
         try:
             for chunk in iter(lambda: source.read(_CHUNK), b""):

@@ -50,7 +50,8 @@ class Outlet:
 
     def wait(self, deadline_s: float) -> None:
         """Raise ToolFailed unless the dump is whole within the deadline."""
-        assert self._tool is not None
+        if self._tool is None:
+            raise AssertionError("it was started")
         self._tool.wait(deadline_s)
 
     def stop(self) -> None:
@@ -145,7 +146,8 @@ class Inside(Outlet):
                     for member in archive:
                         if member.isfile() and os.path.dirname(member.name) == DUMP:
                             content = archive.extractfile(member)
-                            assert content is not None
+                            if content is None:
+                                raise AssertionError("it is a regular file")
                             _write(content, self.work.file(DUMP, os.path.basename(member.name)))
             except tarfile.TarError as error:
                 tool.stop()
@@ -187,7 +189,8 @@ class StandardOutput(Outlet):
         os.replace(self._place(), self.work.file(ARCHIVE))
 
     def _carry(self, source: IO[bytes]) -> None:
-        assert self._archive is not None
+        if self._archive is None:
+            raise AssertionError("it was opened")
         with source:
             try:
                 while True:
@@ -237,7 +240,8 @@ class StandardOutput(Outlet):
 
     def finish(self, manifest: str, content: bytes) -> None:
         """The manifest goes last; then whoever reads sees the end."""
-        assert self._archive is not None and self._target is not None
+        if self._archive is None or self._target is None:
+            raise AssertionError("it was opened")
         try:
             _add(self._archive, manifest, content)
             self._archive.close()

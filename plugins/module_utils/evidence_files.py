@@ -77,7 +77,7 @@ def how_it_was_copied(evidence: Evidence) -> Dict[str, Any]:
 def version_tables(evidence: Evidence) -> List[str]:
     """Alembic's own tables: they change with every revision, and are nobody's data."""
     known = set((evidence.manifest or {}).get("revisions") or {})
-    known |= {table for table in (evidence.application or {}).get("version_tables") or []}
+    known |= set((evidence.application or {}).get("version_tables") or [])
     return sorted(known or {"alembic_version"})
 
 

@@ -221,7 +221,7 @@ def _undefined_column(failure: _Failure) -> str:
         return failure.made_here()
     columns = failure.columns(relation)
     names = [str(failure.error["column_name"])] if failure.error.get("column_name") else failure.said
-    wanted = next((name.split(".")[-1] for name in names if name != relation["relname"]), "")
+    wanted = next((name.rsplit(".", maxsplit=1)[-1] for name in names if name != relation["relname"]), "")
     if not wanted:
         return ""
     near = _near(wanted, columns)

@@ -187,7 +187,8 @@ class Job:
 
     def _take_over(self, session: Session, entry: Dict[str, Any], hashed: List[Column]) -> List[Column]:
         """Take over the hashes of an untouched table; the columns that need hashing all the same."""
-        assert self.before is not None
+        if self.before is None:
+            raise AssertionError("only what was looked at before can be taken over")
         if self.before["proof"] == "counts" or self.key != self.before["key"]:
             return hashed
         rows, old_rows = self._value(session, f"SELECT ARRAY[count(*), count(*) FILTER (WHERE NOT {self.is_new})] AS v FROM {self.relation.source}")
@@ -364,5 +365,6 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
             thread.join()
     if errors:
         raise errors[0]
-    assert len(done) == len(jobs)
+    if len(done) != len(jobs):
+        raise AssertionError("a table was left out")
     return done

@@ -39,7 +39,7 @@ def join(*children: Child) -> Html:
     return Html("".join(escape(child) for child in children if child is not None))
 
 
-def tag(name: str, /, *children: Child, **attributes: Any) -> Html:
+def tag(element: str, /, *children: Child, **attributes: Any) -> Html:
     """An element. `class_` is class, `data_x` is data-x; an attribute that is None or False is left out, True stands alone."""
     said = ""
     for key, value in attributes.items():
@@ -47,6 +47,6 @@ def tag(name: str, /, *children: Child, **attributes: Any) -> Html:
             continue
         called = key.rstrip("_").replace("_", "-")
         said += f" {called}" if value is True else f' {called}="{escape(str(value))}"'
-    if name in _VOID:
-        return Html(f"<{name}{said}>")
-    return Html(f"<{name}{said}>{join(*children)}</{name}>")
+    if element in _VOID:
+        return Html(f"<{element}{said}>")
+    return Html(f"<{element}{said}>{join(*children)}</{element}>")

@@ -22,7 +22,8 @@ def object_name(schema: str, name: str) -> str:
 def own_name(name: str) -> str:
     """The last part of an object name, as the catalog has it: `invoices` of billing.invoices."""
     found = re.search(r'"((?:[^"]|"")*)"$|[^."]*$', name)
-    assert found is not None
+    if found is None:
+        raise AssertionError("the pattern fits every text")
     return found[1].replace('""', '"') if found[1] is not None else found[0]
 
 

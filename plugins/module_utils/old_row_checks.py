@@ -97,7 +97,8 @@ def _of_old_rows(session: Session, table: str, columns: Mapping[str, Any], old: 
 def _by_writing(session: Session, table: str, columns: Mapping[str, Any], old: OldRows, reason: str) -> List[Entry]:
     """Rows that nobody wrote since are old ones; of all others nothing is known."""
     before, was = old.before(), old.renames.inverse().relation(table)
-    assert before is not None and old.taken is not None
+    if before is None or old.taken is None:
+        raise AssertionError("asked only where there is something to hold it against")
     condition = "true"
     if before["tables"][was]["files"] and before["tables"][was]["files"] == old.taken["tables"][table]["files"]:
         condition = untouched.new_row_condition(session, before["mark"])
@@ -112,7 +113,8 @@ def _by_writing(session: Session, table: str, columns: Mapping[str, Any], old: O
 
 def _held_against_backup(session: Session, table: str, columns: Mapping[str, Any], old: OldRows) -> List[Entry]:
     before, was = old.before(), old.renames.inverse().relation(table)
-    assert before is not None
+    if before is None:
+        raise AssertionError("asked only where there is something to hold it against")
     database, name = old_rows.prepare(old.server, old.marker, old.work, [was], old.deadline_s), application_name(old.marker.id)
     with Session(old.server, database, name, READ_ONLY, old.deadline_s) as side:
         with proof_transaction(side):

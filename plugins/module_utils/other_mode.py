@@ -118,7 +118,7 @@ def _taken_again(events: Sequence[Event], held: Sequence[Hold], ends: _OwnEnds) 
     """The locks that later revisions would have to take themselves, had the one before not kept them."""
     kept: Dict[Tuple[Optional[int], str], List[Hold]] = {}
     for hold in held:
-        for name in {own_name(hold.relation), own_name(hold.table)}:
+        for name in sorted({own_name(hold.relation), own_name(hold.table)}):
             kept.setdefault((hold.connection, name), []).append(hold)
     # Thousands of rows can be written one by one: the first statement of its kind says it all.
     told: Set[Tuple[int, str, str]] = set()

@@ -172,7 +172,8 @@ class Session:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        assert process.stdout is not None
+        if process.stdout is None:
+            raise AssertionError("it was started with a pipe")
         process.stdout.close()
         self._stderr.close()
 
@@ -221,7 +222,8 @@ class Session:
         return result
 
     def _send(self, text: str) -> None:
-        assert self._process.stdin is not None
+        if self._process.stdin is None:
+            raise AssertionError("it was started with a pipe")
         try:
             self._process.stdin.write(text.encode())
             self._process.stdin.flush()
@@ -235,7 +237,8 @@ class Session:
         return line.decode()
 
     def _read_more(self, deadline: float) -> None:
-        assert self._process.stdout is not None
+        if self._process.stdout is None:
+            raise AssertionError("it was started with a pipe")
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             if not selector.select(timeout=max(deadline - time.monotonic(), 0)):

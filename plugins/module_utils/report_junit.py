@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, List, Mapping
+from xml.etree import ElementTree
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO

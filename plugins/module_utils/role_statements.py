@@ -110,7 +110,8 @@ def fit(text: bytes, statement: Optional[Statement], roles: Roles) -> Optional[b
         return text
     if statement.kind == POLICY and left:
         found = _POLICY.match(text)
-        assert found is not None
+        if found is None:
+            raise AssertionError("it was read by the same pattern")
         return text[: found.start(4)] + ", ".join(map(quote_identifier, left)).encode() + text[found.end(4) :]
     return None
 

@@ -233,7 +233,8 @@ def _title(found: _Found) -> str:
     kind, name = found.object_kind, found.object
     if kind in ("constraint", "statistics", "trigger", "rule", "policy"):
         noun = found.record["kind"] if kind == "constraint" else kind
-        assert found.table is not None
+        if found.table is None:
+            raise AssertionError("objects of this kind are of a table")
         return text("{noun} {name} on {table}", noun=term(noun), name=name[len(found.table) + 1 :], table=found.table)
     if kind == "index":
         return text("{noun} {name} on {table}", noun=term("index"), name=name, table=found.table)

@@ -177,7 +177,8 @@ class _Scanner:
             if values:
                 return values.end()
         match = _TOKEN.match(line, position)
-        assert match is not None
+        if match is None:
+            raise AssertionError("the pattern fits every text")
         kind, text = str(match.lastgroup), match[0]
         if kind in ("space", "comment"):
             self._newline_since = self._newline_since or b"\n" in text

@@ -127,7 +127,7 @@ def heard(plain: str, language: str) -> str:
 
 @functools.lru_cache(maxsize=None)
 def _ears() -> Mapping[str, words_heard.Ear]:
-    return {language: words_heard.Ear(catalog, lambda figure, language=language: _localised(figure, language)) for language, catalog in HEARD.items()}  # type: ignore[misc]
+    return {language: words_heard.Ear(catalog, functools.partial(_localised, language=language)) for language, catalog in HEARD.items()}
 
 
 def render(said: Said, language: str) -> str:
@@ -259,7 +259,7 @@ _FORMS: Dict[str, Callable[[Any, str, str], str]] = {
     # count row|rows: 1,200 rows
     "count": lambda value, argument, language: f"{number(value, language)} {plural(value, argument, language)}",
     # plural row|rows: rows
-    "plural": lambda value, argument, language: plural(value, argument, language),
+    "plural": plural,
     # list, list 8: a, b, c and 2 more
     "list": _joined(", "),
     "semicolons": _joined("; "),

@@ -21,7 +21,7 @@ def stats(rehearsed: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> Dict[
     """
     ordered = sorted(rehearsed, key=lambda one: WORST_FIRST.index(one["record"]["verdict"]))
     not_begun = missing([one["record"] for one in rehearsed], hosts)
-    verdicts = [one["record"]["verdict"] for one in ordered] + [INCOMPLETE for _ in not_begun]
+    verdicts = [one["record"]["verdict"] for one in ordered] + [INCOMPLETE] * len(not_begun)
     lines: List[str] = [_line(one["record"]) for one in ordered]
     lines += [f"{INCOMPLETE}  {host}: nothing was rehearsed" for host in not_begun]
     measured = [one["record"]["downtime_ms"] for one in rehearsed if one["record"]["downtime_ms"] is not None]

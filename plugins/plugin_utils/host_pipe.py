@@ -90,7 +90,8 @@ class HostPipe:
 
     def _wait_for_become(self) -> None:
         """Read up to the line by which Ansible knows that the other user runs; answer one question for a password."""
-        assert self._process.stdout and self._process.stderr and self._process.stdin
+        if not (self._process.stdout and self._process.stderr and self._process.stdin):
+            raise AssertionError("it was started with a pipe")
         said, asked, answered = b"", b"", False
         deadline = time.monotonic() + _BECOME_TIMEOUT_S
         with selectors.DefaultSelector() as selector:
@@ -115,13 +116,15 @@ class HostPipe:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes; empty at the end."""
-        assert self._process.stdout is not None
+        if self._process.stdout is None:
+            raise AssertionError("it was started with a pipe")
         self._await(self._process.stdout, selectors.EVENT_READ)
         return os.read(self._process.stdout.fileno(), size)
 
     def write(self, chunk: bytes) -> bool:
         """All of the chunk; False if the other side has closed (`finish` tells why)."""
-        assert self._process.stdin is not None
+        if self._process.stdin is None:
+            raise AssertionError("it was started with a pipe")
         view = memoryview(chunk)
         # Non-blocking, so that a host that takes no more is noticed.
         os.set_blocking(self._process.stdin.fileno(), False)
@@ -144,7 +147,8 @@ class HostPipe:
 
     def finish(self) -> None:
         """End of input; wait for the command. Raises PipeError if it failed."""
-        assert self._process.stdin is not None
+        if self._process.stdin is None:
+            raise AssertionError("it was started with a pipe")
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:

@@ -40,7 +40,7 @@ def load(path: str) -> Policy:
     except OSError as error:
         raise PolicyError([f"{path}:1: cannot be read: {error.strerror} — the path of a YAML file on the controller"]) from error
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise PolicyError([f"{path}:{line}: this is not UTF-8 — save the file as UTF-8"]) from error
     return parse(content, path)
 

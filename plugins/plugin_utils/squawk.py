@@ -155,7 +155,9 @@ def _lint(program: str, lines: Sequence[str], pg_version: str | None) -> list[di
 def _run(argv: Sequence[str], text: str) -> tuple[int, str]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     try:
-        done = subprocess.run(argv, input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, timeout=_DEADLINE_S)
+        done = subprocess.run(
+            argv, input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, timeout=_DEADLINE_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise SquawkFailed(f"{argv[0]} was stopped: not done within {_DEADLINE_S:g} s") from None
     except OSError as error:

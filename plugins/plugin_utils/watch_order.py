@@ -57,7 +57,8 @@ def start(told: dict[str, Any]) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    assert process.stdin is not None
+    if process.stdin is None:
+        raise AssertionError("it was started with a pipe")
     process.stdin.write(json.dumps(told).encode())
     process.stdin.close()
 

@@ -56,7 +56,7 @@ class Problems:
         self._found.append((line, f"{self.file}:{line}: {text} — {allowed}"))
 
     def lines(self) -> list[str]:
-        return [text for _, text in sorted(self._found, key=lambda found: found[0])]
+        return [text for _line, text in sorted(self._found, key=lambda found: found[0])]
 
 
 def compose(text: str, problems: Problems, allowed: str) -> yaml.Node | None:

@@ -362,7 +362,7 @@ def _postmaster_pid(cluster: Cluster) -> int | None:
 
 def is_running(cluster: Cluster) -> bool:
     """Whether the cluster's postmaster is there. Another process that got its number later does not count."""
-    return any(_is_postmaster(pid, cluster) for pid in {_postmaster_pid(cluster), cluster.pid} if pid)
+    return any(_is_postmaster(pid, cluster) for pid in (_postmaster_pid(cluster), cluster.pid) if pid)
 
 
 def _is_postmaster(pid: int, cluster: Cluster) -> bool:
@@ -375,6 +375,7 @@ def _is_postmaster(pid: int, cluster: Cluster) -> bool:
     process = Path("/proc", str(pid))
     if not Path("/proc/self/stat").exists():
         return True
+    name = ""
     try:
         # "123 (postgres) S …". A zombie is gone: it only waits for init to count it.
         name, rest = process.joinpath("stat").read_text().split("(", 1)[1].rsplit(")", 1)

@@ -130,7 +130,7 @@ def _trends(source: str, entries: Sequence[Entry], all_revisions: bool) -> Table
         return None
     shown = rows if all_revisions else sorted(rows, key=lambda row: -row[1][-1])[:10]
     rows = [row for row in rows if row in shown]
-    left_out = len([row for row in newest["revisions"]["upgrade"]]) - len(rows)
+    left_out = len(newest["revisions"]["upgrade"]) - len(rows)
     caption = f"… and {left_out} more revisions (--all-revisions, or rehearsed once only)" if left_out else None
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title=f"{source}: trend", title_justify="left", caption=caption)
     table.caption_justify = "left"

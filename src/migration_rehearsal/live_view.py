@@ -108,15 +108,15 @@ class LiveView:
         row.add_column(width=_BAR)
         row.add_column(no_wrap=True, overflow="ellipsis")
         if one.note is not None:
-            bar = _note_bar(one.note, now)
+            drawn = _note_bar(one.note, now)
             text = Text(one.note.text())
         elif expected is None:
-            bar = ProgressBar(total=None, pulse=True, width=_BAR, animation_time=now)
+            drawn = ProgressBar(total=None, pulse=True, width=_BAR, animation_time=now)
             text = Text(one.task, style="dim")
         else:
-            bar = ProgressBar(total=expected, completed=min(elapsed, expected), width=_BAR)
+            drawn = ProgressBar(total=expected, completed=min(elapsed, expected), width=_BAR)
             text = Text(f"of about {duration(expected)}: {one.task}", style="dim")
-        row.add_row(bar, text)
+        row.add_row(drawn, text)
         return row
 
     def _several(self, rehearsals: Sequence[Rehearsal], now: float) -> RenderableType:
@@ -214,7 +214,7 @@ def _line(line: str, colors: Mapping[str, str]) -> RenderableType:
     """A line of the block, which keeps its indent where it is broken. `colors`: of the words that a line may begin with."""
     bare = line.lstrip()
     indent = max(len(line) - len(bare) - 2, 0)
-    first, _, rest = bare.partition(" ")
+    first, _space, rest = bare.partition(" ")
     if first in ("✔", "✘", "–", "→"):
         row = Table.grid(padding=(0, 1))
         row.add_row(Text(first, style={"✔": "green", "✘": "red"}.get(first, "dim")), Text(rest, style="dim" if first == "→" else ""))

@@ -55,7 +55,7 @@ def told(function: Any, *arguments: Any, revision: str | None = "a1") -> str:
         (only_a_value, NAME, "***"),
         (in_a_loop, NAME, "row of contracts is bad: ***"),
         (lambda value: value.scalar_one, 7, "'int' object has no attribute 'scalar_one'"),
-        (lambda value: bytes.fromhex(value), NAME, "non-hexadecimal number found in fromhex() arg at position 0"),
+        (bytes.fromhex, NAME, "non-hexadecimal number found in fromhex() arg at position 0"),
     ],
 )
 def test_a_message_keeps_the_codes_own_words(function: Any, argument: Any, message: str) -> None:

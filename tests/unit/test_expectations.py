@@ -401,7 +401,7 @@ def test_expressions_that_cannot_be_used(expression: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("left", "right", "same"),
     [
         (1, 1.0, True),
         (True, True, True),
@@ -421,9 +421,9 @@ def test_expressions_that_cannot_be_used(expression: str, problem: str) -> None:
         ({"a": None}, {}, False),
     ],
 )
-def test_same_value_is_the_equality_of_json(one: Any, other: Any, same: bool) -> None:
-    assert same_value(one, other) is same
-    assert same_value(other, one) is same
+def test_same_value_is_the_equality_of_json(left: Any, right: Any, same: bool) -> None:
+    assert same_value(left, right) is same
+    assert same_value(right, left) is same
 
 
 def test_a_copy_that_was_not_made_is_not_met() -> None:

@@ -35,7 +35,7 @@ def test_ids_sort_by_time_and_differ_within_one_second() -> None:
     ids = [new_id(moment) for moment in moments]
     assert sorted(ids) == ids
     assert all(is_id(one) for one in ids)
-    assert len({new_id(NOON) for _ in range(200)}) > 195
+    assert len({new_id(NOON) for _once in range(200)}) > 195
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def current(per_migration: bool = False) -> Event:
 def said(events: list[Event], rows: dict[str, int] | None = None, budgets: Budgets = BUDGETS, alike: bool = True) -> dict[str, str]:
     """Messages by code; a code that comes twice fails."""
     found = list(judge_timeline.of_upgrade(events, Sizes(LARGE if rows is None else rows, {}), budgets, ["alembic_version"], alike))
-    assert len({code for code, *_ in found}) == len(found), found
-    return {code: message for code, _, message, _ in found}
+    assert len({code for code, *_rest in found}) == len(found), found
+    return {code: message for code, _object, message, _revision in found}
 
 
 def held(ms: float, mode: str = "AccessExclusive") -> list[Event]:
@@ -184,7 +184,7 @@ def test_a_scan_of_few_but_wide_rows_counts_if_it_read_them_all() -> None:
 
     def told(rows: int) -> list[str]:
         events = with_effect(scans=[{"relation": "t", "rows": rows}])
-        return [code for code, *_ in judge_timeline.of_upgrade(events, known, BUDGETS, [], True)]
+        return [code for code, *_rest in judge_timeline.of_upgrade(events, known, BUDGETS, [], True)]
 
     assert told(90_000) == ["scan-under-lock"]
     assert told(89_999) == []

@@ -7,9 +7,9 @@ import dataclasses
 import json
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (

@@ -94,9 +94,9 @@ def take_off(connection):
         " 'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || quote_ident(conname) || ' ' || pg_get_constraintdef(oid)"
         " FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY oid"
     ).fetchall()
-    for drop, _ in [*foreign_keys, *indexes]:
+    for drop, _definition in [*foreign_keys, *indexes]:
         connection.exec_driver_sql(drop)
-    return [definition for _, definition in [*indexes, *foreign_keys]]
+    return [definition for _drop, definition in [*indexes, *foreign_keys]]
 
 
 def fill(connection, scale, seed):
