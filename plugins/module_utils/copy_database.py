@@ -25,7 +25,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.files import 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles, Statement
 from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
@@ -102,6 +102,14 @@ def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
     return " ".join(parts)
 
 
+# A dump's constraints and indexes are made anew from its rows, and what production's catalog only claims is refused then.
+_BROKEN = ("violates foreign", "create unique", "violated by")
+BROKEN_BEFORE = (
+    "rows of production break this already, though its catalog has it: clean them there, or copy with rehearsal_source: basebackup, which takes them "
+    "as they are"
+)
+
+
 def restore(
     server: Server,
     database: str,
@@ -130,7 +138,11 @@ def restore(
         if without or left_out:
             options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s, left_out)}")
         with progress_database.filled(work, server, database, rehearsal_id, size):
-            Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
+            try:
+                Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
+            except ToolFailed as error:
+                broken = any(sign in str(error) for sign in _BROKEN)
+                raise ToolFailed(f"{error} · {BROKEN_BEFORE}", error.exit_code) from None if broken else error
     if not statements:
         return []
     with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:

@@ -76,12 +76,21 @@ GROUP BY 1, 2 HAVING array_agg(a.attname::text) = ARRAY['version_num']
 ORDER BY 1, 2"""
 
 
+# pg_dump leaves them out. That of a partitioned table is dumped, and is valid as soon as its partitions have theirs.
+_INVALID_INDEXES = """
+SELECT n.nspname AS schema, c.relname AS name
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2"""
+
+
 def read_facts(session: Session) -> Dict[str, Any]:
-    """Version, encoding, collation, time zone, size, extensions, settings, roles and Alembic revision of a database."""
+    """Version, encoding, collation, time zone, size, extensions, settings, roles, invalid indexes and Alembic revision of a database."""
     facts: Dict[str, Any] = session.row(_DATABASE)
     facts["extensions"] = {row["name"]: row["version"] for row in session.rows(_EXTENSIONS)}
     facts["settings"] = {row["role"]: row["settings"] for row in session.rows(_SETTINGS)}
     facts["roles"] = [row["name"] for row in session.rows(_ROLES)]
+    facts["invalid_indexes"] = [object_name(row["schema"], row["name"]) for row in session.rows(_INVALID_INDEXES)]
     facts["revisions"] = read_revisions(session)
     facts["system_identifier"] = read_system_identifier(session)
     return facts

@@ -32,6 +32,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding, rank
+from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import said, term, text
 
@@ -169,6 +170,13 @@ def _copy(bench: _Bench, evidence: Evidence) -> None:
         bench.say("copy-not-proved", "restore", origin.get("backup_file", ""), message)
     for failure in copy["settings_not_replayed"]:
         bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure:heard}", failure=failure))
+    for index in _indexes_left_out(evidence):
+        message = text(
+            "index {index} is invalid on production, and a dump leaves such an index out: a migration that drops it fails on the copy, and one that "
+            "makes it IF NOT EXISTS makes it, for that reason alone",
+            index=index,
+        )
+        bench.say("parity", "restore", index, message)
     for found in copy.get("stopped") or []:
         what = text("{kind} {object} ({reason:heard})", kind=term(found["kind"]), object=found["object"], reason=found["reason"])
         if found["kind"] == "extension":
@@ -198,6 +206,15 @@ def _template(bench: _Bench, evidence: Evidence) -> None:
         return
     for thing, message in judge_template.differences(evidence):
         bench.say("copy-differs", "restore", thing, message)
+
+
+def _indexes_left_out(evidence: Evidence) -> List[str]:
+    """Production's invalid indexes, as far as the copy does not have them."""
+    before = evidence.snapshots.get("before")
+    if before is None:
+        return []
+    there = {object_name(table["schema"], index) for kind in ("tables", "views") for table in before[kind].values() for index in table["indexes"]}
+    return [index for index in (evidence.manifest or {}).get("invalid_indexes") or () if index not in there]
 
 
 def _timelines(bench: _Bench, evidence: Evidence) -> None:

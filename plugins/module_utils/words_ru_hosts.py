@@ -414,6 +414,9 @@ TEXTS: Dict[str, str] = {
     "language {language} may do anything": "язык {language} может что угодно",
     "the key ({names}) of {table} is not what it was": "ключ ({names}) таблицы {table} уже не тот",
     "{table} has no column that it had": "в {table} нет ни одного прежнего столбца",
+    "rows of production break this already, though its catalog has it: clean them there, or copy with rehearsal_source: basebackup, which takes "
+    "them as they are": "строки рабочей базы уже нарушают это, хотя в её каталоге оно есть: исправьте их там или копируйте с rehearsal_source: "
+    "basebackup — тогда они берутся как есть",
     "rows have other keys than before, or are gone": "у строк другие ключи, или этих строк больше нет",
     "uses {word}": "использует {word}",
     "calls {function}": "вызывает {function}",

@@ -37,6 +37,9 @@ TEXTS: Dict[str, str] = {
     "disabled on the copy before anything was migrated: {what}": "отключено на копии до миграций: {what}",
     "{message}; a migration that reaches through it fails here for that reason alone": "{message}; миграция, которая обращается через него, упадёт "
     "здесь только поэтому",
+    "index {index} is invalid on production, and a dump leaves such an index out: a migration that drops it fails on the copy, and one that "
+    "makes it IF NOT EXISTS makes it, for that reason alone": "индекс {index} в рабочей базе недействителен, а в дамп такие не попадают: миграция, "
+    "которая его удаляет, упадёт на копии, а та, что создаёт его с IF NOT EXISTS, создаст — только поэтому",
     "{message}; what else it does is not rehearsed": "{message}; остальное, что он делает, не репетируется",
     "rehearsal_source is auto, and a dump was taken, not a physical copy: {reasons:heard}": "rehearsal_source: auto, и снят дамп, а не физическая "
     "копия: {reasons:heard}",

@@ -10,6 +10,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import sha256
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("copy proof")]
@@ -171,5 +172,35 @@ def test_what_production_writes_meanwhile_does_not_count(postgres_server: Any, p
     try:
         assert begun
         assert (copy["proved_by"], copy["differences"]) == ("fingerprint", [])
+    finally:
+        postgres_server.drop_database(name)
+
+
+_BROKEN = {
+    "a foreign key": (
+        "CREATE TABLE p (id int PRIMARY KEY)", "CREATE TABLE c (p int CONSTRAINT c_p REFERENCES p)", "SET session_replication_role = replica",
+        "INSERT INTO c VALUES (777)",
+    ),
+    "a unique index": (
+        "CREATE TABLE p (v text)", "CREATE INDEX c_p ON p (v)", "INSERT INTO p VALUES ('777'), ('777')",
+        "UPDATE pg_index SET indisunique = true WHERE indexrelid = 'c_p'::regclass",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", _BROKEN)
+def test_what_production_only_claims_is_refused_with_a_way_out(postgres_server: Any, database: str, tmp_path: Path, what: str) -> None:
+    run(postgres_server, database, *_BROKEN[what])
+    with pytest.raises(ToolFailed) as caught:
+        rehearse(postgres_server, database, tmp_path, False)
+    assert "c_p" in str(caught.value) and str(caught.value).endswith(copy_database.BROKEN_BEFORE) and "777" not in str(caught.value)
+
+
+def test_an_index_that_a_dump_leaves_out_is_known(postgres_server: Any, database: str, tmp_path: Path) -> None:
+    run(postgres_server, database, "CREATE TABLE p (v text)", "CREATE INDEX good ON p (v)", 'CREATE INDEX "half.made" ON p (v)',
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"half.made\"'::regclass")  # fmt: skip
+    name, manifest, copy = rehearse(postgres_server, database, tmp_path, False)
+    try:
+        assert manifest["invalid_indexes"] == ['"half.made"'] and copy["facts"]["invalid_indexes"] == copy["differences"] == []
     finally:
         postgres_server.drop_database(name)

@@ -18,7 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS, INCOMPLETE, NO_GO, verdict
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file
 from evidence_builder import fingerprint, good, shifts, snapshot, stage
-from snapshot_builder import column, foreign_key, table
+from snapshot_builder import column, foreign_key, index, table
 
 
 def expecting(text: str) -> Expectations:
@@ -522,3 +522,13 @@ def test_what_auto_chose_is_said_with_its_reasons() -> None:
     assert (taken["copy"]["source"], taken["copy"]["why_not_physical"]) == ("basebackup", [])
     assert [(one["code"], one["severity"], one["object"]) for one in taken["findings"]] == [("outside-world", WARNING, "billing")]
     assert "billing: it is in use" in taken["findings"][0]["message"]
+
+
+def test_an_invalid_index_of_production_is_missed_on_a_dump_only() -> None:
+    evidence = good()
+    assert evidence.manifest is not None
+    evidence.manifest["invalid_indexes"] = ["ix_half"]
+    record = judge(evidence)
+    assert [(found["code"], found["object"]) for found in record["findings"] if found["severity"] == "warning"] == [("parity", "ix_half")]
+    evidence.snapshots["before"]["tables"]["shifts"]["indexes"]["ix_half"] = index("shifts", "id", valid=False)
+    assert not [found for found in judge(evidence)["findings"] if found["code"] == "parity"]
