@@ -256,7 +256,7 @@ CODES: Dict[str, Code] = {
         BLOCKER,
         "A sequence is behind its column",
         "Rows were written with keys of their own, and the sequence that gives the next keys was not moved on: the next INSERT fails, or repeats "
-        "a number.",
+        "a number. Or a sequence that belongs to no column was set back.",
         "Call setval() with the column's maximum in the revision that writes the rows.",
     ),
     "key-near-limit": Code(

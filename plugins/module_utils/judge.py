@@ -417,7 +417,15 @@ def _rows(bench: _Bench, evidence: Evidence) -> None:
         evidence.checks.get("before"), evidence.checks.get("after"), evidence.renames("before", "after")
     ):
         bench.say(code, "data", thing, message, severity)
+    snapshots = evidence.snapshots
+    for code, thing, message, severity in judge_rows.of_sequences(
+        snapshots.get("before"), snapshots.get("after"), evidence.renames("before", "after")
+    ):
+        bench.say(code, "data", thing, message, severity)
     if whole_way_back(evidence):
+        renames = evidence.renames("before", "back")
+        for code, thing, message, severity in judge_rows.of_sequences(snapshots.get("before"), snapshots.get("back"), renames):
+            bench.say(code, "downgrade", thing, text("after the way back: {message}", message=message), severity)
         for code, thing, message, severity in judge_rows.of_way_back(
             evidence.checks.get("before"), evidence.checks.get("back"), evidence.renames("before", "back")
         ):

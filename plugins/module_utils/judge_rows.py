@@ -17,6 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.words import 
 # (code, object, message, severity if another than the code's)
 Said = Tuple[str, str, str, Optional[str]]
 Checks = Mapping[str, Any]
+Snapshot = Mapping[str, Any]
 
 
 def of_checks(before: Optional[Checks], after: Optional[Checks], renames: Renames = NONE) -> Iterator[Said]:
@@ -39,6 +40,19 @@ def of_way_back(before: Optional[Checks], back: Optional[Checks], renames: Renam
         for code, thing, message, severity in part(before or {}, back or {}, renames):
             if severity is None:
                 yield code, thing, text("after the way back: {message}", message=message), None
+
+
+def of_sequences(before: Optional[Snapshot], after: Optional[Snapshot], renames: Renames = NONE) -> Iterator[Said]:
+    """Sequences of no column that were set back: no column's maximum tells that their next numbers were given already."""
+    for name, old in (before or {}).get("sequences", {}).items():
+        new = (after or {}).get("sequences", {}).get(renames.relation(name))
+        if new is None or old["last_value"] is None or old["owned_by"] or new["owned_by"] or old["cycle"] or new["cycle"]:
+            continue
+        now, sign = new["last_value"], 1 if old["increment"] > 0 else -1
+        if now is None or sign * now < sign * old["last_value"]:
+            values = {"sequence": renames.relation(name), "before": old["last_value"], "after": new["start"] if now is None else now}
+            message = text("{sequence} was set back from {before:number} to {after:number}: numbers that it has given come again", **values)
+            yield "sequence-behind", values["sequence"], message, None
 
 
 def _orphans(before: Checks, after: Checks, renames: Renames) -> Iterator[Said]:

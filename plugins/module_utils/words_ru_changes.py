@@ -139,6 +139,8 @@ TEXTS: Dict[str, str] = {
     # What could act on the outside world.
     "{measured} that were surely there before; of {unclear:count other|others} without it that is not known: {why:heard}": "{measured} из "
     "тех, что точно были раньше; о {unclear:count другой|других|других} без этого значения это неизвестно: {why:heard}",
+    "{sequence} was set back from {before:number} to {after:number}: numbers that it has given come again": "{sequence} возвращена с {before:number} "
+    "на {after:number}: уже выданные номера пойдут снова",
     "{name} was not there before": "{name} раньше не было",
     "{name} is there still": "{name} всё ещё есть",
     "{name} is {other} now": "{name} теперь {other}",

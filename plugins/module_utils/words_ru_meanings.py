@@ -72,9 +72,9 @@ TEXTS: Dict[str, str] = {
     "A foreign key has rows whose referenced row does not exist.":
     "У внешнего ключа есть строки, для которых нет строки, на которую они ссылаются.",
     "Rows were written with keys of their own, and the sequence that gives the next keys was not moved on: the next INSERT fails, or repeats a "
-    "number.":
+    "number. Or a sequence that belongs to no column was set back.":
     "Строки записаны с собственными ключами, а последовательность, дающая следующие ключи, не сдвинута: следующий INSERT не пройдёт или "
-    "повторит номер.",
+    "повторит номер. Или последовательность, не связанная со столбцом, возвращена назад.",
     "An integer key or a sequence has used half of its range or more. At its end every INSERT fails.":
     "Целочисленный ключ или последовательность израсходовали половину диапазона или больше. В его конце не пройдёт ни один INSERT.",
     "After the downgrade the schema differs from the one before the upgrade.":

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, report_markdown, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, judge_rows, report_markdown, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, WARNING, Finding
@@ -532,3 +532,28 @@ def test_an_invalid_index_of_production_is_missed_on_a_dump_only() -> None:
     assert [(found["code"], found["object"]) for found in record["findings"] if found["severity"] == "warning"] == [("parity", "ix_half")]
     evidence.snapshots["before"]["tables"]["shifts"]["indexes"]["ix_half"] = index("shifts", "id", valid=False)
     assert not [found for found in judge(evidence)["findings"] if found["code"] == "parity"]
+
+
+def _counter(last_value: int | None, increment: int = 1, **more: Any) -> dict[str, Any]:
+    record = {"schema": "public", "name": "bills", "increment": increment, "start": 1, "last_value": last_value, "owned_by": None, "cycle": False}
+    return {"sequences": {"bills": {**record, **more}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (_counter(100), _counter(100), ""),
+        (_counter(100), _counter(101), ""),
+        (_counter(None), _counter(None), ""),
+        (_counter(100), {"sequences": {}}, ""),
+        (_counter(100, cycle=True), _counter(5, cycle=True), ""),
+        (_counter(100, owned_by="bills.id"), _counter(5, owned_by="bills.id"), ""),
+        (_counter(-5, -1), _counter(-6, -1), ""),
+        (_counter(1000), _counter(5), "bills was set back from 1,000 to 5: numbers that it has given come again"),
+        (_counter(100), _counter(None), "bills was set back from 100 to 1"),
+        (_counter(-5, -1), _counter(-4, -1), "bills was set back from -5 to -4"),
+    ],
+)
+def test_a_sequence_of_no_column_must_not_go_back(before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+    found = [message for _code, _object, message, _severity in judge_rows.of_sequences(before, after)]
+    assert len(found) == bool(said) and all(message.startswith(said) for message in found)
