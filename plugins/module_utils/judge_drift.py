@@ -81,6 +81,9 @@ _UNSEEN = (
     text("primary keys"),
     text("sequences"),
     text("labels of enums"),
+    text("conditions and methods of indexes"),
+    text("expressions of generated columns"),
+    text("grants, owners, policies and extensions"),
     text("views, functions and triggers"),
     text("constraints without a name"),
 )

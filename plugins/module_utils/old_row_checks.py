@@ -61,10 +61,19 @@ def existing_rows(session: Session, wanted: Mapping[str, Mapping[str, Any]], old
     for table, columns in wanted.items():
         counted = row_checks.existing_rows(session, table, columns)
         doubtful = {entry["column"]: entry["expected"] for entry in counted if entry.get("rows", 0) != entry.get("matching", 0)}
-        told = _of_old_rows(session, table, doubtful, old) if doubtful and _were_added(table, old) else []
+        told: List[Entry] = []
+        if doubtful and _was_empty(table, old):
+            told = [{"table": table, "column": column, "expected": expected, "rows": 0, "matching": 0} for column, expected in doubtful.items()]
+        elif doubtful and _were_added(table, old):
+            told = _of_old_rows(session, table, doubtful, old)
         by_column = {entry["column"]: entry for entry in told}
         found += [by_column.get(entry["column"], entry) for entry in counted]
     return found
+
+
+def _was_empty(table: str, old: OldRows) -> bool:
+    known = (old.before() or {"tables": {}})["tables"].get(old.renames.inverse().relation(table))
+    return known is not None and known["rows"] == 0
 
 
 def _were_added(table: str, old: OldRows) -> bool:

@@ -32,6 +32,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_drift import blind_spots
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import verdict
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import text
@@ -94,7 +95,7 @@ def build(
         "data_proof": {moment: _data_proof(taken) for moment, taken in evidence.fingerprints.items()},
         "squawk": judge_squawk.record_of(evidence.squawk, claims),
         "data_compared": _data_compared(evidence),
-        "models": evidence.models,
+        "models": _models(evidence.models),
         "drift": evidence.drift,
         "stairway": judge_stairway.summary(evidence.stairway, version_tables(evidence)),
         "cleanup": {side: evidence.cleanup.get(side) for side in SIDES},
@@ -114,7 +115,8 @@ def _data_compared(evidence: Evidence) -> Optional[Dict[str, int]]:
     before, after = evidence.fingerprints.get("before"), evidence.fingerprints.get("after")
     if before is None or after is None:
         return None
-    tables = {name: table for name, table in before["tables"].items() if name in after["tables"]}
+    renames = evidence.renames("before", "after")
+    tables = {name: table for name, table in before["tables"].items() if renames.relation(name) in after["tables"]}
     columns = [column for table in tables.values() for column in table["columns"].values()]
     return {
         "tables": len(tables),
@@ -143,7 +145,8 @@ def _compared(evidence: Evidence) -> str:
     compared = _data_compared(evidence)
     if compared is None:
         return ""
-    before, after = evidence.fingerprints["before"]["tables"], evidence.fingerprints["after"]
+    before = evidence.renames("before", "after").of_fingerprint(evidence.fingerprints["before"])["tables"]
+    after = evidence.fingerprints["after"]
     values: Dict[str, Any] = {"rows": compared["rows"], "tables": compared["tables"]}
     untouched = sum(table["proof"] == "untouched" for name, table in after["tables"].items() if name in before)
     if after["proof"] == "counts":
@@ -334,3 +337,9 @@ def _stays(evidence: Evidence) -> str:
     if again:
         kept.append({"thing": again.get("directory") or f"database {again['database']}", "expires": again["expires"]})
     return text("kept until {expires}: {things:list}", expires=kept[0]["expires"], things=[entry["thing"] for entry in kept]) if kept else ""
+
+
+def _models(found: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """With what the comparison could not see (`unseen`), where there was one: no difference found is not the same as none there."""
+    compared = [one for one in (found or {}).get("databases", []) if not one["reason"]]
+    return {**found, "unseen": blind_spots(compared)} if found and compared else found

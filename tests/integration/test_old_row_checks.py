@@ -88,3 +88,10 @@ def test_where_they_cannot_be_told_apart_it_is_said(stand: Stand) -> None:
 def test_every_row_of_a_new_table_is_meant(stand: Stand) -> None:
     stand.execute("CREATE TABLE fresh (id int PRIMARY KEY, kind text)", "INSERT INTO fresh VALUES (1, 'old'), (2, 'new')")
     assert existing(stand, "fresh") == (2, 1, None)
+
+
+def test_no_row_of_a_table_that_was_empty_is_meant(stand: Stand) -> None:
+    stand.execute("DELETE FROM still")
+    files.write_json(stand.work.file("evidence", "fingerprint-before.json"), stand.fingerprint())
+    stand.execute("ALTER TABLE still ADD kind text", "INSERT INTO still VALUES (1, 'new')")
+    assert existing(stand, "still") == (0, 0, None)

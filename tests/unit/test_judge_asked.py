@@ -210,3 +210,13 @@ def test_a_finding_about_a_statement_has_its_line_and_else_that_of_the_function(
         events = [plan, *({**event, **known} if event["event"] == "statement" else event for event in evidence.migrations["upgrade"])]
         found = judge(dataclasses.replace(evidence, migrations={**evidence.migrations, "upgrade": events}))["findings"]
         assert [finding["line"] for finding in found if finding["code"] == "lock-blocks-reads" and finding["stage"] == "upgrade"] == [line]
+
+
+def test_the_record_says_what_the_models_were_not_held_against() -> None:
+    found = {"reason": None, "differences": [], "compare_type": True, "compare_server_default": False}
+    evidence = dataclasses.replace(good(), models={"databases": [found]})
+    unseen = judge(evidence)["models"]["unseen"]
+    assert unseen.startswith("alembic check does not see renames") and "conditions and methods of indexes" in unseen
+    assert "compare_server_default is off" in unseen and "compare_type is off" not in unseen
+    untold = {"databases": [{**found, "reason": "env.py names no models"}]}
+    assert judge(dataclasses.replace(good(), models=untold))["models"] == untold
