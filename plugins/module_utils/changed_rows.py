@@ -18,7 +18,8 @@ import tempfile
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, old_rows, relations
-from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import key_hash, mixed, proof_transaction
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import proof_transaction
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint_table import key_hash, mixed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (

@@ -25,10 +25,10 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, large_objects, relations, untouched
-from ansible_collections.migrations.rehearsal.plugins.module_utils.hash_sql import ColumnType
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint_table import Job, prove
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
@@ -37,7 +37,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     quote_literal,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Counter
-from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import Column, Relation
+
+# No statement of unbounded length.
+_TOGETHER = 40
 
 PROOFS = ("full", "changed", "counts")
 
@@ -130,184 +132,6 @@ def proof_transaction(session: Session, snapshot_id: Optional[str] = None) -> It
             session.execute("ROLLBACK")
 
 
-class Job:
-    """One table and what is wanted of it."""
-
-    def __init__(
-        self,
-        relation: Relation,
-        declared: Mapping[str, str],
-        canonical: Collection[str],
-        since: Optional[Mapping[str, Any]],
-        is_new: Optional[str],
-        proof: str,
-    ) -> None:
-        self.relation = relation
-        self.declared = {column.name: declared[name] for column, name in self._names(relation) if name in declared}
-        self.canonical = [column.name for column, name in self._names(relation) if name in canonical]
-        self.before: Optional[Mapping[str, Any]] = since["tables"].get(relation.name) if since is not None else None
-        # A condition for rows written since then; None where the table's files cannot tell.
-        self.is_new = is_new if self.before is not None and untouched.same_files(relation, self.before) else None
-        self.proof = proof
-        self.key = self._key()
-
-    @staticmethod
-    def _names(relation: Relation) -> List[Tuple[Column, str]]:
-        return [(column, column_name(relation.name, column.name)) for column in relation.columns]
-
-    def _key(self) -> Optional[List[str]]:
-        """The key of the fingerprint taken before, as long as its columns are there; else the primary key."""
-        if self.before is not None and (self.before["key"] is None or all(name in self.relation.by_name for name in self.before["key"])):
-            key: Optional[List[str]] = self.before["key"]
-            return key
-        return self.relation.key
-
-    def run(self, session: Session) -> Dict[str, Any]:
-        """The entry of this table."""
-        entry: Dict[str, Any] = {
-            "rows": 0,
-            "key": self.key,
-            "proof": "counts" if self.proof == "counts" else "full",
-            "files": self.relation.files,
-            "columns": {},
-        }
-        hashed = [] if self.proof == "counts" else list(self.relation.columns)
-        if self.proof == "changed" and self.is_new is not None:
-            hashed = self._take_over(session, entry, hashed)
-        self._count_and_hash(session, entry, hashed)
-        for name, expression in self.declared.items():
-            if name in (self.key or ()):
-                raise ValueError(f"{column_name(self.relation.name, name)}: a change of a primary key column cannot be proved, rows are bound to it")
-            non_null, digest = self._hash_expression(session, entry["rows"], name, expression)
-            entry["columns"][name].update(expected_non_null=non_null, expected_hash=digest)
-        for name in self.canonical:
-            _non_null, digest = self._hash_expression(session, entry["rows"], name, "old")
-            entry["columns"][name].update(canonical_hash=digest)
-        return entry
-
-    def _take_over(self, session: Session, entry: Dict[str, Any], hashed: List[Column]) -> List[Column]:
-        """Take over the hashes of an untouched table; the columns that need hashing all the same."""
-        if self.before is None:
-            raise AssertionError("only what was looked at before can be taken over")
-        if self.before["proof"] == "counts" or self.key != self.before["key"]:
-            return hashed
-        rows, old_rows = self._value(session, f"SELECT ARRAY[count(*), count(*) FILTER (WHERE NOT {self.is_new})] AS v FROM {self.relation.source}")
-        if not rows == old_rows == self.before["rows"]:
-            return hashed
-        rest: List[Column] = []
-        for column in hashed:
-            old = self.before["columns"].get(column.name)
-            if old is None or not untouched.keeps_hash(column, old):
-                rest.append(column)
-        # The binding of a column that is hashed now must not differ from that of the others.
-        if any(column.name in (self.key or ()) for column in rest):
-            return hashed
-        kept = {column.name for column in hashed} - {column.name for column in rest}
-        entry["proof"] = "untouched" if not rest else "partly untouched"
-        for column in hashed:
-            if column.name in kept:
-                old = self.before["columns"][column.name]
-                entry["columns"][column.name] = {name: old[name] for name in ("type", "number", "by", "non_null", "hash")}
-        entry.update(rows=rows, old_rows=old_rows)
-        if self.before.get("row_hash") and set(self.before["row_hash"]["columns"]) <= kept:
-            entry["row_hash"] = dict(self.before["row_hash"])
-        return rest
-
-    def _count_and_hash(self, session: Session, entry: Dict[str, Any], hashed: List[Column]) -> None:
-        kept = entry["columns"]
-        columns = [column for column in self.relation.columns if column.name not in kept]
-        if not columns and kept:
-            return
-        wanted = {column.name for column in hashed}
-        seed = self.seed()
-        values = ["count(*)", f"count(*) FILTER (WHERE NOT {self.is_new})" if self.is_new else "NULL"]
-        for column in columns:
-            values.append(f"count({column.value})")
-            values.append(f"sum({hash_sql.hash_value(column.value, column.kind, seed)})" if column.name in wanted else "NULL")
-        row_columns = self._row_columns() if wanted and "row_hash" not in entry else []
-        if row_columns:
-            values.append(f"sum({_row_hash([self.relation.by_name[name] for name in row_columns])})")
-        answer: List[Optional[str]] = self._value(
-            session, f"SELECT ARRAY[{', '.join(f'{value}::text' for value in values)}] AS v FROM {self.relation.source}"
-        )
-        entry["rows"] = int(answer[0] or 0)
-        if self.is_new is not None:
-            entry["old_rows"] = int(answer[1] or 0)
-        for index, column in enumerate(columns):
-            entry["columns"][column.name] = {
-                "type": column.type,
-                "number": column.number,
-                "by": hash_sql.hash_form(column.kind),
-                "non_null": int(answer[2 + 2 * index] or 0),
-                "hash": (answer[3 + 2 * index] or "0") if column.name in wanted else None,
-            }
-            if not column.stable_text:
-                entry["columns"][column.name]["stable_text"] = False
-        entry["columns"] = {column.name: entry["columns"][column.name] for column in self.relation.columns}
-        if row_columns:
-            entry["row_hash"] = {"columns": row_columns, "hash": answer[-1] or "0"}
-
-    def _row_columns(self) -> List[str]:
-        """Columns of the whole-row hash of a table without key: those of the fingerprint before, so that a new column does no harm."""
-        if self.key is not None:
-            return []
-        names = [column.name for column in self.relation.columns]
-        old: List[str] = ((self.before or {}).get("row_hash") or {}).get("columns", [])
-        return old if old and set(old) <= set(names) else names
-
-    def seed(self) -> str:
-        """An expression that binds a row's values to its key; 0 without one."""
-        return bound_to(self.relation, self.key or (), hash_sql.key_seed)
-
-    def _hash_expression(self, session: Session, rows: int, name: str, expression: str) -> Tuple[int, str]:
-        """(non-null values, hash) of the canonical text of an expression over `old`."""
-        column = self.relation.by_name[name]
-        label = column_name(self.relation.name, name)
-        # In a subselect of its own `old` means the column, and the planner takes the subselect away again.
-        source = f"{self.relation.source} CROSS JOIN LATERAL (SELECT (\n{expression}\n) AS value FROM (SELECT {column.value} AS old) AS o) AS d"
-        kind = column.kind if expression == "old" else relations.read_type(session, source, label)
-        digest = hash_sql.hash_text(hash_sql.canonical_text("d.value", kind), self.seed())
-        query = f"SELECT ARRAY[count(*)::text, count(d.value)::text, coalesce(sum({digest}), 0)::text] AS v FROM {source}"
-        answer: List[str] = self._value(session, query, label)
-        if int(answer[0]) != rows:
-            raise ValueError(f"{label}: the declared expression gives {answer[0]} values for {rows} rows")
-        return int(answer[1]), answer[2]
-
-    def _value(self, session: Session, query: str, label: Optional[str] = None) -> Any:
-        try:
-            return session.value(query)
-        except PostgresError as error:
-            raise PostgresError(f"fingerprint of {label or self.relation.name}: {error.message}", error.sqlstate) from None
-
-
-def key_hash(relation: Relation, key: Sequence[str]) -> str:
-    """An expression for the hash of these columns together; 0 without one."""
-    return bound_to(relation, key, hash_sql.hash_value)
-
-
-def bound_to(relation: Relation, key: Sequence[str], form: Callable[[str, ColumnType, str], str]) -> str:
-    """These columns one after the other, each in a form that takes what came before as its seed."""
-    seed = hash_sql.NO_SEED
-    for name in key:
-        column = relation.by_name[name]
-        own = form(column.value, column.kind, seed)
-        # What was the key before may be nullable now, and a NULL would take the whole row out of the sums.
-        seed = own if column.not_null else f"coalesce({own}, 0)"
-    return seed
-
-
-def _row_hash(columns: List[Column]) -> str:
-    return mixed([hash_sql.hash_value(column.value, column.kind, hash_sql.NO_SEED) for column in columns])
-
-
-def mixed(hashes: Sequence[str]) -> str:
-    """One hash of several, in their order. Each step mixes what came before, which PostgreSQL's own record hash does not: it is linear."""
-    digest = hash_sql.NO_SEED
-    for one in hashes:
-        digest = f"pg_catalog.hashint8extended(coalesce({one}, 0), {digest})"
-    return digest
-
-
 def _refuse_unknown(declared: Mapping[str, str], jobs: List[Job], tables: Optional[Collection[str]]) -> None:
     known = {column_name(job.relation.name, column.name) for job in jobs for column in job.relation.columns}
     for name in declared:
@@ -318,32 +142,28 @@ def _refuse_unknown(declared: Mapping[str, str], jobs: List[Job], tables: Option
 
 def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connections: int, counter: Counter) -> Dict[str, Dict[str, Any]]:
     """All jobs, biggest table first, over `connections` sessions in one snapshot."""
-    jobs = sorted(jobs, key=lambda job: (-job.relation.size, job.relation.name))
-    helpers = min(connections, len(jobs)) - 1
     counter.total += sum(job.relation.size for job in jobs)
-
-    def run(job: Job, own: Session) -> Dict[str, Any]:
-        entry = job.run(own)
-        counter.done += job.relation.size
-        return entry
-
-    if helpers < 1:
-        return {job.relation.name: run(job, session) for job in jobs}
-    snapshot = snapshot_id or session.value("SELECT pg_export_snapshot() AS v")
-    application_name = session.value("SELECT current_setting('application_name') AS v")
-    todo: queue.Queue[Job] = queue.Queue()
-    for job in jobs:
-        todo.put(job)
+    todo: queue.Queue[List[Job]] = queue.Queue()
+    for batch in batches(jobs):
+        todo.put(batch)
+    helpers = min(connections, todo.qsize()) - 1
     done: Dict[str, Dict[str, Any]] = {}
     errors: List[BaseException] = []
 
     def work(own: Session) -> None:
         while not errors:
             try:
-                job = todo.get_nowait()
+                batch = todo.get_nowait()
             except queue.Empty:
                 return
-            done[job.relation.name] = run(job, own)
+            done.update(prove(batch, own))
+            counter.done += sum(job.relation.size for job in batch)
+
+    if helpers < 1:
+        work(session)
+        return done
+    snapshot = snapshot_id or session.value("SELECT pg_export_snapshot() AS v")
+    application_name = session.value("SELECT current_setting('application_name') AS v")
 
     def helper() -> None:
         try:
@@ -368,3 +188,10 @@ def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connecti
     if len(done) != len(jobs):
         raise AssertionError("a table was left out")
     return done
+
+
+def batches(jobs: Sequence[Job]) -> List[List[Job]]:
+    """What is asked about together: a large table alone, the largest first, and then many small ones at a time."""
+    ordered = sorted(jobs, key=lambda job: (-job.relation.size, job.relation.name))
+    small = [job for job in ordered if job.small]
+    return [[job] for job in ordered if not job.small] + [small[start : start + _TOGETHER] for start in range(0, len(small), _TOGETHER)]

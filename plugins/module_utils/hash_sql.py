@@ -77,22 +77,24 @@ def _date(value: str, seed: str) -> str:
 
 
 def _timestamp(value: str, seed: str) -> str:
-    return _moment(value, value, seed)
+    return _moment(value, value, f"pg_catalog.tsrange_subdiff({value}, timestamp '1970-01-01 00:00')", seed)
 
 
 def _timestamptz(value: str, seed: str) -> str:
     # TimeZone is UTC here (SETTINGS), so that the conversion keeps the value as it is. timestamptz has a function of its own only since 18.
-    return _moment(value, f"{value}::pg_catalog.timestamp", seed)
+    elapsed = f"pg_catalog.tstzrange_subdiff({value}, timestamptz '1970-01-01 00:00+00')"
+    return _moment(value, f"{value}::pg_catalog.timestamp", elapsed, seed)
 
 
-def _moment(value: str, timestamp: str, seed: str) -> str:
+def _moment(value: str, timestamp: str, elapsed: str, seed: str) -> str:
     # timestamp_hash_extended folds the two halves of 64 bits into one: of a million moments a hundred pairs are alike, and as keys two rows would be
     # one. Seconds as a float tell those apart; beyond the year 2242 not always one microsecond from the next, which the fold does.
     seconds = f"pg_catalog.date_part('epoch', {value})"
     # Not with the epoch itself, which is 0: of that the function gives back the seed as it is, and sums of plain keys cancel.
     usual = f"{value} > '1970-01-01 00:00+00' AND {value} < '2200-01-01 00:00+00'"
     both = f"pg_catalog.hashfloat8extended({seconds}, pg_catalog.timestamp_hash_extended({timestamp}, {seed}))"
-    return f"CASE WHEN {usual} THEN pg_catalog.hashfloat8extended({seconds}, {seed}) ELSE {both} END"
+    # Of a usual moment `elapsed` is the same number, in less than half of the time: `date_part` looks its field up by name for every row.
+    return f"CASE WHEN {usual} THEN pg_catalog.hashfloat8extended({elapsed}, {seed}) ELSE {both} END"
 
 
 def _uuid(value: str, seed: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import changed_rows, files, hash_sql, old_rows, relations, row_checks, untouched
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import key_hash, mixed, proof_transaction
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import proof_transaction
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint_table import key_hash, mixed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import Relation

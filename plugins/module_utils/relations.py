@@ -96,17 +96,19 @@ storage AS (
     FROM units LEFT JOIN tree ON tree.root = units.unit
     JOIN pg_catalog.pg_class AS c ON c.oid = coalesce(tree.member, units.unit)
     WHERE c.relkind = 'r' GROUP BY units.unit
+),
+-- Joined once for all tables: one by one they would each read all types.
+columns AS (
+    SELECT a.attrelid, jsonb_agg(jsonb_build_object(
+        'name', a.attname, 'number', a.attnum, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+        'schema', k.schema, 'base', k.name, 'output', k.output, 'limited', k.limited OR a.atttypmod <> -1,
+        'stable_text', k.base::bigint < 16384 AND k.name NOT LIKE 'reg%' AND k.typtype = 'b' AND a.attgenerated <> 'v'
+    ) ORDER BY a.attnum) AS columns
+    FROM units JOIN pg_catalog.pg_attribute AS a ON a.attrelid = units.unit JOIN kinds AS k ON k.type = a.atttypid
+    WHERE a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid
 )
 SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, units.has_foreign, storage.files, coalesce(storage.size, 0)::bigint AS size,
-    (
-        SELECT jsonb_agg(jsonb_build_object(
-            'name', a.attname, 'number', a.attnum, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
-            'schema', k.schema, 'base', k.name, 'output', k.output, 'limited', k.limited OR a.atttypmod <> -1,
-            'stable_text', k.base::bigint < 16384 AND k.name NOT LIKE 'reg%' AND k.typtype = 'b' AND a.attgenerated <> 'v'
-        ) ORDER BY a.attnum)
-        FROM pg_catalog.pg_attribute AS a JOIN kinds AS k ON k.type = a.atttypid
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    ) AS columns,
+    columns.columns,
     (
         SELECT jsonb_agg(a.attname ORDER BY p.n)
         FROM pg_catalog.pg_index AS i
@@ -118,6 +120,7 @@ FROM units
 JOIN pg_catalog.pg_class AS c ON c.oid = units.unit
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN storage USING (unit)
+LEFT JOIN columns ON columns.attrelid = c.oid
 WHERE c.relpersistence <> 't' AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
 """
 

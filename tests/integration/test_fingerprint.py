@@ -298,12 +298,14 @@ def test_the_session_does_not_matter(own: Session, postgres_server) -> None:
 
 
 def test_a_row_policy_does_not_hide_rows(own: Session, postgres_server) -> None:
+    # Asked together with another one, and named all the same.
+    own.execute("CREATE TABLE calm (id integer PRIMARY KEY)")
     own.execute("CREATE TABLE t (id integer PRIMARY KEY)")
     own.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
     own.execute(f"DROP ROLE IF EXISTS proof_{own.database}")
     own.execute(f"CREATE ROLE proof_{own.database}")
     try:
-        own.execute(f"GRANT SELECT ON t TO proof_{own.database}")
+        own.execute(f"GRANT SELECT ON calm, t TO proof_{own.database}")
         own.execute(f"SET ROLE proof_{own.database}")
         with pytest.raises(PostgresError, match="fingerprint of t: .*row-level security"):
             take_fingerprint(own)
@@ -381,7 +383,8 @@ def test_a_foreign_partition_is_not_read(installed: Session) -> None:
     assert set(found["left_out"]) == {"p", "f"}
 
 
-def test_several_sessions_see_one_snapshot(own: Session, postgres_server) -> None:
+def test_several_sessions_see_one_snapshot(own: Session, postgres_server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint, "_TOGETHER", 1)
     for number in range(8):
         own.execute(f"CREATE TABLE t{number} (id integer PRIMARY KEY, v text)")
         own.execute(f"INSERT INTO t{number} SELECT g, g::text FROM generate_series(1, {10 * number}) AS g")
@@ -465,15 +468,16 @@ def test_large_objects_that_may_not_be_read_are_counted_and_said(own: Session) -
 def test_a_helper_that_fails_takes_no_table_along(own: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
         own.execute(f"CREATE TABLE t{number} AS SELECT g AS id FROM generate_series(1, 1000) AS g")
-    run = fingerprint.Job.run
+    prove = fingerprint.prove
 
-    def broken(job: fingerprint.Job, session: Session) -> Any:
+    def broken(jobs: Any, session: Session) -> Any:
         if threading.current_thread() is not threading.main_thread():
             raise OSError("broken pipe")
         time.sleep(0.05)
-        return run(job, session)
+        return prove(jobs, session)
 
-    monkeypatch.setattr(fingerprint.Job, "run", broken)
+    monkeypatch.setattr(fingerprint, "_TOGETHER", 1)
+    monkeypatch.setattr(fingerprint, "prove", broken)
     with pytest.raises(OSError, match="broken pipe"):
         take_fingerprint(own, connections=2)
 
