@@ -15,11 +15,10 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import threading
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
@@ -31,13 +30,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     priority,
     progress,
+    replication_way,
     server_programs,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time, utc_now
-from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
     PostgresError,
@@ -45,8 +44,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     Session,
     quote_identifier,
     quote_literal,
-    tool_environment,
-    tool_version,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import Guard
@@ -117,41 +114,10 @@ def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pul
     if facts["tablespaces"]:
         problems.append(f"it has {facts['tablespaces']} tablespaces of its own, which do not fit into one stream")
     if not pulled:
-        problems += _tool(server, facts["server_version_num"])
+        problems += replication_way.client_problems(server, facts["server_version_num"])
     if not problems:
         problems += _connects(server, rehearsal_id, timeout_s)
     return facts, problems
-
-
-def from_dev_problems(server: Server, production: Mapping[str, Any], rehearsal_id: str, timeout_s: float) -> List[str]:
-    """What stands in the way of a copy that dev pulls itself, in words.
-
-    `server`: production as dev reaches it; `production`: what was found there.
-    """
-    problems = _tool(server, production["server_version_num"], on_dev=True)
-    done = _identify(server, rehearsal_id, timeout_s)
-    where = server.describe("replication")
-    if done is None:
-        return [*problems, f"dev could not try whether it reaches production ({where})"]
-    if done.returncode:
-        said = mask_values(" ".join(done.stderr.decode(errors="replace").split())[-300:])
-        return [*problems, f"dev gets no replication connection to production ({where}), see rehearsal_production_from_dev: {said}"]
-    there, known = done.stdout.decode(errors="replace").split("|")[0].strip(), str(production.get("system_identifier") or "")
-    if known and there != known:
-        problems.append(f"rehearsal_production_from_dev ({where}) leads dev to another server than production's")
-    return problems
-
-
-def _tool(server: Server, server_version_num: int, on_dev: bool = False) -> List[str]:
-    try:
-        version = tool_version(server, "pg_basebackup")[0]
-    except PostgresError as error:
-        return [error.message]
-    if version >= server_version_num // 10000:
-        return []
-    if on_dev:
-        return [f"pg_basebackup is version {version} on dev, older than the server"]
-    return [f"pg_basebackup is version {version} there, older than the server"]
 
 
 def room_on_production(facts: Mapping[str, Any], work_base: str) -> List[str]:
@@ -183,20 +149,10 @@ def _room(path: str, needed: int, what: str) -> List[str]:
 
 def _connects(server: Server, rehearsal_id: str, timeout_s: float) -> List[str]:
     """Whether pg_hba.conf lets a replication connection in: only a try tells."""
-    done = _identify(server, rehearsal_id, timeout_s)
+    done = replication_way.identify(server, rehearsal_id, timeout_s)
     if done is None:
         return ["a replication connection could not be tried"]
     return [] if done.returncode == 0 else ["it lets no replication connection of the role in: add a line «replication» to its pg_hba.conf"]
-
-
-def _identify(server: Server, rehearsal_id: str, timeout_s: float) -> Optional[subprocess.CompletedProcess[bytes]]:
-    conninfo = f"{server.conninfo('replication', application_name(rehearsal_id))} replication='true'"
-    plain = ("--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align")
-    argv = server.tool("psql", *plain, "--dbname", conninfo, "--command=IDENTIFY_SYSTEM")
-    try:
-        return subprocess.run(argv, capture_output=True, timeout=timeout_s, env=tool_environment(), check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
 
 
 def differs_from_dev(facts: Mapping[str, Any]) -> List[str]:

@@ -148,6 +148,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     preflight_file,
     preflight_own_server,
     process,
+    replication_way,
     server_facts,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -261,7 +262,7 @@ def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
             facts["checksums"] = basebackup.checksums(facts["bin_dir"])
         if p["pulled"]:
             reached = arguments.server(p["production_from_dev"], p["id"])
-            not_pulled = basebackup.from_dev_problems(reached, p["production"], p["id"], p["timeout"])
+            not_pulled = replication_way.from_dev_problems(reached, p["production"], p["id"], p["timeout"])
         else:
             not_pulled = []
         room = basebackup.room_on_dev(there, p["production"]["size_bytes"], arguments.wish(p["ephemeral"]), p["work_dir"], p["pulled"])

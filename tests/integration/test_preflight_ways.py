@@ -13,13 +13,13 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.action.preflight import add_problems, controller_problems
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup_file,
-    basebackup,
     database_facts,
     direct,
     disk,
     preflight,
     preflight_file,
     preflight_own_server,
+    replication_way,
     server_programs,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
@@ -152,7 +152,7 @@ def test_a_copy_that_dev_pulls_is_tried(postgres_servers: Any, tmp_path: Path) -
         (programs / "pg_basebackup").write_text(f"#!/bin/sh\necho 'pg_basebackup (PostgreSQL) {version}.1'\n")
         (programs / "pg_basebackup").chmod(0o755)
         reached = dataclasses.replace(server, bin_dir=str(programs), **changes)
-        return basebackup.from_dev_problems(reached, production, new_id(), 30)
+        return replication_way.from_dev_problems(reached, production, new_id(), 30)
 
     assert look() == []
     assert look(13) == ["pg_basebackup is version 13 on dev, older than the server"]
