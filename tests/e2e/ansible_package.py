@@ -8,10 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from application_venvs import INSTALL_TIMEOUT_S, cache_directory  # noqa: E402
+from application_venvs import INSTALL_TIMEOUT_S, cache_directory, not_fetched  # noqa: E402
 
 # ansible 12 is the last with awx.awx.
 PACKAGE = "ansible>=12,<13"
@@ -19,7 +17,7 @@ COLLECTIONS = ("amazon/aws", "awx/awx")
 
 
 def collections() -> Path:
-    """A directory for ANSIBLE_COLLECTIONS_PATH with the collections of COLLECTIONS. Skips where the package cannot be fetched."""
+    """A directory for ANSIBLE_COLLECTIONS_PATH with the collections of COLLECTIONS. Where the package cannot be had, it is `not_fetched`."""
     ready = cache_directory() / "collections"
     ready.parent.mkdir(parents=True, exist_ok=True)
     with open(ready.with_suffix(".lock"), "w") as lock:
@@ -30,9 +28,9 @@ def collections() -> Path:
             try:
                 pip = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                pytest.skip(f"cannot fetch the package ansible within {INSTALL_TIMEOUT_S} s")
+                not_fetched(f"cannot fetch the package ansible within {INSTALL_TIMEOUT_S} s")
             if pip.returncode != 0:
-                pytest.skip(f"cannot fetch the package ansible: {' '.join(pip.stderr.strip().splitlines()[-1:])}")
+                not_fetched(f"cannot fetch the package ansible: {' '.join(pip.stderr.strip().splitlines()[-1:])}")
             (wheel,) = wheels.glob("*.whl")
             wanted = tuple(f"ansible_collections/{name}/" for name in COLLECTIONS)
             with zipfile.ZipFile(wheel) as archive:
