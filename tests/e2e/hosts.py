@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import sshd
 import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from playbook import PROGRAMS, ROOT, Played, finish
@@ -287,33 +288,6 @@ def _stop_cluster(host: Host) -> None:
         _as_user(host.owner, [str(host.bin_dir / "pg_ctl"), "-w", "-s", "-m", "immediate", "-D", str(data), "stop"])
 
 
-def _sshd(host: Host, place: Path, users: list[str]) -> None:
-    """An sshd of its own, with a host key of its own."""
-    directory = host.directory
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / "host_key")], check=True)
-    lines = [
-        f"Port {host.port}", "ListenAddress 127.0.0.1", f"HostKey {directory}/host_key", "PidFile none", "UsePAM no", "StrictModes no",
-        "PasswordAuthentication no", "KbdInteractiveAuthentication no", f"AuthorizedKeysFile {place}/authorized_keys",
-        f"AllowUsers {' '.join(users)}", "LogLevel INFO", "Subsystem sftp internal-sftp", "MaxStartups 50", "MaxSessions 50",
-        f"SetEnv DOCKER_HOST=unix://{place}/docker.sock",
-    ]  # fmt: skip
-    (directory / "sshd_config").write_text("\n".join(lines) + "\n")
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    program = shutil.which("sshd") or "/usr/sbin/sshd"
-    with open(directory / "sshd.log", "wb") as log:
-        host.sshd = subprocess.Popen([program, "-D", "-e", "-f", str(directory / "sshd_config")], stdin=subprocess.DEVNULL, stderr=log)
-    key = (directory / "host_key.pub").read_text().split()
-    with open(place / "known_hosts", "a") as known:
-        known.write(f"[127.0.0.1]:{host.port} {key[0]} {key[1]}\n")
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", host.port), 1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"sshd does not answer: {host.log}")
-
-
 def _remove_user(name: str) -> None:
     """End what the user still runs, and remove the account; nothing happens where there is none."""
     try:
@@ -413,7 +387,8 @@ def hosts(place: Path) -> Iterator[Hosts]:
             (made[1], [users["dev"]], [users["dev"], "root"]),
         ):
             _cluster(host, sorted(set(peers)))
-            _sshd(host, place, sorted(set(logins)))
+            environment = {"DOCKER_HOST": f"unix://{place}/docker.sock"}
+            host.sshd = sshd.start(host.directory, host.port, place, sorted(set(logins)), environment)
         _fill(made[0])
         shutil.copytree(demo_servers.application_directory(), made[1].home / "app")
         for path in [made[1].home / "app", *(made[1].home / "app").rglob("*")]:
@@ -424,8 +399,7 @@ def hosts(place: Path) -> Iterator[Hosts]:
             subprocess.run(["ssh", "-F", "/dev/null", "-o", f"ControlPath={control}", "-O", "exit", "x"], capture_output=True, check=False)
         for host in made:
             if host.sshd is not None:
-                host.sshd.send_signal(signal.SIGTERM)
-                host.sshd.wait(10)
+                sshd.stop(host.sshd)
             _stop_cluster(host)
         if root:
             sudoers.unlink(missing_ok=True)

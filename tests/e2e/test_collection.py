@@ -5,26 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
-import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from collection_tools import collection_tools
 from playbook import PROGRAMS, ROOT, Demo, finish
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from application_venvs import venv_python  # noqa: E402
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("packaging")]
 
 VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 NAME = f"migrations-rehearsal-{VERSION}.tar.gz"
 GALAXY = str(PROGRAMS / "ansible-galaxy")
-# One environment for all of them: they share most of what they need.
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TOOLS = ("galaxy-importer>=0.4.30", "ansible-builder>=3.1", *PROJECT["optional-dependencies"]["docs"])
 IN_ARTIFACT = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 
 
@@ -40,7 +33,7 @@ def run(*argv: str | Path, cwd: Path, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """Where the programs are that examine a collection."""
-    return Path(venv_python(None, *TOOLS)).parent
+    return collection_tools()
 
 
 @pytest.fixture(scope="module")
