@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from object_storage import BUCKET, Storage, storage
 from playbook import ROOT, Demo, Played, findings
 
@@ -277,8 +279,26 @@ def test_the_roles_make_a_rehearsal_in_a_play_of_ones_own(demo: Demo, tmp_path: 
     assert all("not measured" in finding["message"] for finding in findings(played.record, "expectation-not-met")), against
     assert demo.left(played.report_dir) == []
 
+    # And two of them alone finish what somebody else has begun: here a work directory came back, and the page is gone.
+    state = json.loads((played.directory / "state.json").read_text())["rehearsal"]
+    marker = Marker(**{name: state[name] for name in ("id", "source", "created", "expires")})
+    WorkDirectory.at(str(demo.state.dev.work_dir), state["id"], "dev").create(marker)
+    (played.directory / "report.html").unlink()
+    assert demo.left(played.report_dir) != []
+    (play,) = re.findall(r"```yaml\n(- name: Finish a rehearsal.*?)```", (ROOT / "docs/other-playbooks.md").read_text(), re.DOTALL)
+    (tmp_path / "finish.yml").write_text(play)
+    finished = demo.play(
+        demo.inventory(tmp_path / "inventory"), tmp_path, playbook=str(tmp_path / "finish.yml"),
+        environment={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+    )  # fmt: skip
+    assert finished.rc == 0 and finished.record is not None, finished.said
+    assert finished.record["verdict"] == verdict and 'lang="ru"' in (played.directory / "report.html").read_text()
+    assert demo.left(played.report_dir) == []
+
 
 ALONE = ("backup", "preflight", "prepare", "sweep")
+# Alone, these finish a rehearsal that is over.
+RESUMED = ("cleanup", "report")
 
 
 def test_a_role_that_cannot_be_used_alone_says_what_it_needs(demo: Demo, tmp_path: Path) -> None:
@@ -313,7 +333,8 @@ def test_a_role_that_cannot_be_used_alone_says_what_it_needs(demo: Demo, tmp_pat
     known = (ROOT / "docs/other-playbooks.md").read_text()
     for role in roles:
         assert f"{role} says: the role migrations.rehearsal.{role} cannot be used alone: it needs the role" in played.said
-        assert f"`{role}`" in known and "It cannot be used alone" in (ROOT / "roles" / role / "README.md").read_text()
+        written = "It can be used alone, " if role in RESUMED else "It cannot be used alone"
+        assert f"`{role}`" in known and written in (ROOT / "roles" / role / "README.md").read_text()
     for role in ALONE:
         assert f"| `{role}` | yes" in known and "It can be used alone" in (ROOT / "roles" / role / "README.md").read_text()
     assert "«not-an-id» is not the id of a rehearsal" in played.said
