@@ -13,21 +13,13 @@ import pytest
 _HERE = Path(__file__).parent
 sys.path.extend([str(_HERE), str(_HERE / "gallery")])
 
-import asked  # noqa: E402
 import data  # noqa: E402
-import expecting  # noqa: E402
-import failing  # noqa: E402
-import good  # noqa: E402
 import linted  # noqa: E402
-import locks  # noqa: E402
-import structure  # noqa: E402
-import way_back  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk  # noqa: E402
+from every import ALL, ASKED, BAD, GOOD, LINTED  # noqa: E402
 from stand import Case, Stand  # noqa: E402
 
 pytestmark = pytest.mark.integration
-
-BAD = [*failing.CASES, *data.CASES, *way_back.CASES, *structure.CASES, *locks.CASES, *expecting.CASES]
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +41,19 @@ def test_each_bad_migration_has_its_findings(stand: Stand, case: Case) -> None:
     _check(stand, case)
 
 
-@pytest.mark.parametrize("case", asked.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ASKED, ids=lambda case: case.name)
 def test_what_was_asked_for_is_measured(stand: Stand, case: Case) -> None:
     record = _check(stand, case)
     assert [name for name in case.asked if record.get(name, "") is None] == []
 
 
-@pytest.mark.parametrize("case", good.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.name)
 def test_a_good_migration_is_a_go(stand: Stand, case: Case) -> None:
     _check(stand, case)
 
 
 @pytest.mark.skipif(squawk.find(squawk.AUTO) is None, reason="squawk is not installed")
-@pytest.mark.parametrize("case, answers", linted.CASES, ids=lambda value: value.name if isinstance(value, Case) else "")
+@pytest.mark.parametrize("case, answers", LINTED, ids=lambda value: value.name if isinstance(value, Case) else "")
 def test_what_squawk_claims_is_held_against_what_was_measured(stand: Stand, case: Case, answers: linted.Answers) -> None:
     record = _check(stand, case)["squawk"]
     assert (record["status"], record["not_read"]) == ("ran", 0)
@@ -81,7 +73,7 @@ CHANGED = [
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_proof_of_what_was_touched_gives_the_same_answers(stand: Stand, name: str) -> None:
-    (case,) = (case for case in [*data.CASES, *good.CASES] if case.name == name)
+    (case,) = (case for case in [*data.CASES, *GOOD] if case.name == name)
     record = _check(stand, dataclasses.replace(case, proof="changed"))
     proof = record["data_proof"]["after"]
     assert proof["asked"] == "changed"
@@ -104,8 +96,8 @@ def test_counting_alone_sees_rows_but_no_values(stand: Stand) -> None:
 
 def test_the_gallery_is_as_large_as_promised() -> None:
     assert len(BAD) >= 50
-    assert len(good.CASES) >= 30
-    assert all(case.verdict == "GO" and not case.findings for case in good.CASES)
+    assert len(GOOD) >= 30
+    assert all(case.verdict == "GO" and not case.findings for case in GOOD)
     assert all(case.verdict != "GO" and case.findings for case in BAD)
-    names = [case.name for case in [*BAD, *good.CASES]]
+    names = [case.name for case in ALL]
     assert len(names) == len(set(names))

@@ -14,21 +14,13 @@ from pathlib import Path
 GALLERY = Path(__file__).parents[1] / "integration"
 sys.path.extend([str(GALLERY), str(GALLERY / "gallery")])
 
-import data  # noqa: E402
-import expecting  # noqa: E402
-import failing  # noqa: E402
-import good  # noqa: E402
-import linted  # noqa: E402
-import locks  # noqa: E402
-import structure  # noqa: E402
-import way_back  # noqa: E402
+from every import ALL, LINTED  # noqa: E402
 
 
 def main() -> int:
     kept = Path(sys.argv[1])
-    answers = {case.name: expected for case, expected in linted.CASES}
-    alone = [case for module in (failing, data, way_back, structure, locks, expecting, good) for case in module.CASES]
-    cases = [*alone, *(case for case, _answers in linted.CASES), *(dataclasses.replace(case, proof="changed") for case in alone)]
+    answers = {case.name: expected for case, expected in LINTED}
+    cases = [*ALL, *(dataclasses.replace(case, proof="changed") for case in ALL)]
     judged = 0
     for case in cases:
         directory = kept / case.slug
@@ -43,7 +35,7 @@ def main() -> int:
             print(differences.splitlines()[0])
             return 1
     # Fewer would mean that the evidence was not kept.
-    assert judged >= len(alone), f"{judged} of {len(alone)} cases have evidence in {kept}"
+    assert judged >= len(ALL), f"{judged} of {len(ALL)} cases have evidence in {kept}"
     return 0
 
 

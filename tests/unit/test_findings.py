@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.findings impo
 from migration_rehearsal import cli
 
 ROOT = Path(__file__).parents[2]
+_GALLERY = ROOT / "tests" / "integration"
+sys.path.extend([str(_GALLERY), str(_GALLERY / "gallery")])
+
+import every  # noqa: E402
 
 # Whoever changes a severity changes what a verdict means to its users: it is done here too, or it was a slip.
 SEVERITIES = {
@@ -68,6 +74,21 @@ def test_every_code_that_the_code_says_is_in_the_table() -> None:
         )
     assert len(said) > 20
     assert said <= CODES.keys()
+
+
+def test_every_code_is_shown_by_a_case_of_the_gallery_or_by_the_test_that_is_named() -> None:
+    shown = {code for case in every.ALL for code, _object in case.findings | case.infos}
+    assert shown | every.NOT_HERE.keys() == CODES.keys(), "a case for it, or the reason why there can be none"
+    assert not shown & every.NOT_HERE.keys()
+
+
+@pytest.mark.parametrize("code", every.NOT_HERE)
+def test_what_the_gallery_cannot_show_another_test_does(code: str) -> None:
+    reason, test = every.NOT_HERE[code]
+    file, name = test.split("::")
+    text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+    (function,) = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name]
+    assert reason and f'"{code}"' in (ast.get_source_segment(text, function) or "")
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -56,5 +56,9 @@ CASES = [
     Case("two heads", "SELECT 1", findings=frozenset({("multiple-heads", "")}), more=(("m2", "a0", "SELECT 1", "SELECT 1"),)),
     Case("production on an unknown revision", "SELECT 1", findings=frozenset({("revision-unknown", "")}),
          production="UPDATE alembic_version SET version_num = 'f00dfeed'"),
+    Case("settings that are not there", "SELECT 1", findings=frozenset({("application-failed", "")}), verdict="INCOMPLETE", asked=("current",),
+         env=(("extra", "raise KeyError('SHOP_SETTINGS')"),), says=("SHOP_SETTINGS",)),
+    Case("a declaration that cannot be measured", "SELECT 1", findings=frozenset({("stage-failed", "")}), verdict="INCOMPLETE",
+         expectations="changes: {users.name: {expect: 'in_capitals(old)'}}\n", says=("a declared change cannot be measured",)),
     Case("address of another database", "SELECT 1", findings=frozenset({("fence", "gallery")}), env=(("url", 'os.environ["OTHER_URL"]'),)),
 ]  # fmt: skip

@@ -59,9 +59,10 @@ class Case:
     `findings`: code and object of every blocker and warning, no more and no less. `infos`: those of severity info that must be among the rest.
     `production`: SQL that production has seen before, on top of base.sql. `expectations`, `policy`: text of these files.
     `says`: what the messages must say too. `show_keys`: the keys of changed rows may be shown.
-    `asked`: what is measured beside the rest ("models", "drift", "stairway"; "fixed address": an application that drift cannot be measured with).
+    `asked`: what is measured beside the rest ("models", "drift", "stairway"; "fixed address": an application that drift cannot be measured with;
+    "current": where the copy stands, before anything).
     `base`: SQL of production's revision, where it is not what made production.
-    `target`: where the upgrade goes (rehearsal_target).
+    `target`: where the upgrade goes (rehearsal_target). `stands`: the revision that production stands on.
     `deadline_s`: how long one run of the application may take.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
@@ -83,6 +84,7 @@ class Case:
     asked: tuple[str, ...] = ()
     base: str = ""
     target: str = "head"
+    stands: str = BASE
     deadline_s: float = 60
 
     def judge(self, evidence_directory: str) -> dict[str, Any]:
@@ -175,13 +177,13 @@ class _Run:
         self._write_project()
         self._write_context()
         self._dump()
-        if not self._gather("before"):
+        if "current" in self.case.asked and not self._current() or not self._gather("before"):
             return
         if not self._migrate("upgrade", "upgrade", self.case.target) or not self._gather("after"):
             return
         self._ask()
         wanted = self.expectations.downgrade_to
-        if not self._migrate("downgrade", "downgrade", BASE if wanted == PRODUCTION else wanted):
+        if not self._migrate("downgrade", "downgrade", self.case.stands if wanted == PRODUCTION else wanted):
             return
         if self._gather("back") and self._migrate("again", "upgrade", self.case.target) and self._gather("again") and "stairway" in self.case.asked:
             work, server = self.work, self.stand.server.server
@@ -199,10 +201,11 @@ class _Run:
         with Session(server.server, "postgres", "tests") as session:
             session.execute(f"CREATE DATABASE {quote_identifier(self.copy)} TEMPLATE {PRODUCTION_DATABASE}")
             session.execute(f"COMMENT ON DATABASE {quote_identifier(self.copy)} IS {quote_literal(self.marker.to_text())}")
-        if self.case.production:
-            with Session(server.server, self.copy, "tests") as session:
-                for statement in _statements(self.case.production):
-                    session.execute(statement)
+        with Session(server.server, self.copy, "tests") as session:
+            for statement in _statements(self.case.production):
+                session.execute(statement)
+            if self.case.stands != BASE:
+                session.execute(f"UPDATE alembic_version SET version_num = {quote_literal(self.case.stands)}")
 
     def _write_project(self) -> None:
         project = Project(self.directory / "project")
@@ -287,9 +290,14 @@ class _Run:
         )  # fmt: skip
         script = outcome.last("script")
         if run == "upgrade" and script:
-            files.write_json(self.work.file("evidence", "application.json"), {"heads": script["heads"], "current": [BASE], "pending": []})
+            files.write_json(self.work.file("evidence", "application.json"), {"heads": script["heads"], "current": [self.case.stands], "pending": []})
         findings = migration_findings.findings_of(outcome, run)
         return self._stage(run, started, error=findings[0]["message"], findings=findings) if findings else self._stage(run, started)
+
+    def _current(self) -> bool:
+        started = time.monotonic()
+        findings = migration_findings.findings_of(application.run(self.application, "current", marker_id=self.id), "current")
+        return self._stage("pending", started, error=findings[0]["message"], findings=findings) if findings else self._stage("pending", started)
 
     def _stage(self, name: str, started: float, error: str = "", findings: list[dict[str, Any]] | None = None) -> bool:
         line: dict[str, Any] = {
