@@ -14,6 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import Renames, between
+from ansible_collections.migrations.rehearsal.plugins.module_utils.shared_json import Shared
 
 MOMENTS = ("before", "after", "back", "again")
 RUNS = ("upgrade", "downgrade", "again")
@@ -91,7 +92,12 @@ def whole_way_back(evidence: Evidence) -> bool:
 
 
 def load(directory: str) -> Evidence:
-    """All evidence below a directory. Raises OSError where the directory or its context.json is missing, ValueError for a damaged file."""
+    """All evidence below a directory. It must not be changed: equal parts of it are one.
+
+    Raises OSError where the directory or its context.json is missing, ValueError for a damaged file.
+    """
+
+    shared = Shared()
 
     def read(name: str, reader: Callable[[str], Any]) -> Any:
         path = os.path.join(directory, name)
@@ -101,7 +107,7 @@ def load(directory: str) -> Evidence:
             raise ValueError(f"{path} is damaged: {error}") from error
 
     def document(name: str) -> Optional[Document]:
-        found = read(name, files.read_json)
+        found = read(name, shared.read)
         path = os.path.join(directory, name)
         if isinstance(found, dict) and (found or name in ("expectations.json", "policy.json")):
             return found
