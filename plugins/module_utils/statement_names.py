@@ -33,9 +33,10 @@ _DATA = re.compile(rf"\s*(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+
 _DROP = re.compile(rf"\s*drop\s+(?:foreign\s+)?(?:table|materialized\s+view|view|sequence)\s+(?:if\s+exists\s+)?({NAME})", re.IGNORECASE)
 _KEY = re.compile(rf"\b(?:unique|primary\s+key)\s*(nulls\s+not\s+distinct\s*)?{_COLUMNS}", re.IGNORECASE)
 _FOREIGN_KEY = re.compile(rf"\bforeign\s+key\s*{_COLUMNS}\s*references\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
+_ADDED = re.compile(r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?!constraint\b)", re.IGNORECASE)
 _REFERENCES = re.compile(rf"({_PART})\s+[^,()]*(?:\([^()]*\))?[^,()]*\breferences\s+({NAME})\s*(?:{_COLUMNS})?", re.IGNORECASE)
 _NEW_TYPE = re.compile(
-    rf"\balter\s+(?:column\s+)?({_PART})\s+(?:set\s+data\s+)?type\s+([^,;]+?)(?=\s+(?:using|collate)\b|\s*(?:,|;|$))", re.IGNORECASE
+    rf"\balter\s+(?:column\s+)?({_PART})\s+(?:set\s+data\s+)?type\s+((?:[^,;()]|\([^()]*\))+?)(?=\s+(?:using|collate)\b|\s*(?:,|;|$))", re.IGNORECASE
 )
 
 
@@ -140,7 +141,9 @@ def _foreign_key(statement: str) -> Optional[ForeignKey]:
     found = _FOREIGN_KEY.search(statement)
     if found:
         return ForeignKey(_columns(found.group(1)), found.group(2), _columns(found.group(3)))
-    found = _REFERENCES.search(statement)
+    # A column that is added to a table stands behind the words for that, which look like a column of that type.
+    added = _ADDED.search(statement)
+    found = _REFERENCES.search(statement, added.end() if added else 0)
     if found:
         return ForeignKey((found.group(1),), found.group(2), _columns(found.group(3)))
     return None
