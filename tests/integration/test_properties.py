@@ -13,7 +13,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint i
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.integration
@@ -205,6 +205,33 @@ def followed(session: Session, wanted: dict[str, list[str]], before: dict[str, A
     return found
 
 
+def rows_of(key: str, *places: dict[str, str | None]) -> Model:
+    """One table of a text column c0, with an integer as key or none."""
+    kinds = {key: "integer", "c0": "text"} if key else {"c0": "text"}
+    return {"one": Table([key] if key else [], kinds, [dict(place) for place in places])}
+
+
+def every_type() -> Model:
+    """One row with a value of each type."""
+    columns = {"k0": "integer", **{f"c{number}": kind for number, kind in enumerate(VALUES)}}
+    return {"one": Table(["k0"], columns, [{name: VALUES[kind][0] for name, kind in columns.items()}])}
+
+
+# What a proof is most easily blind to. `second` chooses the row, and of `write` the value too: NULL, then those of VALUES.
+_EQUAL_PAIR = rows_of("", {"c0": "a"}, {"c0": "a"})
+_TWO_ROWS = rows_of("k0", {"k0": "1", "c0": "a"}, {"k0": "2", "c0": "b"})
+_NULL_AND_EMPTY = rows_of("k0", {"k0": "1", "c0": None}, {"k0": "2", "c0": ""})
+
+
+@example(_EQUAL_PAIR, [("write", 0, 3, 0)])
+@example(_TWO_ROWS, [("swap", 0, 0, 0)])
+@example(_TWO_ROWS, [("delete", 0, 0, 0), ("insert", 0, 3, 4)])
+@example(_TWO_ROWS, [("delete", 0, 0, 0), ("insert", 0, 3, 4), ("insert", 0, 3, 5)])
+@example(_NULL_AND_EMPTY, [("swap", 0, 0, 0)])
+@example(rows_of("k0", {"k0": "1", "c0": None}), [("write", 0, 1, 0)])
+@example(every_type(), [("write", 0, 2, 0)])
+@example(every_type(), [("write", 0, 2, number) for number in range(len(VALUES))])
+@example(every_type(), [("write", 0, 0, number) for number in range(len(VALUES))])
 @given(model=st.dictionaries(st.sampled_from(NAMES[:2]), tables(), min_size=1), edits=_edits)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_is_proved_is_what_the_model_says(postgres_server: Any, database: str, model: Model, edits: list[tuple[str, int, int, int]]) -> None:
@@ -246,6 +273,13 @@ def test_what_is_proved_is_what_the_model_says(postgres_server: Any, database: s
             found = {**rows[name], "columns": {column: rows[name]["columns"][column] for column in rows[name]["columns"]}}
             assert {key: found[key] for key in ("added", "lost", "kept")} == {key: counts[key] for key in ("added", "lost", "kept")}, statements
             assert found["columns"] == {column: counts["columns"][column] for column in found["columns"]}, statements
+    # And where it happened: these columns, and no others.
+    for name, table in before.items():
+        if table.key and name in model and {table.place(row) for row in table.rows} == {table.place(row) for row in model[name].rows}:
+            written_to = {f"{name}.{column}" for column, rows_changed in oracle(table, model[name])["columns"].items() if rows_changed}
+            for one_proof in (full, changed):
+                told_of = {one.object for one in data_diff.compare(first, one_proof) if one.kind == "column-changed"}
+                assert {one for one in told_of if one.startswith(f"{name}.")} == written_to, statements
     for one in data_diff.compare(first, full, {}, rows):
         table = before.get(one.object)
         if table is not None and one.object in model and table.key and one.rows_added is not None:
