@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, quote_identifier
 
 from migration_rehearsal import embedded
+
+sys.path.append(str(Path(__file__).parent))
+
+import postgres_versions  # noqa: E402
 
 # Every process that the run starts inherits this; so a server that is left can be told from all others on the machine.
 RUN = "REHEARSAL_TEST_RUN"
@@ -70,16 +75,12 @@ class PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres_servers() -> Iterator[Callable[[int], PostgresServer]]:
-    """`postgres_servers(16)`: a server of that major version, started once a worker; skips where its binaries are absent."""
+    """`postgres_servers(16)`: a server of that major version, started once a worker; skips where its binaries cannot be had."""
     started: dict[int, PostgresServer] = {}
 
     def server(major: int) -> PostgresServer:
         if major not in started:
-            try:
-                binaries = embedded.find_binaries(major=major)
-            except embedded.ClusterError as error:
-                pytest.skip(str(error))
-            started[major] = _start(binaries)
+            started[major] = _start(postgres_versions.find(major))
         return started[major]
 
     yield server

@@ -287,7 +287,7 @@ def _prepare(directory: Path, binaries: Binaries, port: int) -> Cluster:
 def _initialise(cluster: Cluster) -> None:
     said = ""
     for locale in ("C.UTF-8", "C"):
-        options = ["--no-sync", "--no-instructions", "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", f"--locale={locale}"]
+        options = ["--no-sync", "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", f"--locale={locale}"]
         done = _run(cluster.system_user, START_TIMEOUT_S, cluster.server_bin_dir / "initdb", *options, "-D", cluster.data_directory)
         if done.returncode == 0:
             return
