@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 _HERE = Path(__file__).parent
-sys.path.extend([str(_HERE), str(_HERE / "gallery")])
+sys.path.extend([str(_HERE), str(_HERE / "gallery"), str(_HERE.parent / "mutation")])
 
 import data  # noqa: E402
 import linted  # noqa: E402
+import rules  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk  # noqa: E402
 from every import ALL, ASKED, BAD, GOOD, LINTED  # noqa: E402
+from mutants import mutants_of  # noqa: E402
+from mutate import Judges  # noqa: E402
 from stand import Case, Stand  # noqa: E402
 
 pytestmark = pytest.mark.integration
@@ -101,3 +104,22 @@ def test_the_gallery_is_as_large_as_promised() -> None:
     assert all(case.verdict != "GO" and case.findings for case in BAD)
     names = [case.name for case in ALL]
     assert len(names) == len(set(names))
+
+
+# So many of the judge's rules are changed, one at a time. Each is chosen by what it is: whoever changes other code meets the same ones.
+ONE_IN = 130
+
+
+def test_a_changed_rule_makes_the_gallery_fail(stand: Stand, tmp_path: Path) -> None:
+    """A sample of what tests/mutation/mutate.py tries, over the evidence that the tests above have made."""
+    for case in ALL:
+        if not (stand.kept / case.slug).is_dir():
+            stand.rehearse(case)
+    judges = Judges(tmp_path, rules.unit_tests, stand.kept)
+    assert not judges.gallery_fails()
+    chosen = [mutant for file in rules.files() for mutant in mutants_of(file) if mutant.is_one_in(ONE_IN) and mutant.key not in rules.EQUIVALENT]
+    noticed = {mutant.name: judges.try_out(mutant) for mutant in chosen}
+    assert [name for name, by in noticed.items() if by == "nobody"] == [], (
+        "write a test that holds it, or name it in EQUIVALENT of tests/mutation/rules.py"
+    )
+    assert len(noticed) > 10 and list(noticed.values()).count("gallery") > len(noticed) / 2

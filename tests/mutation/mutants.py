@@ -16,13 +16,25 @@ COMPARISONS = {
 
 
 class Mutant:
-    """One change. `key` tells it from others without its line, so that it stays the same when the file grows."""
+    """One change: the `variant`th of the `number`th node. `key` tells it from others without its line, so that it stays when the file grows."""
 
-    def __init__(self, file: str, owner: str, tree: ast.Module, line: int, what: str) -> None:
+    def __init__(self, file: str, owner: str, line: int, what: str, number: int, variant: int) -> None:
         self.file = file
-        self.source = ast.unparse(ast.fix_missing_locations(tree))
         self.name = f"{file}:{line}: {what}"
         self.key = f"{file}:{owner}: {what}"
+        self._number = number
+        self._variant = variant
+
+    @property
+    def source(self) -> str:
+        """The file with the change in it."""
+        tree = ast.parse((MODULE_UTILS / self.file).read_text(encoding="utf-8"))
+        node = list(ast.walk(tree))[self._number]
+        if _is_taken_out(node):
+            _replace(tree, node, node.operand if isinstance(node, ast.UnaryOp) else ast.Pass())
+        else:
+            _change(node, self._variant)
+        return ast.unparse(ast.fix_missing_locations(tree))
 
     def is_one_in(self, share: int) -> bool:
         """Chosen by what it is: another change of the code chooses no others."""
@@ -32,19 +44,14 @@ class Mutant:
 def mutants_of(file: str) -> Iterator[Mutant]:
     """All changes of a file that are tried."""
     text = (MODULE_UTILS / file).read_text(encoding="utf-8")
-    original = ast.parse(text)
-    owners = _owners(original)
-    for number, node in enumerate(ast.walk(original)):
+    tree = ast.parse(text)
+    owners = _owners(tree)
+    for number, node in enumerate(ast.walk(tree)):
         owner = owners.get(node, "")
         if f"{file}:{owner}" in NOT_RULES:
             continue
         for variant in range(_variants(node)):
-            tree = copy.deepcopy(original)
-            target = list(ast.walk(tree))[number]
-            before = ast.unparse(target).splitlines()[0][:90]
-            after = _apply(tree, target, variant)
-            if after is not None:
-                yield Mutant(file, owner, tree, getattr(node, "lineno", 0), f"{before} → {after}")
+            yield Mutant(file, owner, getattr(node, "lineno", 0), f"{_short(node)} → {_after(node, variant)}", number, variant)
 
 
 def _owners(tree: ast.Module) -> dict[ast.AST, str]:
@@ -78,34 +85,44 @@ def _variants(node: ast.AST) -> int:
     return 0
 
 
-def _apply(tree: ast.Module, node: ast.AST, variant: int) -> str | None:
-    """Change the node within its tree; what it is now, in short."""
+def _short(node: ast.AST) -> str:
+    return ast.unparse(node).splitlines()[0][:90]
+
+
+def _after(node: ast.AST, variant: int) -> str:
+    """What becomes of it, in short."""
+    if _is_taken_out(node):
+        return "without not" if isinstance(node, ast.UnaryOp) else "gone"
+    changed = copy.deepcopy(node)
+    _change(changed, variant)
+    return _short(changed)
+
+
+def _is_taken_out(node: ast.AST) -> bool:
+    return isinstance(node, (ast.UnaryOp, ast.Expr, ast.Continue))
+
+
+def _change(node: ast.AST, variant: int) -> None:
     if isinstance(node, ast.Compare):
         node.ops[variant] = COMPARISONS[type(node.ops[variant])]()
     elif isinstance(node, ast.BoolOp):
         node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-    elif isinstance(node, ast.UnaryOp):
-        return "without not" if _replace(tree, node, node.operand) else None
     elif isinstance(node, ast.If):
         node.test = ast.Constant(bool(variant))
-    elif isinstance(node, (ast.Expr, ast.Continue)):
-        return "gone" if _replace(tree, node, ast.Pass()) else None
     elif isinstance(node, ast.Constant):
         node.value = (not node.value) if isinstance(node.value, bool) else int(node.value) + 1  # type: ignore[arg-type]
     elif isinstance(node, ast.Name):
         node.id = {"INFO": "WARNING", "WARNING": "INFO", "BLOCKER": "WARNING"}[node.id]
     elif isinstance(node, ast.BinOp):
         node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
-    return ast.unparse(node).splitlines()[0][:90]
 
 
-def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
+def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> None:
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             if value is old:
                 setattr(parent, field, new)
-                return True
+                return
             if isinstance(value, list) and any(one is old for one in value):
                 value[[one is old for one in value].index(True)] = new
-                return True
-    return False
+                return

@@ -509,6 +509,14 @@ def test_what_is_noted_after_an_interruption_is_the_doing_of_clean_up() -> None:
     assert judge(good(stages=[stage("restore"), ended, interrupted]))["verdict"] == NO_GO
 
 
+def test_the_checklist_says_that_an_existing_backup_was_not_held_against_production() -> None:
+    evidence = good()
+    assert evidence.copy is not None
+    record = judge(dataclasses.replace(evidence, copy={**evidence.copy, "proved_by": "nothing", "rows": 1234}))
+    assert record["checklist"][0]["detail"] == "an existing backup of 1,234 rows, not held against production"
+    assert "existing backup" not in str(judge(evidence)["checklist"])
+
+
 def test_what_auto_chose_is_said_with_its_reasons() -> None:
     evidence = good()
     asked = dataclasses.replace(evidence, context={**evidence.context, "origin": {"source": "auto"}})

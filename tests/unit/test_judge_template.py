@@ -63,6 +63,16 @@ def test_a_template_that_was_changed_is_a_blocker() -> None:
     assert any(f"{name}: " in message and "when the template was kept" in message for message in said(counted, "copy-differs"))
 
 
+def test_a_template_whose_structure_was_changed_is_a_blocker() -> None:
+    other = copy.deepcopy(good().snapshots["before"])
+    name = next(iter(other["tables"]))
+    column = other["tables"][name]["columns"].popitem()[0]
+    record = judge(again(snapshot=other))
+    assert record["verdict"] == "NO-GO"
+    (message,) = said(record, "copy-differs")
+    assert message.startswith(f"column {name}.{column} added") and message.endswith(", since the template was kept")
+
+
 @pytest.mark.parametrize("missing", ["template", "snapshot", "fingerprint"])
 def test_without_the_evidence_of_the_template_it_is_not_green(missing: str) -> None:
     record = judge(again(**{missing: None}))

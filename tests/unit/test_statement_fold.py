@@ -34,3 +34,21 @@ def test_what_alembic_notes_for_itself_is_left_out() -> None:
         {**common, "sql": "UPDATE versions SET a = '***'"},
     ]
     assert [entry["sql"] for entry in fold(events)["statements"]] == ["UPDATE versions SET a = '***'"]
+
+
+def test_calls_times_rows_and_wal_are_added_up() -> None:
+    common = {"event": "statement", "sql": "UPDATE t SET a = ?", "t0": 1.0}
+    events = [
+        {**common, "revision": "a", "t1": 3.0, "rows": 4, "wal": 100},
+        {**common, "revision": "b", "t1": 5.0, "rows": None, "wal": None},
+        # A long row of equal ones, told as one.
+        {**common, "revision": "b", "t1": 9.0, "calls": 3, "ms": 6.0, "max_ms": 5.0, "rows": 1, "wal": 20},
+        {**common, "revision": None, "t1": 99.0},
+    ]
+    (entry,) = fold(events)["statements"]
+    histogram = entry.pop("histogram")
+    assert entry == {
+        "sql": "UPDATE t SET a = ?", "revisions": ["a", "b"], "calls": 5, "total_ms": 12.0, "mean_ms": 2.4, "max_ms": 5.0,
+        "rows": 5, "wal_bytes": 120,
+    }  # fmt: skip
+    assert sum(histogram) == 5 and fold(events)["left_out"] == 0

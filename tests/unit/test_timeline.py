@@ -185,6 +185,17 @@ def test_revisions_that_run_several_times_have_each_time_their_own() -> None:
     assert [(span.revision, span.ms) for span in timeline.spans(events)] == [("a", 10), ("a", 5), ("b", 0)]
 
 
+def test_a_revision_without_an_end_lasts_until_the_last_commit() -> None:
+    events = [begin("a", 0), statement("a", 1, 2), commit(9, 10), statement(None, 50, 60), {**commit(0, 0), "t1": None}]
+    assert [(span.revision, span.ms) for span in timeline.spans(events)] == [("a", 10)]
+
+
+def test_what_runs_outside_the_revisions_is_no_revision_of_its_own() -> None:
+    events = [current(), statement(None, 1, 6, lock("t", "AccessExclusive")), begin("a", 10), statement("a", 11, 15, lock("u", "AccessExclusive")),
+              end("a", 20, 10), commit(29, 30)]  # fmt: skip
+    assert other_mode.each_alone_ms(events, timeline.holds(events)).keys() == {"a"}
+
+
 def test_the_other_mode_of_one_transaction_a_revision_holds_until_the_last_commit() -> None:
     events = [
         current(per_migration=True),

@@ -39,7 +39,7 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assert
 PRODUCTION_DATABASE = "gallery"
 ROLE = "gallery_reader"
 BASE = "a0"
-# Names a directory in which the evidence of every case is to be kept (tests/mutation).
+# Names a directory in which the evidence of every case is to be kept (tests/mutation), where it shall outlive the stand.
 KEEP = "GALLERY_EVIDENCE"
 _SOURCE = "prod/gallery"
 _WARM_PYTHON = str(Path(__file__).parent / "warm_python.py")
@@ -118,6 +118,7 @@ class Stand:
     def __init__(self, server: Any, directory: Path) -> None:
         self.server = server
         self.directory = directory
+        self.kept = Path(os.environ.get(KEEP) or directory / "kept")
         server.create_database(PRODUCTION_DATABASE)
         text = (Path(__file__).parent / "base.sql").read_text(encoding="utf-8")
         with Session(server.server, PRODUCTION_DATABASE, "tests") as session:
@@ -149,9 +150,11 @@ class Stand:
         try:
             run.go()
             run.lint()
-            if os.environ.get(KEEP):
-                shutil.copytree(run.work.evidence, Path(os.environ[KEEP]) / case.slug, dirs_exist_ok=True)
-            return case.judge(run.work.evidence)
+            kept = self.kept / case.slug
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(run.work.evidence, kept)
+            shutil.rmtree(run.work.path)
+            return case.judge(str(kept))
         finally:
             self.server.drop_database(run.copy)
             side_database.drop_all(self.server.server, run.id, 60)
