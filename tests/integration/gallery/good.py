@@ -117,6 +117,9 @@ CASES = [
     _good("function and trigger", "CREATE FUNCTION half(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n / 2';\n"
           "CREATE TRIGGER drafts_same BEFORE UPDATE ON drafts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
           "DROP TRIGGER drafts_same ON drafts;\nDROP FUNCTION half(integer)"),
+    _good("trigger that only notifies", "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NOTIFY payments; RETURN NEW; END $$;\n"
+          "CREATE TRIGGER payments_tell AFTER UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION tell()",
+          "DROP TRIGGER payments_tell ON payments;\nDROP FUNCTION tell()", infos=frozenset({("outside-world", "payments.payments_tell")})),
     _good("enum type", "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE users ADD COLUMN mood mood",
           "ALTER TABLE users DROP COLUMN mood;\nDROP TYPE mood"),
     _good("sequence", "CREATE SEQUENCE act_numbers", "DROP SEQUENCE act_numbers"),

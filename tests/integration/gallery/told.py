@@ -13,7 +13,8 @@ from stand import Case
 _WARNED = "GO with warnings"
 _BUDGETS = "budgets: {blocked_reads_ms: 60000, blocked_writes_ms: 60000, index_build_ms: 60000}\n"
 _NICK, _NICK_DOWN = "ALTER TABLE users ADD COLUMN nick text", "ALTER TABLE users DROP COLUMN nick"
-_SENDER = "CREATE FUNCTION tell() RETURNS {kind} LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('payments', 'changed'); {end} END $$"
+# What it would send, it never does: rehearsals run it.
+_SENDER = "CREATE FUNCTION tell() RETURNS {kind} LANGUAGE plpgsql AS $$ BEGIN IF false THEN PERFORM lo_export(1, '/dev/null'); END IF; {end} END $$"
 _TOLD_BY_TRIGGER = _SENDER.format(kind="trigger", end="RETURN NEW;")
 _TOLD_BY_EVENT = _SENDER.format(kind="event_trigger", end="")
 
@@ -32,9 +33,9 @@ CASES = [
     _told("integer as a primary key", "integer-primary-key", "kinds.id", "CREATE TABLE kinds (id integer PRIMARY KEY)", "DROP TABLE kinds"),
     _told("index that another one covers", "index-redundant", "ix_shifts_who", "CREATE INDEX ix_shifts_who ON shifts (user_id, started_at)", "DROP INDEX ix_shifts_who",
           production="DROP INDEX ix_shifts_user;\nCREATE INDEX ix_shifts_user ON shifts (user_id, started_at, ended_at)"),
-    _told("trigger that notifies", "outside-world", "payments.payments_tell", f"{_TOLD_BY_TRIGGER};\nCREATE TRIGGER payments_tell AFTER UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION tell()",
-          "DROP TRIGGER payments_tell ON payments;\nDROP FUNCTION tell()", says=("runs tell(): uses pg_notify",)),
-    _told("function of a trigger that begins to notify", "outside-world", "payments.payments_tell", _TOLD_BY_TRIGGER.replace("CREATE", "CREATE OR REPLACE"),
+    _told("trigger that writes a file", "outside-world", "payments.payments_tell", f"{_TOLD_BY_TRIGGER};\nCREATE TRIGGER payments_tell AFTER UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION tell()",
+          "DROP TRIGGER payments_tell ON payments;\nDROP FUNCTION tell()", says=("runs tell(): uses lo_export",)),
+    _told("function of a trigger that begins to write a file", "outside-world", "payments.payments_tell", _TOLD_BY_TRIGGER.replace("CREATE", "CREATE OR REPLACE"),
           "CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
           production="CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n"
           "CREATE TRIGGER payments_tell AFTER UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION tell()"),
