@@ -1,4 +1,4 @@
-"""What reads PostgreSQL's own catalogs, text forms and locks, on every version that is promised; all other tests are on the newest of them."""
+"""What reads PostgreSQL's own catalogs, text forms and locks, on every version that is promised but the newest, on which all other tests are."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from stand import Stand  # noqa: E402
 
 pytestmark = pytest.mark.integration
 
-# One that is right, one that loses data, and those whose finding comes from what the server says of locks, files and scans.
-CASES = ["kopecks to roubles, declared", "values swapped between two rows", "one transaction holds the locks of all", "large table rewritten",
-         "large table read under lock", "left behind: disabled foreign key"]  # fmt: skip
+# One that loses data, and those whose finding comes from what the server says of locks, files and scans.
+CASES = ["values swapped between two rows", "one transaction holds the locks of all", "large table rewritten", "large table read under lock"]
 
 
-@pytest.fixture(scope="module", params=MAJORS)
+@pytest.fixture(scope="module", params=MAJORS[:-1])
 def server(request: pytest.FixtureRequest, postgres_servers: Callable[[int], Any]) -> Any:
     return postgres_servers(request.param)
 
 
 @pytest.fixture(scope="module")
 def rich(server: Any) -> Iterator[str]:
-    name = server.create_database("every_version")
+    # As some of the edits call it.
+    name = server.create_database("schema_round_trip")
     rich_schema.fill(server, name)
     yield name
     server.drop_database(name)
