@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import shared_json
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence_files, files, shared_json
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import MOMENTS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.shared_json import Shared
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -74,3 +75,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'{"a": "\xff"}')
     with pytest.raises(ValueError):
         Shared().read(str(path))
+
+
+def test_the_evidence_of_four_moments_is_hardly_more_than_that_of_one(tmp_path: Path) -> None:
+    files.write_json(str(tmp_path / "context.json"), {"id": "x"})
+    for moment in MOMENTS:
+        files.write_json(str(tmp_path / f"snapshot-{moment}.json"), {"tables": {"a": {"columns": {"id": {"type": "bigint"}}}}})
+        files.write_json(str(tmp_path / f"fingerprint-{moment}.json"), {"tables": {"a": {"rows": 1, "columns": {"id": {"hash": "17"}}}}})
+    loaded = evidence_files.load(str(tmp_path))
+    for kind in (loaded.snapshots, loaded.fingerprints):
+        assert {id(kind[moment]["tables"]["a"]) for moment in MOMENTS} == {id(kind["before"]["tables"]["a"])}
