@@ -60,6 +60,9 @@ def test_what_was_there_before_and_is_lost_is_counted() -> None:
     assert "downgrade takes 3 ms and loses 2 rows of shifts" in found["text"]
     changed = back(with_prints(back=fingerprint(rate="77")))
     assert "loses at most 3 values in shifts.rate" in changed["text"]
+    emptier = fingerprint(rate="77")
+    emptier["tables"]["shifts"]["columns"]["rate"]["non_null"] = 1
+    assert "loses at most 3 values in shifts.rate" in back(with_prints(back=emptier))["text"], "two of them are NULL now"
 
 
 def test_a_downgrade_that_was_not_measured_is_not_praised() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, schema_diff
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, renames, schema_diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames, between
 from ansible_collections.migrations.rehearsal.plugins.module_utils.structure_checks import check
 from snapshot_builder import column, constraint, foreign_key, index, snapshot, table
@@ -32,6 +32,13 @@ def test_a_name_that_is_there_at_both_moments_is_no_rename() -> None:
     assert not between(BEFORE, swapped)
     numbers = {"tables": {**BEFORE["tables"], "users": {"oid": 1, "columns": {"id": 1, "old": 2}}}}
     assert not between(BEFORE, numbers), "mail became old, and old is gone: whoever reads old gets what was in mail"
+
+
+def test_schema_and_name_are_told_apart_however_they_are_written() -> None:
+    assert renames._parts("users") == ("public", "users")
+    assert renames._parts("billing.acts") == ("billing", "acts")
+    assert renames._parts('billing."My ""acts"""') == ("billing", 'My "acts"')
+    assert renames._parts('"Big.One".acts') == ("Big.One", "acts")
 
 
 def test_numbers_mean_nothing_in_a_table_that_was_made_anew() -> None:

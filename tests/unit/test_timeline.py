@@ -185,6 +185,11 @@ def test_revisions_that_run_several_times_have_each_time_their_own() -> None:
     assert [(span.revision, span.ms) for span in timeline.spans(events)] == [("a", 10), ("a", 5), ("b", 0)]
 
 
+def test_the_longest_window_is_told_in_whole_microseconds() -> None:
+    assert timeline.longest_ms([(0, 1), (10, 11.50049), (20, 21)]) == 1.5
+    assert timeline.longest_ms([]) == 0
+
+
 def test_a_revision_without_an_end_lasts_until_the_last_commit() -> None:
     events = [begin("a", 0), statement("a", 1, 2), commit(9, 10), statement(None, 50, 60), {**commit(0, 0), "t1": None}]
     assert [(span.revision, span.ms) for span in timeline.spans(events)] == [("a", 10)]
