@@ -73,7 +73,7 @@ class _Reader:
     def document(self) -> Any:
         found = self._any(_LEVELS)
         if self._next():
-            raise ValueError("more than one document")
+            raise ValueError("extra data")
         return found
 
     def _any(self, levels: int) -> Any:
