@@ -18,6 +18,7 @@ import yaml
 from ansible_package import collections
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from playbook import PROGRAMS, ROOT, TIMEOUT_S, Demo
+from sample_application import NOT_UNIQUE, with_revision
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("other")]
 
@@ -47,13 +48,15 @@ def artifact_data(private: Path) -> dict[str, Any]:
     return dict(last["event_data"]["artifact_data"])
 
 
-def assert_rehearsed(demo: Demo, private: Path, store: Path) -> None:
+def assert_rehearsed(demo: Demo, private: Path, store: Path, verdict: str = "GO with warnings") -> dict[str, Any]:
+    """What AWX shows and hands on, and what was stored; the artifacts of the job."""
     found = artifact_data(private)
     assert set(found) == set(DEMO_VARIABLES)
-    assert found["rehearsal_verdict"] == "GO with warnings" and found["rehearsal_downtime_ms"] > 0
+    assert found["rehearsal_verdict"] == verdict
     (stored,) = store.iterdir()
-    assert json.loads((stored / "record.json").read_text())["verdict"] == "GO with warnings"
+    assert json.loads((stored / "record.json").read_text())["verdict"] == verdict
     assert demo.left() == []
+    return found
 
 
 def environment(demo: Demo) -> dict[str, str]:
@@ -63,26 +66,41 @@ def environment(demo: Demo) -> dict[str, str]:
     return kept | {"PATH": f"{PROGRAMS}:{kept['PATH']}"}
 
 
-def test_transmit_worker_process(demo: Demo, private: Path, tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    stages = [
-        [RUNNER, "transmit", str(private), "--playbook", "rehearse.yml"],
-        [RUNNER, "worker", "--private-data-dir", str(tmp_path / "work")],
-        [RUNNER, "process", str(private)],
-    ]
-    data = b""
-    for argv in stages:
-        done = subprocess.run(argv, input=data, env=environment(demo), cwd=tmp_path, capture_output=True, check=False, timeout=TIMEOUT_S)
+def as_awx_does(demo: Demo, private: Path, work: Path) -> list[int]:
+    """The exit codes of its three stages, each of which reads what the one before it has written."""
+    work.mkdir()
+    codes, data = [], b""
+    for words in (["transmit", private, "--playbook", "rehearse.yml"], ["worker", "--private-data-dir", work], ["process", private]):
+        argv = [RUNNER, *map(str, words)]
+        done = subprocess.run(argv, input=data, env=environment(demo), cwd=work.parent, capture_output=True, check=False, timeout=TIMEOUT_S)
         data = done.stdout
-        assert done.returncode == 0, f"{argv}: {done.stderr.decode()} {done.stdout.decode(errors='replace')[-3000:]}"
-    assert_rehearsed(demo, private, tmp_path / "store")
+        codes.append(done.returncode)
+    return codes
+
+
+def test_transmit_worker_process(demo: Demo, private: Path, tmp_path: Path) -> None:
+    assert as_awx_does(demo, private, tmp_path / "work") == [0, 0, 0]
+    assert assert_rehearsed(demo, private, tmp_path / "store")["rehearsal_downtime_ms"] > 0
+
+
+def test_no_go_fails_the_job_and_says_why(demo: Demo, private: Path, tmp_path: Path) -> None:
+    application = demo.application(chdir=str(with_revision(tmp_path / "application", NOT_UNIQUE)))
+    demo.inventory(private / "inventory", dev={"rehearsal_application": application, "rehearsal_report_store": str(tmp_path / "store")})
+    codes = as_awx_does(demo, private, tmp_path / "work")
+    # The worker is what ends with Ansible's code; to AWX the status says it, which `process` takes out of what it reads.
+    assert codes[0] == 0 and codes[1] != 0, codes
+    found = assert_rehearsed(demo, private, tmp_path / "store", "NO-GO")
+    assert found["rehearsal_downtime_ms"] is None and "migration-failed" in found["rehearsal_summary"]
+    assert Path(found["rehearsal_report"]).name == "report.html"
+    (status,), (rc,) = private.glob("artifacts/**/status"), private.glob("artifacts/**/rc")
+    assert (status.read_text(), rc.read_text()) == ("failed", str(codes[1]))
 
 
 def test_run_in_a_private_data_directory(demo: Demo, private: Path, tmp_path: Path) -> None:
     argv = [RUNNER, "run", str(private), "--playbook", "rehearse.yml"]
     done = subprocess.run(argv, env=environment(demo), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert_rehearsed(demo, private, tmp_path / "store")
+    assert assert_rehearsed(demo, private, tmp_path / "store")["rehearsal_downtime_ms"] > 0
 
 
 def test_awx_offers_the_root_playbook() -> None:
