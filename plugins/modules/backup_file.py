@@ -86,64 +86,15 @@ host:
   type: str
 """
 
-import os
-from typing import Any, Dict
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, backup_file, files, process
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import backup_file
 
 
 def main() -> None:
     """Look, and make ready."""
     process.end_in_order()
-    module = AnsibleModule(
-        argument_spec=dict(
-            arguments.REHEARSAL,
-            **arguments.MARKER,
-            path=dict(type="str", required=True),
-            carry_as=dict(type="str", default=""),
-            checksum=dict(type="bool", default=True),
-        ),
-        supports_check_mode=True,
-    )
-    p = module.params
-    try:
-        found = backup_file.inspect(p["path"], p["checksum"])
-        archive = _make_ready(p, found) if p["carry_as"] and not module.check_mode else found.path
-    except RehearsalError as error:
-        module.fail_json(msg=str(error), findings=error.findings())
-    except OSError as error:
-        module.fail_json(msg=f"cannot make {p['path']} ready to be carried: {error.strerror}")
-    size = os.path.getsize(archive) if os.path.isfile(archive) else found.bytes
-    compressed = f", compressed with {found.compression}" if found.compression else ""
-    module.exit_json(
-        changed=False,
-        archive=archive,
-        bytes=size,
-        format=found.format,
-        compression=found.compression,
-        sha256=found.sha256,
-        summary=f"{found.format}{compressed}, {found.bytes / 1e6:,.1f} MB",
-    )
-
-
-def _make_ready(p: Dict[str, Any], found: backup_file.BackupFile) -> str:
-    target: str = p["carry_as"]
-    if target == "work":
-        if found.format != backup_file.DIRECTORY:
-            return found.path
-        work = arguments.work_directory(p, "production")
-        work.create(arguments.marker(p))
-        target = work.file(backup.ARCHIVE)
-    else:
-        os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
-    if found.format == backup_file.DIRECTORY:
-        backup_file.pack(found, target)
-    else:
-        # What is carried is removed afterwards: the link, never the backup.
-        os.symlink(found.path, target)
-    return target
+    backup_file.run(AnsibleModule(**backup_file.OPTIONS))
 
 
 if __name__ == "__main__":

@@ -49,28 +49,15 @@ host:
   type: str
 """
 
-import os
-import tarfile
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, files, process
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import collect
 
 
 def main() -> None:
     """Pack what is there."""
     process.end_in_order()
-    module = AnsibleModule(argument_spec=dict(arguments.REHEARSAL, squawk=dict(type="str", default="auto")), supports_check_mode=True)
-    work = arguments.work_directory(module.params, "dev")
-    if module.check_mode or not os.path.isdir(work.evidence):
-        module.exit_json(changed=False, path="", bytes=0)
-    path = work.file("evidence.tar.gz")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.PRIVATE_FILE), "wb") as output, tarfile.open(
-        fileobj=output, mode="w:gz", compresslevel=1
-    ) as archive:
-        for name in sorted(os.listdir(work.evidence)):
-            if not name.endswith(".partial"):
-                archive.add(os.path.join(work.evidence, name), arcname=name)
-    module.exit_json(changed=False, path=path, bytes=os.path.getsize(path))
+    collect.run(AnsibleModule(**collect.OPTIONS))
 
 
 if __name__ == "__main__":

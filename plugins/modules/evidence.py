@@ -99,55 +99,14 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, evidence, process
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import evidence
 
 
 def main() -> None:
     """Gather."""
     process.end_in_order()
-    kinds = [evidence.SNAPSHOT, evidence.FINGERPRINT, evidence.CHECKS]
-    module = AnsibleModule(
-        argument_spec={
-            **arguments.REHEARSAL,
-            "postgres": arguments.POSTGRES,
-            "database": {"type": "str", "required": True},
-            "moment": {"type": "str", "choices": list(evidence.MOMENTS), "required": True},
-            "collect": {"type": "list", "elements": "str", "choices": kinds, "default": kinds},
-            "expectations": {"type": "dict", "default": {}},
-            "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
-            "show_keys": {"type": "bool", "default": False},
-            "follow_rows": {"type": "bool", "default": True},
-            "connections": {"type": "int", "default": 2},
-            "timeout": {"type": "float", "default": 3600},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    if module.check_mode:
-        module.exit_json(changed=False, summary=f"would gather {', '.join(p['collect'])}")
-    work = arguments.work_directory(p, "dev")
-    try:
-        with registered(work):
-            said = evidence.gather(
-                arguments.server(p["postgres"], p["id"]),
-                p["database"],
-                p["id"],
-                work,
-                moment=p["moment"],
-                what=p["collect"],
-                expectations=Expectations.from_json(p["expectations"]),
-                proof=p["data_proof"],
-                connections=p["connections"],
-                deadline_s=p["timeout"],
-                show_keys=p["show_keys"],
-                follow_rows=p["follow_rows"],
-            )
-    except RehearsalError as error:
-        module.fail_json(msg=str(error), findings=error.findings())
-    module.exit_json(changed=False, summary=", ".join(said))
+    evidence.run(AnsibleModule(**evidence.OPTIONS))
 
 
 if __name__ == "__main__":

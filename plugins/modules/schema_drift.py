@@ -74,46 +74,14 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, drift, files, process
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import schema_drift
 
 
 def main() -> None:
     """Build it from nothing and compare."""
     process.end_in_order()
-    module = AnsibleModule(
-        argument_spec={
-            **arguments.REHEARSAL,
-            "postgres": arguments.POSTGRES,
-            "application": application_arguments.APPLICATION,
-            "copy": {"type": "str", "required": True},
-            "revisions": {"type": "list", "elements": "str", "required": True},
-            "timeout": {"type": "float", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    module.no_log_values = application_arguments.secrets_of(p["application"])
-    if module.check_mode:
-        module.exit_json(changed=False, summary="would compare production with its revision")
-    work = arguments.work_directory(p, "dev")
-    server = arguments.server(p["postgres"], p["id"])
-    project = application_arguments.application(p["application"], p["timeout"])
-    try:
-        with registered(work):
-            found = drift.measure(server, p["copy"], p["id"], work, project, p["revisions"], p["timeout"])
-    except RehearsalError as error:
-        module.fail_json(msg=str(error), findings=error.findings())
-    files.write_json(work.file("evidence", "drift.json"), found)
-    number = len(found["changes"])
-    if found["reason"]:
-        summary = f"not measured: {found['reason']}"
-    elif number:
-        summary = f"{found['ran']} revisions from nothing, {number} differences"
-    else:
-        summary = f"{found['ran']} revisions from nothing, no difference"
-    module.exit_json(changed=False, summary=summary)
+    schema_drift.run(AnsibleModule(**schema_drift.OPTIONS))
 
 
 if __name__ == "__main__":

@@ -74,42 +74,14 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import application_arguments, arguments, files, process
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
-from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway import Stairway
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import stairway
 
 
 def main() -> None:
     """Walk."""
     process.end_in_order()
-    module = AnsibleModule(
-        argument_spec={
-            **arguments.REHEARSAL,
-            "postgres": arguments.POSTGRES,
-            "application": application_arguments.APPLICATION,
-            "database": {"type": "str", "required": True},
-            "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
-            "timeout": {"type": "float", "default": 3600},
-            "evidence_timeout": {"type": "float", "default": 3600},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    module.no_log_values = application_arguments.secrets_of(p["application"])
-    if module.check_mode:
-        module.exit_json(changed=True, summary="would take each pending revision up, down and up again")
-    work = arguments.work_directory(p, "dev")
-    server = arguments.server(p["postgres"], p["id"])
-    project = application_arguments.application(p["application"], p["timeout"])
-    try:
-        with registered(work):
-            walked = Stairway(server, p["database"], p["id"], work, project, p["data_proof"] == "counts", p["evidence_timeout"]).walk()
-    except RehearsalError as error:
-        module.fail_json(msg=str(error), findings=error.findings())
-    files.write_json(work.file("evidence", "stairway.json"), walked)
-    summary = f"{len(walked['steps'])} revisions, each up, down and up again" + ("" if walked["end"] is not None else ": not to the end")
-    module.exit_json(changed=True, summary=summary)
+    stairway.run(AnsibleModule(**stairway.OPTIONS))
 
 
 if __name__ == "__main__":

@@ -93,54 +93,15 @@ host:
   type: str
 """
 
-import dataclasses
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up, process
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, new_id, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils.stages import sweep
 
 
 def main() -> None:
     """Remove and look."""
     process.end_in_order()
-    module = AnsibleModule(
-        argument_spec={
-            "id": {"type": "str", "default": ""},
-            "work_dir": arguments.REHEARSAL["work_dir"],
-            "postgres": arguments.POSTGRES,
-            "side": {"type": "str", "choices": ["production", "dev"], "required": True},
-            "place": {"type": "str", "choices": ["existing", "ephemeral", "none"], "default": "existing"},
-            "database": {"type": "str", "default": ""},
-            "keep": {"type": "str", "choices": ["copy", "backup", "template", "none"], "default": "none"},
-            "timeout": {"type": "float", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    try:
-        server = arguments.server(p["postgres"], p["id"] or new_id())
-    except RehearsalError:
-        # What it says is said again, and more to the point, when clean-up asks that server; the files here go all the same.
-        server = arguments.server({**p["postgres"], "password": ""}, p["id"])
-    on_dev = p["side"] == "dev"
-    asked = server if p["place"] == "existing" else None
-    if not p["id"]:
-        result = clean_up.sweep(asked, on_dev, p["work_dir"], utc_now(), p["timeout"], module.check_mode)
-    else:
-        if not is_id(p["id"]):
-            module.fail_json(msg=f"«{p['id']}» is not the id of a rehearsal")
-        if module.check_mode:
-            module.exit_json(changed=True, removed=[], left=[], problems=[])
-        work = arguments.work_directory(p, p["side"])
-        if asked and not on_dev and p["database"]:
-            asked = dataclasses.replace(asked, maintenance_database=p["database"])
-        result = clean_up.clean_up(asked, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
-        result["evidence"] = {f"cleanup-{p['side']}.json": dict(result)}
-    problems = [*result["problems"], *(f"still there: {thing}" for thing in result.get("left", []))]
-    if problems:
-        module.fail_json(msg="\n".join(problems), changed=bool(result["removed"]), **result)
-    module.exit_json(changed=bool(result["removed"]), summary=", ".join(result["removed"]) or "nothing was there", **result)
+    sweep.run(AnsibleModule(**sweep.OPTIONS))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run one stage of a rehearsal: the module of the same name, with its time and its outcome noted on the controller.
 
-Every module of this collection is run through `StageAction`. It turns an unreachable host into a failure (so that block, rescue and always
-hold for it), moves small evidence from the result into a file, and appends the stage to `stages.jsonl`. Outside a rehearsal (a role used
-alone) there is no directory, and nothing is noted.
+Every module of this collection is run through `StageAction`, but for `stage`, which carries the others to the hosts. It turns an unreachable
+host into a failure (so that block, rescue and always hold for it), moves small evidence from the result into a file, and appends the stage to
+`stages.jsonl`. Outside a rehearsal (a role used alone) there is no directory, and nothing is noted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.progress impo
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import progress_display
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
+
+CARRIER = "migrations.rehearsal.stage"
 
 
 class StageAction(ActionBase):  # type: ignore[misc]
@@ -59,6 +61,14 @@ class StageAction(ActionBase):  # type: ignore[misc]
         """What the stage does: by default its module, on the task's host, with its progress shown if it has any."""
         with progress_display.following(self, self.progress_side, self.teller(variables, self.target_host(variables))):
             result: dict[str, Any] = self._execute_module(task_vars=variables)
+        return result
+
+    def _execute_module(self, module_name: str | None = None, module_args: dict[str, Any] | None = None, **how: Any) -> dict[str, Any]:
+        """The task's own module goes to the host inside the one that carries all of them: Ansible packs that one once in a run."""
+        if module_name is None:
+            module_name = CARRIER
+            module_args = {**(self._task.args if module_args is None else module_args), "stage": self._task.action.rpartition(".")[2]}
+        result: dict[str, Any] = super()._execute_module(module_name=module_name, module_args=module_args, **how)
         return result
 
     def teller(self, variables: dict[str, Any], where: str) -> Callable[[Note], None]:

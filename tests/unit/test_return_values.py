@@ -17,8 +17,11 @@ NOT_DESCRIBED = {"changed", "failed", "msg", "exception", "evidence"}
 def returned(module: str) -> set[str]:
     """The names that a module or its action plugin gives to what it returns, where they stand in the code."""
     found: set[str] = set()
-    for folder in ("modules", "action"):
-        tree = ast.parse((ROOT / "plugins" / folder / f"{module}.py").read_text())
+    for folder in ("modules", "module_utils/stages", "action"):
+        path = ROOT / "plugins" / folder / f"{module}.py"
+        if not path.exists():
+            continue
+        tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("exit_json", "fail_json"):
                 found |= {keyword.arg for keyword in node.keywords if keyword.arg}
