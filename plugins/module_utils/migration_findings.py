@@ -25,6 +25,9 @@ def findings_of(outcome: Outcome, run: str, facts: str = "") -> List[Dict[str, A
     code = _OWN_CODES.get(error["kind"])
     if code is None:
         code = "preflight" if run == "info" else RUN_CODES.get(run, "application-failed")
+        if run == "upgrade" and outcome.last("plan") is None:
+            # It did not come as far as its revisions.
+            code = "application-failed"
     return [{"code": code, "object": error.get("revision") or "", "message": error_text(error) + (f" · on the copy: {facts}" if facts else "")}]
 
 

@@ -14,7 +14,7 @@ author: Migration rehearsal maintainers (@migrations)
 description:
   - Sends the agent into the application's Python on standard input. Nothing is installed or written there.
   - Every connection that the application opens must be the copy. Anything else ends its process before the first statement.
-  - What was seen is written to C(migration-RUN.jsonl) in the evidence.
+  - What was seen is written to C(migration-RUN.jsonl) in the evidence; with O(run=upgrade), what was pending to C(application.json).
 extends_documentation_fragment:
   - migrations.rehearsal.rehearsal
   - migrations.rehearsal.rehearsal.application
@@ -69,6 +69,11 @@ revisions:
   returned: always
   type: list
   elements: dict
+current:
+  description: Revisions that the copy stood on before.
+  returned: success
+  type: list
+  elements: str
 heads:
   description: Revisions that the copy stands on afterwards.
   returned: success

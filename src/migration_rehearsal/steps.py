@@ -38,7 +38,7 @@ STEPS = (
     Step("preflight", "Look at both sides", ("preflight",), ("preflight",)),
     Step("backup", "Back up production", ("backup",), ("backup",)),
     Step("restore", "Restore a copy on dev", ("transfer", "restore"), ("transfer", "restore", "evidence before", "template")),
-    Step("upgrade", "Apply the migrations to the copy", ("upgrade",), ("pending", "upgrade")),
+    Step("upgrade", "Apply the migrations to the copy", ("upgrade",), ("upgrade",)),
     Step("structure", "Validate the structure", ("structure",), ("structure", "models", "drift")),
     Step("data", "Check the existing data", ("data",), ("data",)),
     Step("downgrade", "Test the downgrade, and up again", ("downgrade",), ("downgrade", "back", "again", "evidence again", "stairway")),

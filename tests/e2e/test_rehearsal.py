@@ -31,7 +31,7 @@ PASSFILE_WORD = "w0rd-in-the-passfile-9d07"
 SECRETS = (PASSWORD, TOKEN, PASSFILE_WORD)
 
 STAGES = [
-    "preflight", "backup", "transfer", "restore", "pending", "upgrade", "structure", "models", "drift", "data", "downgrade", "back", "again",
+    "preflight", "backup", "transfer", "restore", "upgrade", "structure", "models", "drift", "data", "downgrade", "back", "again",
     "stairway", "cleanup",
 ]  # fmt: skip
 RECORD = {

@@ -15,6 +15,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     revision_graph,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_facts import FILE, facts_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 
 OPTIONS: Dict[str, Any] = {
@@ -50,27 +51,18 @@ def run(module: AnsibleModule) -> None:
     findings = findings_of(outcome, "current" if p["connect"] else "info")
     if findings:
         module.fail_json(msg=findings[0]["message"], findings=findings)
-    hello, script = outcome.last("hello") or {}, outcome.last("script") or {}
+    script = outcome.last("script") or {}
     known = {revision["revision"] for revision in script["revisions"]}
     unknown = sorted(set(p["production_revisions"]) - known)
     # Where env.py says in which directory the revisions are, none is known without running it; then the copy tells.
     if unknown and known:
         message = f"production stands on revision {', '.join(unknown)}, which is not among the {len(known)} revisions of {project.chdir or '.'}"
         module.fail_json(msg=message, findings=[{"code": "revision-unknown", "object": ", ".join(unknown), "message": message}])
-    current, plan = outcome.last("current"), outcome.last("plan")
-    facts = {
-        **{key: hello.get(key) for key in ("python", "alembic", "sqlalchemy", "open_ways")},
-        "heads": script["heads"],
-        "target": p["target"],
-        "revisions": len(known),
-        "current": current["heads"] if current else [],
-        "transaction_per_migration": current.get("transaction_per_migration") if current else None,
-        "pending": plan["steps"] if plan else [],
-    }
+    facts = facts_of(outcome.events, p["target"])
     pending = [step["revision"] for step in facts["pending"]]
     summary = f"{len(known)} revisions, head {', '.join(facts['heads'])}" if known else "its revisions are known when env.py has run"
     if p["connect"]:
         summary = f"at {', '.join(facts['current']) or 'no revision'}, {len(pending)} pending, head {', '.join(facts['heads'])}"
-        files.write_json(arguments.work_directory(p, "dev").file("evidence", "application.json"), facts)
+        files.write_json(arguments.work_directory(p, "dev").file("evidence", FILE), facts)
     would_run = revision_graph.pending(script["revisions"], facts["heads"], p["production_revisions"], p["target"]) if known else None
     module.exit_json(changed=False, heads=facts["heads"], current=facts["current"], pending=pending, pending_on_production=would_run, summary=summary)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
@@ -18,6 +18,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     timeline,
     words,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_facts import FILE, facts_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import Event
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
@@ -43,14 +45,19 @@ def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
 
 
 class _Seen:
-    """How far the migrations are, by the agent's events."""
+    """How far the migrations are, by the agent's events. `on_plan` gets those that came until it was known what is to be run."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, on_plan: Callable[[List[Event]], None]) -> None:
         self._what, self._planned, self._begun, self._revision = what, 0, 0, ""
+        self._first: List[Event] = []
+        self._on_plan = on_plan
 
-    def on_event(self, event: Dict[str, Any]) -> None:
+    def on_event(self, event: Event) -> None:
+        if not self._begun:
+            self._first.append(event)
         if event["event"] == "plan":
             self._planned = len(event["steps"])
+            self._on_plan(self._first)
         elif event["event"] == "revision_begin":
             self._begun, self._revision = self._begun + 1, event["revision"]
 
@@ -85,7 +92,13 @@ def run(module: AnsibleModule) -> None:
     events = work.file("evidence", f"migration-{p['run']}.jsonl")
 
     where = (lambda: arguments.server(p["postgres"], p["id"])) if p["database"] else None
-    seen = _Seen(f"{p['direction']}d")
+
+    def note(first: List[Event]) -> None:
+        # Before the first revision runs: a run that is cut off later is told of with it.
+        if p["run"] == "upgrade":
+            files.write_json(work.file("evidence", FILE), facts_of(first, p["target"]))
+
+    seen = _Seen(f"{p['direction']}d", note)
     with registered(work), progress_database.migrated(work, where, p["database"], p["id"], seen.look):
         outcome = application.run(
             application_arguments.application(p["application"], p["timeout"]),
@@ -106,4 +119,5 @@ def run(module: AnsibleModule) -> None:
     spans = timeline.spans(outcome.events)
     took = words.duration(timeline.whole_s(spans) * 1000 if spans else 0.0)
     summary = f"{len(revisions)} revisions in {took}, now at {', '.join(done.get('heads', [])) or 'no revision'}"
-    module.exit_json(changed=bool(revisions), revisions=revisions, heads=done.get("heads", []), summary=summary)
+    current = (outcome.last("current") or {}).get("heads", [])
+    module.exit_json(changed=bool(revisions), revisions=revisions, current=current, heads=done.get("heads", []), summary=summary)
