@@ -22,6 +22,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     priority,
     progress,
     server_settings,
+    work_directory,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import Outlet, StandardOutput
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -36,7 +37,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 
 DUMP = dump_outlets.DUMP
 ARCHIVE = dump_outlets.ARCHIVE
-MANIFEST = "manifest.json"
+MANIFEST = work_directory.MANIFEST
 _CHUNK = 1 << 20
 _LOCK_NOT_AVAILABLE = "55P03"
 

@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     kept_template,
     side_database,
 )
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, copy_database_name, started
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
@@ -222,7 +223,7 @@ def _look(
         with Session(server, server.maintenance_database, _CLEAN_UP_NAME, settings, deadline_s) as session:
             left += [f"database {name}" for name in side_database.left(session, rehearsal_id, spared)] if database else []
             if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
-                found = copy_database.read_marker(session, database)
+                found = read_marker(session, database)
                 if found and found.id == rehearsal_id:
                     left.append(f"database {database}")
             # Sessions end a moment after the process that opened them.

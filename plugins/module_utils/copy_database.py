@@ -20,6 +20,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import comment_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import write_bytes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
@@ -43,24 +44,15 @@ class CopyRefused(RehearsalError):
     """A database of that name is there and is not this rehearsal's copy: nothing was touched."""
 
 
-def read_marker(session: Session, database: str) -> Optional[Marker]:
-    """The marker of a database on the session's server; None if it has none. PostgresError if there is no such database."""
-    return Marker.from_text(session.value(f"SELECT {_comment(database)} AS comment"))
-
-
 def database_exists(session: Session, database: str) -> bool:
     """Whether the session's server has a database of that name."""
     return bool(session.value(f"SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = {quote_literal(database)})"))
 
 
-def _comment(database: str) -> str:
-    return f"(SELECT pg_catalog.shobj_description(d.oid, 'pg_database') FROM pg_catalog.pg_database d WHERE d.datname = {quote_literal(database)})"
-
-
 def require_free_or_ours(session: Session, database: str, marker_id: str) -> bool:
     """True if the copy is there already; CopyRefused if the name belongs to anything else."""
     # One question: between two, somebody else's clean-up could drop it.
-    rows = session.rows(f"SELECT {_comment(database)} AS comment FROM pg_catalog.pg_database WHERE datname = {quote_literal(database)}")
+    rows = session.rows(f"SELECT {comment_of(database)} AS comment FROM pg_catalog.pg_database WHERE datname = {quote_literal(database)}")
     if not rows:
         return False
     found = Marker.from_text(rows[0]["comment"])

@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import application, copy_database, database_facts, files, schema_diff, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import FROM_EMPTY, Marker, application_name, side_database_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import error_text
@@ -38,7 +39,7 @@ def measure(
         return {**result, "reason": "production stands on no revision"}
     database = side_database_name(rehearsal_id, FROM_EMPTY)
     with Session(server, server.maintenance_database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
-        marker = copy_database.read_marker(session, copy)
+        marker = read_marker(session, copy)
     if marker is None or marker.id != rehearsal_id:
         raise RehearsalError(f"{server.describe(copy)} is not the copy of rehearsal {rehearsal_id}")
     with Session(server, copy, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gather the evidence of one moment from the copy: its catalog, its data's fingerprint, and the rows behind checks."""
+"""Gather the evidence of one moment from the copy: its catalog, its data's fingerprint, and the rows behind checks.
+
+What looks at old rows is imported where they are looked at: it brings with it all that makes copies, which a host compiles for each stage.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,22 @@ import os
 from typing import Any, Collection, Dict, List, Optional, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
-    changed_rows,
-    copy_database,
     data_diff,
     files,
     fingerprint,
     number_checks,
-    old_row_checks,
     progress,
     renames,
     row_checks,
     snapshot,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session
-from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import MANIFEST, WorkDirectory
 
 MOMENTS = ("before", "after", "back", "again")
 SNAPSHOT, FINGERPRINT, CHECKS = "snapshot", "fingerprint", "checks"
@@ -65,7 +65,7 @@ def gather(
     """
     said: List[str] = []
     with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
-        marker = copy_database.read_marker(session, database)
+        marker = read_marker(session, database)
         if marker is None or marker.id != rehearsal_id or marker.part:
             raise EvidenceRefused(f"{server.describe(database)} is not the copy of rehearsal {rehearsal_id}")
         catalog, taken = None, None
@@ -87,6 +87,8 @@ def gather(
             catalog = catalog or files.read_json(work.file("evidence", f"snapshot-{moment}.json"))
             checks = _checks(session, work, moment, catalog, taken, renamed)
             if moment in _UPGRADED:
+                from ansible_collections.migrations.rehearsal.plugins.module_utils import old_row_checks
+
                 old = old_row_checks.OldRows(server, marker, work, renamed, taken, deadline_s, follow_rows)
                 checks["existing_rows"] = old_row_checks.existing_rows(session, _asked_of_rows(expectations, catalog), old)
             files.write_json(work.file("evidence", f"checks-{moment}.json"), checks)
@@ -150,6 +152,8 @@ def _follow_rows(
     try:
         if not follow_rows:
             raise EvidenceRefused("the copy was changed by added tasks after it had been restored, so the backup does not hold its old rows")
+        from ansible_collections.migrations.rehearsal.plugins.module_utils import changed_rows
+
         document = changed_rows.measure(server, database, marker, work, wanted, before, declared, show_keys, deadline_s, renamed)
     except RehearsalError as error:
         # That values changed is known all the same; the finding says why their number is not.

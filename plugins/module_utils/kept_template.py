@@ -15,6 +15,7 @@ import datetime
 from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, side_database_name, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
@@ -49,7 +50,7 @@ def look(server: Server, rehearsal_id: str, deadline_s: float) -> Optional[Kept]
     with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
         if not copy_database.database_exists(session, database):
             return None
-        marker = copy_database.read_marker(session, database)
+        marker = read_marker(session, database)
     return Kept(database, marker.expires) if marker is not None and (marker.id, marker.part) == (rehearsal_id, TEMPLATE) else None
 
 
@@ -77,7 +78,7 @@ def refusals(session: Session, kept: Mapping[str, Any], now: Optional[datetime.d
     database = kept["database"]
     if not copy_database.database_exists(session, database):
         return [f"the template {database} is not there (any more): rehearse from the beginning"]
-    marker = copy_database.read_marker(session, database)
+    marker = read_marker(session, database)
     if marker is None or (marker.id, marker.part, marker.source) != (kept["id"], TEMPLATE, kept["source"]):
         return [f"database {database} does not carry the marker of the template that rehearsal {kept['id']} kept: it was not touched"]
     if marker.expired(now or utc_now()):

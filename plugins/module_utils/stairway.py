@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
-    copy_database,
     data_diff,
     files,
     fingerprint,
@@ -21,6 +20,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application, Outcome
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
@@ -123,7 +123,7 @@ class Stairway:
     def _look(self, since: Optional[Mapping[str, Any]]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
         """(snapshot, fingerprint); of the data only what was touched since is read again."""
         with Session(self._server, self._copy, application_name(self._id), READ_ONLY, self._deadline_s) as session:
-            marker = copy_database.read_marker(session, self._copy)
+            marker = read_marker(session, self._copy)
             if marker is None or marker.id != self._id or marker.part:
                 raise RehearsalError(f"{self._server.describe(self._copy)} is not the copy of rehearsal {self._id}")
             proof = self._proof if since is not None or self._proof == "counts" else "full"

@@ -23,6 +23,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
 
 DEFAULT_BASE = "~/.migrations-rehearsal"
 MARKER_FILE = "rehearsal.json"
+# What the copy is held against.
+MANIFEST = "manifest.json"
 _RUNNING = "running"
 ELSEWHERE = "elsewhere"
 _TERMINATE_WAIT_S = 10.0

@@ -23,7 +23,8 @@ import psycopg
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, clean_up, copy_database, database_facts, files, server_facts
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupDamaged, Limits, take_backup, unpack
-from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database import CopyRefused, drop_copy, make_copy, read_marker
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database import CopyRefused, drop_copy, make_copy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     PostgresError,

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     clean_up,
     copy_database,
+    copy_marker,
     data_diff,
     database_facts,
     files,
@@ -81,7 +82,7 @@ def stand(postgres_server: Any, tmp_path: Path) -> Iterator[Stand]:
 def test_the_copy_is_what_was_kept_with_a_marker_of_its_own(stand: Stand) -> None:
     made = stand.make()
     assert (made["differences"], made["settings_not_replayed"], made["rows"]) == ([], [], 590)
-    marker = stand.ask("postgres", copy_database.read_marker, database=stand.copy)
+    marker = stand.ask("postgres", copy_marker.read_marker, database=stand.copy)
     assert (marker.id, marker.part) == (stand.second.id, "")
     assert stand.ask(stand.copy, lambda session: session.value("SELECT current_setting('work_mem')")) == "7MB"
     closed = f"SELECT pg_catalog.has_database_privilege('public', {quote_literal(stand.copy)}, 'CONNECT')"

@@ -20,11 +20,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_facts import FILE, facts_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import Event
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import MANIFEST
 
 
 def _facts(p: Dict[str, Any], outcome: application.Outcome) -> str:
