@@ -37,7 +37,7 @@ COUNTED = ("users", "objects", "shifts", "contracts")
 COPYING = ("backup", "transfer", "restore")
 # What is not ours: PostgreSQL's own programs, ssh's and the system's.
 NOT_OURS = ("postgres", "pg_", "psql", "ssh", "sftp", "sudo", "sh", "tar", "cat", "nice", "rsync")
-LIMITS_SEED = {"rehearsal / runbook": 2.0, "memory (MB)": 150.0}
+LIMITS_SEED = {"rehearsal / runbook": 1.5, "memory (MB)": 150.0}
 LIMITS_LARGE = {"copying / runbook's": 0.65, "again's copy / copying": 0.10, "memory (MB)": 150.0}
 
 

@@ -1,10 +1,15 @@
-"""What a stage says of a module that failed without a word. How stages run and are noted: e2e."""
+"""What a stage says of a module that failed without a word, and as what it goes to the host. How stages run and are noted: e2e."""
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.modules import stage as carrier
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import stage
 
 
@@ -22,3 +27,56 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils import stage
 )
 def test_an_unforeseen_end_is_told_in_one_line(exception: object, said: str) -> None:
     assert stage._unforeseen(exception) == said
+
+
+def test_a_module_goes_to_the_host_inside_the_one_that_carries_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+
+    def execute(_self: Any, **how: Any) -> dict[str, Any]:
+        sent.append(how)
+        return {"changed": True}
+
+    monkeypatch.setattr(ActionBase, "_execute_module", execute)
+    action = object.__new__(stage.StageAction)
+    given = {"side": "dev"}
+    action._task = SimpleNamespace(args=given, action="migrations.rehearsal.sweep")
+    assert action._execute_module(task_vars={}) == {"changed": True}
+    action._execute_module(module_name="ansible.legacy.async_status", module_args={"jid": "1"}, task_vars={})
+    assert sent == [
+        {"module_name": "migrations.rehearsal.stage", "module_args": {"side": "dev", "stage": "sweep"}, "task_vars": {}},
+        {"module_name": "ansible.legacy.async_status", "module_args": {"jid": "1"}, "task_vars": {}},
+    ]
+    # The task's own arguments are asked for later.
+    assert given == {"side": "dev"}
+
+
+@pytest.fixture
+def carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own process keeps its handling of signals."""
+    monkeypatch.setattr(carrier.process, "end_in_order", lambda: None)
+
+
+@pytest.mark.usefixtures("carried")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"side": "dev"}, "missing required arguments: stage"),
+        ({"stage": "os"}, "value of stage must be one of: alembic_check, "),
+        ({"stage": "sweep", "side": "nowhere"}, "value of side must be one of: production, dev, got: nowhere"),
+        ({"stage": "sweep", "side": "dev", "target": "head"}, "Unsupported parameters"),
+        ({"stage": "transfer", "direction": "push", "id": "x", "source": "x", "created": "x", "expires": "x"}, "direction is push but"),
+    ],
+)
+def test_each_stage_is_carried_with_its_own_options(given: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with patch_module_args(given), pytest.raises(SystemExit):
+        carrier.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["failed"] and said in result["msg"]
+
+
+@pytest.mark.usefixtures("carried")
+def test_a_carried_stage_gives_what_its_module_gives(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with patch_module_args({"stage": "sweep", "side": "production", "place": "none", "work_dir": str(tmp_path / "work")}), pytest.raises(SystemExit):
+        carrier.main()
+    result = json.loads(capsys.readouterr().out)
+    assert (result["removed"], result["summary"]) == ([], "nothing was there")
