@@ -33,7 +33,7 @@ def test_a_file_is_gone_as_soon_as_it_is_out(dump: Path) -> None:
     assert process.stdout is not None
     with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
         files = (member for member in archive if member.isfile())
-        names = [next(files).name for _ in range(3)]
+        names = [next(files).name for _once in range(3)]
         deadline = time.monotonic() + 5
         while len(list(dump.iterdir())) > 3 and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -220,7 +220,7 @@ def test_one_that_will_not_end_is_killed(work: WorkDirectory, start: Start, monk
 
 def test_all_have_the_same_time_to_end(work: WorkDirectory, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_directory, "_TERMINATE_WAIT_S", 0.6)
-    for process in [start(STUBBORN, wait_for_line=True) for _ in range(4)]:
+    for process in [start(STUBBORN, wait_for_line=True) for _once in range(4)]:
         work.register_process(process.pid, group=False)
     began = time.monotonic()
     assert len(work.stop_processes()) == 4
