@@ -42,9 +42,9 @@ class Shared:
         return self._once(made, (tuple(made), tuple(map(_told_apart, made.values()))))
 
     def _value(self, value: Any) -> Any:
-        if type(value) is str:
+        if isinstance(value, str):
             return self._strings.setdefault(value, value)
-        if type(value) is list:
+        if isinstance(value, list):
             found = [self._value(one) for one in value]
             return self._once(found, tuple(map(_told_apart, found)))
         return value
@@ -58,7 +58,7 @@ def _told_apart(value: Any) -> Any:
     """Something hashable: equal parts are one object already, and 1, 1.0 and true are equal to Python alone."""
     if type(value) in (dict, list):
         return id(value)
-    return value if type(value) is str else (type(value), value)
+    return value if isinstance(value, str) else (type(value), value)
 
 
 class _Reader:
@@ -88,7 +88,7 @@ class _Reader:
         while True:
             self._next()
             name = self._decoded()
-            if type(name) is not str or self._next() != ":":
+            if not isinstance(name, str) or self._next() != ":":
                 raise ValueError("no name")
             self._at += 1
             found[name] = self._any(levels)
