@@ -240,7 +240,7 @@ WHERE {_of_relations(_WITH_COLUMNS)}"""
 def statistics(version: int) -> str:
     return f"""
 SELECT n.nspname AS schema, c.relname AS relation, s.stxname AS name, pg_get_statisticsobjdef(s.oid) AS definition,
-    pg_get_userbyid(s.stxowner) AS owner, note.description AS comment
+    pg_get_userbyid(s.stxowner) AS owner, nullif(s.stxstattarget, -1) AS statistics, note.description AS comment
 FROM pg_statistic_ext AS s
 JOIN pg_class AS c ON c.oid = s.stxrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -300,6 +300,11 @@ EDITS: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "ALTER STATISTICS shifts_stat SET STATISTICS 500",
+        "ALTER STATISTICS shifts_stat SET STATISTICS -1",
+        ["statistics shifts_stat on shifts changed: statistics 500 added"],
+    ),
+    (
         "ALTER DATABASE schema_round_trip SET DateStyle = 'ISO, DMY'",
         "ALTER DATABASE schema_round_trip RESET DateStyle",
         ["setting DateStyle of the database added: ISO, DMY"],
