@@ -35,7 +35,7 @@ RENDERERS = [
 RENDERER_TESTS = ["test_renderers.py", "test_reports.py"]
 # Text for people, and how much of it: "file:function".
 NOT_RULES = {
-    *(f"judge_timeline.py:{name}" for name in ("shorten", "duration", "_lock_message", "record_of", "text")),
+    *(f"judge_timeline.py:{name}" for name in ("shorten", "_lock_message", "record_of", "text")),
     *(f"structure_indexes.py:{name}" for name in ("_columns", "_how_to_drop")),
     "findings.py:markdown",
     "judge_way_back.py:_named",
