@@ -107,7 +107,7 @@ def test_the_gallery_is_as_large_as_promised() -> None:
 
 
 # So many of the judge's rules are changed, one at a time. Each is chosen by what it is: whoever changes other code meets the same ones.
-ONE_IN = 130
+ONE_IN = 260
 
 
 def test_a_changed_rule_makes_the_gallery_fail(stand: Stand, tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_a_changed_rule_makes_the_gallery_fail(stand: Stand, tmp_path: Path) -> 
     assert [name for name, by in noticed.items() if by == "nobody"] == [], (
         "write a test that holds it, or name it in EQUIVALENT of tests/mutation/rules.py"
     )
-    assert len(noticed) > 10 and list(noticed.values()).count("gallery") > len(noticed) / 2
+    assert len(noticed) > 5 and list(noticed.values()).count("gallery") > len(noticed) / 2
