@@ -1,6 +1,6 @@
 """What a copy costs, from the backup on: by dump and physically, beside the runbook's commands, `pg_basebackup` and pgcopydb on the same machine.
 
-    PYTHONPATH=src:collections python bench/bench_copying.py [--rows 3800000] [--times 1] [--ways existing,ephemeral,physical,again]
+    PYTHONPATH=src:collections python bench/bench_copying.py [--rows 3800000] [--times 1] [--ways existing,ephemeral,straight,physical,again]
 
 Starts a server of its own (production, and dev's existing server) with PostgreSQL's default settings for durability and memory, and removes it.
 3,800,000 rows make about 2 GB. «Transfer» is one copy of the archive to another directory, for both sides alike. A line a figure; with --rows 3000000
@@ -36,12 +36,14 @@ from bench_fingerprint import ROWS_FOR_LIMITS, SOURCE, STOCK, fill, memory
 from migration_rehearsal import embedded
 
 RUNBOOK, EXISTING, EPHEMERAL = "the runbook's commands", "dump, existing server", "dump, ephemeral server"
+PULLED_EXISTING, PULLED_EPHEMERAL = "dump, pulled, existing server", "dump, pulled, ephemeral server"
 PHYSICAL, PULLED, ALONE, PGCOPYDB = "physical, carried", "physical, pulled by dev", "pg_basebackup alone", "pgcopydb"
 AGAIN = "again, from the template"
 LIMITS = {
     f"{EXISTING} / {RUNBOOK}": 0.65,
-    f"{EPHEMERAL} / {RUNBOOK}": 0.42,
-    f"{EPHEMERAL} / {PGCOPYDB}": 1.0,
+    f"{PULLED_EXISTING} / {RUNBOOK}": 0.65,
+    f"{PULLED_EPHEMERAL} / {RUNBOOK}": 0.42,
+    f"{PULLED_EPHEMERAL} / {PGCOPYDB}": 1.0,
     f"{PULLED} / {RUNBOOK}": 0.10,
     f"{PULLED} / {ALONE}": 1.3,
     f"{AGAIN} / {EXISTING}": 0.10,
@@ -180,6 +182,12 @@ class Bench:
         equal(copying.from_basebackup(order, manifest, arrived, None))
         self.part("copy made", start)
 
+    def straight(self, place: Path, server: Server | None) -> None:
+        """Rows from server to server, as dev pulls them."""
+        order, _there = self.order(place, server)
+        facts = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
+        equal(copying.from_production(order, facts, self.server, backup.Limits()))
+
     def pulled(self, place: Path) -> None:
         order, _there = self.order(place, None)
         manifest = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
@@ -219,7 +227,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=3_800_000, help="rows of the big table (default %(default)s)")
     parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--ways", default="runbook,existing,ephemeral,physical,again,pgcopydb", help="which to measure (default %(default)s)")
+    parser.add_argument(
+        "--ways", default="runbook,existing,ephemeral,straight,physical,again,pgcopydb", help="which to measure (default %(default)s)"
+    )
     parser.add_argument("--bin-dir", help="programs of PostgreSQL (default: the newest that the embedded demonstration finds)")
     options = parser.parse_args()
     ways = options.ways.split(",")
@@ -244,6 +254,9 @@ def main() -> int:
                 bench.measure(EXISTING, lambda place: void(bench.dumped(place, server)))
             if "ephemeral" in ways:
                 bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
+            if "straight" in ways:
+                bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, server))
+                bench.measure(PULLED_EPHEMERAL, lambda place: bench.straight(place, None))
             if "physical" in ways:
                 bench.measure(ALONE, bench.alone)
                 bench.measure(PULLED, bench.pulled)
@@ -260,7 +273,8 @@ def main() -> int:
             for name in LIMITS:
                 if " / " in name:
                     bench.ratio(*name.split(" / "))
-            bench.ratio(PHYSICAL, RUNBOOK)
+            for other in (EPHEMERAL, PHYSICAL):
+                bench.ratio(other, RUNBOOK)
         finally:
             embedded.remove_cluster(cluster)
     passed = {name: value for name, value in bench.figures.items() if name in LIMITS and value > LIMITS[name]}

@@ -11,7 +11,7 @@ import hashlib
 import os
 import tarfile
 import time
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     database_facts,
@@ -39,7 +39,7 @@ DUMP = dump_outlets.DUMP
 ARCHIVE = dump_outlets.ARCHIVE
 MANIFEST = work_directory.MANIFEST
 _CHUNK = 1 << 20
-_LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +82,17 @@ def take_backup(
     with_fingerprint: bool = False,
     through_pipe: bool = False,
     compression: str = dump_compression.GZIP,
+    outlet: Optional[Outlet] = None,
 ) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
     The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
     `with_fingerprint` hashes every value in that snapshot too (manifest key `fingerprint`), in a session of its own. `through_pipe` writes
-    no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile.
-    Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
+    no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile. `outlet`: another way out of
+    production, which leaves no archive either. Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
     """
     lowered = priority.lower(server, limits.nice, limits.ionice)
-    outlet = dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=lowered.words)
+    outlet = outlet or dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=lowered.words)
     guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=outlet.stop)
     try:
         with guard:
@@ -100,7 +101,7 @@ def take_backup(
         if guard.reason:
             raise guard.busy() from None
         # pg_dump waits for locks by means of a statement timeout, so only the statement tells what it waited for.
-        if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error):
+        if getattr(error, "sqlstate", None) != LOCK_NOT_AVAILABLE and "LOCK TABLE" not in str(error) and LOCK_NOT_AVAILABLE not in str(error):
             raise
         raise BackupBlocked(
             f"{server.describe(database)}: a table is held by another session, or one waits to alter it, and was not free within "
@@ -126,6 +127,7 @@ def _take_backup(
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = session.value("SELECT pg_catalog.pg_export_snapshot()")
         database_facts.lock_tables(session)
+        outlet.prepare(session, snapshot)
         size = session.value("SELECT pg_catalog.pg_database_size(current_database())")
         expected = dump_size.expected_bytes(session, size, limits.last_share)
         # Before pg_dump connects: production gives no connection more than the record counts.
@@ -162,11 +164,14 @@ def _take_backup(
         _write_manifest(work, manifest, outlet.files())
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())
-    else:
+    elif outlet.in_files:
         total = sum(os.path.getsize(work.file(name)) for name in outlet.names())
         with _archive(work) as archive, progress.shown(work, lambda: Look("packed", archive.offset, total)):
             _write_manifest(work, manifest, {name: _pack(archive, work.file(name), name) for name in outlet.names()})
             archive.add(work.file(MANIFEST), arcname=MANIFEST)
+    else:
+        _write_manifest(work, manifest, {})
+        manifest["load"]["bytes"] = outlet.bytes_so_far()
     return manifest
 
 

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
-    archive,
     data_diff,
     database_facts,
     outside_world,
@@ -19,25 +17,18 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     role_statements,
     words,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import comment_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.files import write_bytes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
-from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed, registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
-from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles, Statement
+from ansible_collections.migrations.rehearsal.plugins.module_utils.restoring import Restoring, explained
+from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-
-# An entry of a dump's table of contents: what kind of thing, in which schema ("-" for none), and its name.
-_ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
-_NUMBERS = re.compile(r"\d+; \d+ \d+ ")
-
-_CONTENTS = "restore.list"
 
 
 class CopyRefused(RehearsalError):
@@ -94,14 +85,6 @@ def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
     return " ".join(parts)
 
 
-# A dump's constraints and indexes are made anew from its rows, and what production's catalog only claims is refused then.
-_BROKEN = ("violates foreign", "create unique", "violated by")
-BROKEN_BEFORE = (
-    "rows of production break this already, though its catalog has it: clean them there, or copy with rehearsal_source: basebackup, which takes them "
-    "as they are"
-)
-
-
 def restore(
     server: Server,
     database: str,
@@ -118,83 +101,14 @@ def restore(
 
     `without`: extensions that stay out (`outside_world.KEPT_OUT`). `size`: how large the copy will be, in bytes, if that is known.
     """
-    conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
-    # A subscription would want rows from production's own source, and no database that has one can be dropped.
-    # Tablespaces are of the server: dev need not have any of that name.
-    options = ["--exit-on-error", "--no-password", "--no-subscriptions", "--no-tablespaces", f"--dbname={conninfo}"]
-    if not roles.all_usable:
-        options += ["--no-owner", "--no-privileges"]
     with registered(work), Reach(server, rehearsal_id, work, deadline_s) as reach:
-        statements = [] if roles.all_usable else archive.role_statements_of(server, reach, deadline_s)
-        left_out = [begin for text, statement in statements for begin in role_statements.entry(text, statement, roles)]
-        if without or left_out:
-            options.append(f"--use-list={contents_without(server, work, reach, without, deadline_s, left_out)}")
+        restoring = Restoring(server, database, rehearsal_id, work, reach, roles, without, deadline_s)
         with progress_database.filled(work, server, database, rehearsal_id, size):
             try:
-                Tool(server.tool("pg_restore", *options, f"--jobs={jobs}", reach.path(DUMP)), work).wait(deadline_s)
+                restoring.start(jobs=jobs).wait(deadline_s)
             except ToolFailed as error:
-                broken = any(sign in str(error) for sign in _BROKEN)
-                raise ToolFailed(f"{error} · {BROKEN_BEFORE}", error.exit_code) from None if broken else error
-    if not statements:
-        return []
-    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
-        return give(session, statements, roles)
-
-
-def give(session: Session, statements: Sequence[Tuple[bytes, Statement]], roles: Roles) -> List[Dict[str, Any]]:
-    """Give owners and grants to those roles that are there, one statement at a time; what could not be given, counted."""
-    out = role_statements.Count()
-    made: List[Tuple[bytes, ...]] = []
-    for text, statement in statements:
-        if statement.kind == role_statements.COMMENT and role_statements.policy(text) not in made:
-            continue
-        # A user mapping, and a policy as it stands, came with the restore.
-        fitting = role_statements.fit(text, statement, roles)
-        if fitting == text and statement.kind in (role_statements.POLICY, role_statements.MAPPING):
-            continue
-        given = fitting == text
-        try:
-            if fitting is not None and statement.kind == role_statements.POLICY:
-                made.append(role_statements.policy(text))
-            if fitting is not None:
-                session.execute(fitting.decode().rstrip().rstrip(";"))
-        except PostgresError as error:
-            if error.sqlstate is None:
-                raise
-            # Who may restore need not be allowed to give everything away.
-            given = False
-        if not given:
-            out.add(statement, roles)
-    return out.told()
-
-
-def contents_without(
-    server: Server, work: WorkDirectory, reach: Reach, extensions: Collection[str], deadline_s: float, left_out: Sequence[str] = ()
-) -> str:
-    """Path, as the tools see it, of the dump's table of contents without some extensions, what lies in their schemas, and what is said of these.
-
-    `left_out`: how other entries begin that stay out.
-    """
-    path = work.file(_CONTENTS)
-    with open(path, "w+b") as listed:
-        Tool(server.tool("pg_restore", "--list", reach.path(DUMP)), work, stdout=listed).wait(deadline_s)
-        listed.seek(0)
-        lines = listed.read().decode().splitlines(keepends=True)
-    schemas = {name: outside_world.KEPT_OUT[name] for name in extensions}
-    write_bytes(path, "".join(line for line in lines if stays(line, schemas, left_out)).encode())
-    return reach.path(_CONTENTS)
-
-
-def stays(line: str, schemas: Mapping[str, str], left_out: Sequence[str] = ()) -> bool:
-    """Whether an entry of a dump's table of contents is restored; `schemas`: by extension that stays out, the schema that goes with it."""
-    numbers = _NUMBERS.match(line)
-    if numbers and line[numbers.end() :].startswith(tuple(left_out)):
-        return False
-    entry = _ENTRY.match(line)
-    if entry is None:
-        return True
-    named = [*schemas, *(f"EXTENSION {name}" for name in schemas), *(f"SCHEMA {schema}" for schema in schemas.values())]
-    return not (entry[1] in schemas.values() or (entry[1] == "-" and any(f"{entry[2].strip()} ".startswith(f"{name} ") for name in named)))
+                raise explained(error) from None
+    return restoring.give_to_roles()
 
 
 def replay_settings(session: Session, database: str, settings: Dict[str, List[str]]) -> List[str]:
@@ -263,10 +177,26 @@ def make_copy(
     without = [entry["object"] for entry in kept_out]
     size = manifest["size_bytes"]
     not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
+    told = {"missing_roles": sorted(roles.missing), "roles_not_given": not_given}
+    return {**finish_copy(server, database, marker, manifest, work, kept_out, jobs=jobs, deadline_s=deadline_s), **told}
+
+
+def finish_copy(
+    server: Server,
+    database: str,
+    marker: Marker,
+    manifest: Dict[str, Any],
+    work: WorkDirectory,
+    kept_out: Sequence[Dict[str, Any]],
+    *,
+    jobs: int,
+    deadline_s: float,
+) -> Dict[str, Any]:
+    """Settle what is restored, count and compare; the content of copy.json but for what is said of roles."""
     settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s, sessions=jobs)
     with progress.counted(work, "of tables read") as counter:
         described = describe(server, database, marker, manifest, settled["stopped"], deadline_s, counter)
-    return {**described, **settled, "missing_roles": sorted(roles.missing), "roles_not_given": not_given}
+    return {**described, **settled}
 
 
 def roles_there(server: Server, rehearsal_id: str, wanted: Sequence[str], deadline_s: float) -> Roles:

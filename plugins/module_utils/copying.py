@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import datetime
 import os
@@ -25,10 +26,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     server_programs,
     server_settings,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits, take_backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pulled_dump import Pulled, Target
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import find_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -67,6 +70,50 @@ def from_dump(order: Order, manifest: Dict[str, Any]) -> Made:
     copy = copy_database.make_copy(own.server, order.database, order.marker, manifest, order.work, jobs=order.jobs, deadline_s=order.deadline_s)
     failures += _replay(own, order, wanted["settings"])
     return _settled(order, own, copy, failures, wanted["settings"], manifest)
+
+
+def from_production(order: Order, facts: Dict[str, Any], production: Server, limits: Limits, with_fingerprint: bool = False) -> Made:
+    """Pull the rows from `production` as dev reaches it, within `limits`, and index what has arrived meanwhile. `facts`: of `manifest_of`.
+
+    The manifest is made in the very snapshot that is copied. Raises what `from_dump` raises, BackupBlocked and ProductionBusy.
+    """
+    failures: List[str] = []
+    wanted, source = facts["server"]["settings"], facts["database"]
+    kept_out = outside_world.kept_out(facts["extensions"])
+
+    def prepare() -> Tuple[Server, Optional[Ephemeral], Target]:
+        server, own = order.server, None
+        if server is None:
+            own, told = _own_server(order, facts)
+            failures.extend(told)
+            server = own.server
+        copy_database.create_copy(server, order.database, order.marker, facts, order.deadline_s)
+        roles = copy_database.roles_there(server, order.marker.id, facts["roles"], order.deadline_s)
+        with Session(server, order.database, application_name(order.marker.id), READ_ONLY, order.deadline_s) as session:
+            version = int(session.value("SELECT current_setting('server_version_num') AS v"))
+        return server, own, Target(server, version, roles, tuple(entry["object"] for entry in kept_out))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(prepare)
+        pulled = Pulled(
+            production, source, order.database, order.marker.id, order.work, lambda: ready.result()[2],
+            jobs=limits.jobs, restore_jobs=order.jobs, settings=limits.settings(), rate=limits.max_rate, deadline_s=order.deadline_s,
+        )  # fmt: skip
+        try:
+            manifest = take_backup(production, source, order.marker.id, order.work, limits, with_fingerprint, outlet=pulled)
+            server, own, target = ready.result()
+            with registered(order.work), progress_database.filled(order.work, server, order.database, order.marker.id, manifest["size_bytes"]):
+                not_given = pulled.finish()
+        finally:
+            pulled.stop()
+    copy = copy_database.finish_copy(
+        server, order.database, order.marker, manifest, order.work, kept_out, jobs=order.jobs, deadline_s=order.deadline_s
+    )
+    copy.update(missing_roles=sorted(target.roles.missing), roles_not_given=not_given)
+    if own is None:
+        return Made({**copy, "place": "existing"}, server, server.user, manifest)
+    failures += _replay(own, order, wanted)
+    return _settled(order, own, copy, failures, wanted, manifest)
 
 
 def from_file(order: Order, path: str, source_database: str) -> Made:

@@ -16,7 +16,7 @@ import time
 from typing import IO, Any, Dict, List, Optional, Sequence
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import files, inside
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Look
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -40,10 +40,16 @@ class Outlet:
         self._niceness = list(niceness)
         self._tool: Optional[Tool] = None
 
+    # Whether the dump is there as files to be carried, once it is whole.
+    in_files = True
+
     # Connections of pg_dump: one to lead, and one for each job of a directory.
     @property
     def connections(self) -> int:
         return 1
+
+    def prepare(self, session: Session, snapshot: str) -> None:
+        """What there is to know of production in the snapshot that is dumped; `session` is in it."""
 
     def start(self, options: List[str]) -> None:
         raise NotImplementedError
@@ -160,6 +166,8 @@ class StandardOutput(Outlet):
 
     It cannot be made in parallel.
     """
+
+    in_files = False
 
     def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, *, jobs: int, niceness: Sequence[str] = ()) -> None:
         super().__init__(server, rehearsal_id, work, jobs=jobs, niceness=niceness)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, kept_template, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, kept_template, outside_world, restoring
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP, MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import OLD_ROWS, Marker, application_name, side_database_name
@@ -108,5 +108,5 @@ def _restore(
     words = [*plain, *options, f"--dbname={conninfo}"]
     with Reach(server, rehearsal_id, work, deadline_s) as reach:
         # A mapping would need its role, and lead to another server.
-        words.append(f"--use-list={copy_database.contents_without(server, work, reach, without, deadline_s, ['USER MAPPING '])}")
+        words.append(f"--use-list={restoring.contents_without(server, work, reach, without, deadline_s, ['USER MAPPING '])}")
         Tool(server.tool("pg_restore", *words, reach.path(DUMP)), work).wait(deadline_s)

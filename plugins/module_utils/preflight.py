@@ -68,13 +68,14 @@ def look_at_production(
     work_base: str,
     timeout_s: float,
     *,
+    with_dump: bool = True,
     with_file: bool = True,
     max_lag_s: float = 0.0,
     max_active: int = 0,
 ) -> Tuple[Dict[str, Any], List[str]]:
     """Facts of production (empty if it cannot be reached) and problems. Reads only.
 
-    `with_file`: the dump is written on production; `max_lag_s`, `max_active`: the limits of the backup, 0 is none.
+    `with_dump`: pg_dump runs on production; `with_file`: what it writes stays there; `max_lag_s`, `max_active`: the limits of the backup, 0 is none.
     """
     problems: List[str] = []
     facts: Dict[str, Any] = {}
@@ -94,17 +95,14 @@ def look_at_production(
         problems.append(f"production: {error.message}")
         return facts, problems
     if unreadable:
-        more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
-        problems.append(
-            f"production: role {role} has no rights to dump {', '.join(unreadable[:5])}{more} of {server.describe(database)}: "
-            "grant it SELECT (role pg_read_all_data has all that is needed)"
-        )
+        problems.append(_unreadable_problem("production", unreadable, role, server.describe(database)))
     if not facts:
         return facts, problems
-    major, tool_problems = _tool(server, "pg_dump", facts["server_version_num"], "production")
-    problems += tool_problems
-    written = dump_compression.writes(server, major, database, rehearsal_id, timeout_s) if major and not problems else []
-    facts["pg_dump"] = {"major": major, "compressions": written}
+    if with_dump:
+        major, tool_problems = _tool(server, "pg_dump", facts["server_version_num"], "production")
+        problems += tool_problems
+        written = dump_compression.writes(server, major, database, rehearsal_id, timeout_s) if major and not problems else []
+        facts["pg_dump"] = {"major": major, "compressions": written}
     limits = server_facts.limit_problems(facts["load"], role, max_lag_s, max_active)
     problems += [f"production: {problem}" for problem in limits]
     if with_file:
@@ -115,6 +113,30 @@ def look_at_production(
         if server.prefix and server.scratch:
             problems += disk_problem(disk.free_inside(server, server.scratch), server.scratch, needed, "production", "the dump in the container")
     return facts, problems
+
+
+def look_from_dev(server: Server, database: str, rehearsal_id: str, production: Mapping[str, Any], timeout_s: float) -> Tuple[int, List[str]]:
+    """Whether dev itself can pull a dump from production, which is `server` there: the major version of dev's pg_dump, and problems. Reads only."""
+    where = server.describe(database)
+    try:
+        with Session(server, database, f"rehearsal {rehearsal_id}", READ_ONLY, timeout_s) as session:
+            identifier = database_facts.read_system_identifier(session)
+            if identifier and production.get("system_identifier") and identifier != production["system_identifier"]:
+                return 0, [f"dev: rehearsal_production_from_dev leads to another server than production's ({where})"]
+            unreadable = [row["name"] for row in session.rows(_UNREADABLE)]
+            role = session.value("SELECT current_user::text")
+    except PostgresError as error:
+        return 0, [f"dev does not reach production by rehearsal_production_from_dev: {error.message}"]
+    major, problems = _tool(server, "pg_dump", production["server_version_num"], "dev")
+    return major, problems + ([_unreadable_problem("dev", unreadable, role, where)] if unreadable else [])
+
+
+def _unreadable_problem(side: str, unreadable: List[str], role: str, where: str) -> str:
+    more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
+    return (
+        f"{side}: role {role} has no rights to dump {', '.join(unreadable[:5])}{more} of {where}: "
+        "grant it SELECT (role pg_read_all_data has all that is needed)"
+    )
 
 
 def look_at_dev(

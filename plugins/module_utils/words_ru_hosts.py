@@ -266,6 +266,13 @@ TEXTS: Dict[str, str] = {
     "что не записано в файл, придётся выгружать снова",
     "the dump could not be written to {file}: {error}": "дамп не удалось записать в {file}: {error}",
     "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
+    "table {name} could not be copied: {error}": "таблицу {name} не удалось скопировать: {error}",
+    "its rows did not arrive": "её строки не дошли",
+    "the copy was stopped: production was not read within {seconds} s": "копирование остановлено: продакшен не прочитан за {seconds} с",
+    "rehearsal_production_from_dev leads to another server than production's ({where})": "rehearsal_production_from_dev ведёт не на сервер "
+    "продакшена ({where})",
+    "dev does not reach production by rehearsal_production_from_dev: {error}": "dev не достаёт до продакшена по rehearsal_production_from_dev: "
+    "{error}",
     "the backup could not be written there: {error}": "резервную копию там не удалось записать: {error}",
     # Physical copies.
     "its PostgreSQL is older than 13, whose base backups have no checksums to prove them by": "его PostgreSQL старше 13: у таких физических "

@@ -27,7 +27,7 @@ options:
   method:
     description:
       - V(dump) is C(pg_dump) in an exported snapshot. V(basebackup) streams a physical copy of the whole server with C(pg_basebackup).
-      - V(facts) only asks what production looks like, for a physical copy that dev pulls itself.
+      - V(facts) only asks what production looks like, for a copy that dev pulls itself.
     type: str
     choices: [dump, basebackup, facts]
     default: dump

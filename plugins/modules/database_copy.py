@@ -35,14 +35,15 @@ options:
   origin:
     description:
       - Where the copy comes from. V(dump) is the archive of M(migrations.rehearsal.backup), V(file) an existing backup of any form, which is only
-        read, V(basebackup) a physical copy, V(template) a copy that an earlier rehearsal kept unmigrated.
+        read, V(basebackup) a physical copy, V(template) a copy that an earlier rehearsal kept unmigrated. With V(pull) it is read from
+        O(production) straight into the copy.
     type: str
-    choices: [dump, file, basebackup, template]
+    choices: [dump, file, basebackup, template, pull]
     default: dump
   manifest:
     description:
-      - The manifest that M(migrations.rehearsal.backup) made with a physical copy, or of the earlier rehearsal. Needed with O(origin=basebackup) and
-        O(origin=template).
+      - The manifest that M(migrations.rehearsal.backup) made with a physical copy, or of the earlier rehearsal. Needed with O(origin=basebackup),
+        O(origin=pull) and O(origin=template).
     type: dict
     default: {}
   template:
@@ -78,8 +79,21 @@ options:
     description: When the copy may be swept, for the marker. Needed with O(state=present).
     type: str
     default: ""
+  production_jobs:
+    description: Connections that may read O(production) with O(origin=pull), beside the one that counts.
+    type: int
+    default: 2
+  lock_timeout:
+    description: Seconds to wait with O(origin=pull) for a table that somebody holds exclusively on O(production).
+    type: float
+    default: 5
+  prove:
+    description: With O(origin=pull), V(fingerprint) hashes every value in production's snapshot, for the copy to be held against.
+    type: str
+    choices: [counts, fingerprint]
+    default: counts
   max_replication_lag:
-    description: End a physical copy that is pulled from O(production) when replication there is more seconds behind. 0 is no limit.
+    description: End a copy that is pulled from O(production) when replication there is more seconds behind. 0 is no limit.
     type: float
     default: 0
   max_active_sessions:

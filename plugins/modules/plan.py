@@ -44,7 +44,7 @@ options:
   transfer:
     description: The way of the backup to dev.
     type: str
-    choices: [controller, direct, stream]
+    choices: [controller, direct, stream, pull]
     default: controller
   jobs:
     description: Connections that C(pg_dump) would use.

@@ -58,9 +58,9 @@ options:
     type: dict
     default: {}
   transfer:
-    description: How the backup will get to dev. With V(stream) production needs no room for it.
+    description: How the backup will get to dev. With V(stream) production needs no room for it, with V(pull) no C(pg_dump) either.
     type: str
-    choices: [controller, direct, stream]
+    choices: [controller, direct, stream, pull]
     default: controller
   direct:
     description: How production reaches dev by ssh, with O(transfer=direct), as M(migrations.rehearsal.transfer) takes it. It is tried on production.

@@ -125,9 +125,19 @@ class InventoryValues:
         direct = self.optional(self.dev, "rehearsal_transfer_direct", dict, {}, "must be a mapping: host, port, user, identity_file, options")
         if way == "direct" and not direct.get("host"):
             self._problem(self.dev, "rehearsal_transfer_direct.host", "is not set: the address by which production reaches dev")
+        if way == "pull":
+            self._pull()
         unknown = sorted(set(direct) - {"host", "port", "user", "identity_file", "options"})
         if unknown:
             self._problem(self.dev, "rehearsal_transfer_direct", f"has unknown keys: {', '.join(unknown)}")
+
+    def _pull(self) -> None:
+        if not self.optional(self.dev, "rehearsal_production_from_dev", dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}"):
+            self._problem(
+                self.dev, "rehearsal_transfer", "is pull: set rehearsal_production_from_dev, by which dev itself reaches production's server"
+            )
+        if self.value(self.dev, "rehearsal_keep", "none") == "backup":
+            self._problem(self.dev, "rehearsal_keep", "is backup, and rehearsal_transfer: pull makes none that could be kept")
 
     def priority(self) -> None:
         """`rehearsal_production_ionice`."""

@@ -61,6 +61,8 @@ def _backup(plan: Plan) -> str:
         where = f"{where} (PostgreSQL {facts['server_version']}, {facts['size_bytes'] / 1e6:,.0f} MB)"
     if plan.source == "basebackup":
         return f"{where}: a physical copy of the whole server by pg_basebackup"
+    if plan.transfer == "pull":
+        return f"{where}: nothing yet but a look at it, read-only"
     return f"{where}: pg_dump with {plan.jobs} connections in one snapshot, all read-only, and one that counts every table's rows in it"
 
 
@@ -78,6 +80,11 @@ def _carry(plan: Plan) -> str:
     checked = "every file checked there against its SHA-256"
     if on == "controller":
         return f"controller → {dev}; {checked}"
+    if plan.source == "dump" and plan.transfer == "pull":
+        return (
+            f"{production} → {dev}, which reads it itself with {plan.jobs} connections in one snapshot, all read-only, and one that counts every "
+            "table's rows in it: straight into the copy, indexed while the rest is read"
+        )
     if plan.source == "dump" and plan.transfer == "stream":
         return f"{production} → controller → {dev}, while it is made: no file of it on {production}; {checked}"
     if plan.source != "file" and plan.transfer == "direct":

@@ -164,6 +164,22 @@ def assert_another_go(again: Played, copy: dict[str, Any], data: Path) -> None:
     assert len(os.listdir(data)) == 1 and sorted(os.listdir(data / os.listdir(data)[0])) == ["rehearsal.json", "template"]
 
 
+def test_a_dump_that_dev_pulls(demo: Demo, data: Path, tmp_path: Path) -> None:
+    way = {"rehearsal_transfer": "pull", "rehearsal_production_from_dev": demo.postgres("production"), "rehearsal_prove_backup": "fingerprint"}
+    inventory = demo.write_inventory(
+        tmp_path / "inventory", prod={"production": demo.production_variables()}, dev={"rehearsal": own_server(demo, data, **way)}
+    )
+    played = demo.play(inventory, tmp_path)
+    assert played.rc == 0, played.said
+    copy, manifest = evidence(played, "copy.json"), evidence(played, "manifest.json")
+    assert (copy["proved_by"], copy["differences"], copy["place"]) == ("fingerprint", [], "ephemeral")
+    assert sum(manifest["rows"].values()) == copy["rows"] > 3000
+    assert played.record is not None
+    assert (played.record["copy"]["source"], played.record["production"]["load"]["bytes"] > 0) == ("dump", True)
+    assert demo.left(played.report_dir) == []
+    assert os.listdir(data) == []
+
+
 @pytest.mark.parametrize("way", ["auto", "pulled"])
 def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> None:
     more: dict[str, Any] = {"rehearsal_source": "auto" if way == "auto" else "basebackup"}

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, copy_database, dump_outlets, fingerprint, outside_world, snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    copy_database,
+    dump_outlets,
+    fingerprint,
+    outside_world,
+    restoring,
+    snapshot,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.files import sha256
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
@@ -193,7 +201,7 @@ def test_what_production_only_claims_is_refused_with_a_way_out(postgres_server: 
     run(postgres_server, database, *_BROKEN[what])
     with pytest.raises(ToolFailed) as caught:
         rehearse(postgres_server, database, tmp_path, False)
-    assert "c_p" in str(caught.value) and str(caught.value).endswith(copy_database.BROKEN_BEFORE) and "777" not in str(caught.value)
+    assert "c_p" in str(caught.value) and str(caught.value).endswith(restoring.BROKEN_BEFORE) and "777" not in str(caught.value)
 
 
 def test_an_index_that_a_dump_leaves_out_is_known(postgres_server: Any, database: str, tmp_path: Path) -> None:

@@ -53,8 +53,20 @@ def test_the_way_of_the_backup() -> None:
     ]
 
 
+def test_what_a_copy_that_dev_pulls_needs() -> None:
+    found = values(rehearsal_transfer="pull", rehearsal_keep="backup")
+    found.transfer()
+    assert found.problems == [
+        "rehearsal: rehearsal_transfer is pull: set rehearsal_production_from_dev, by which dev itself reaches production's server",
+        "rehearsal: rehearsal_keep is backup, and rehearsal_transfer: pull makes none that could be kept",
+    ]
+    found = values(rehearsal_transfer="pull", rehearsal_production_from_dev={"host": "db.example.com"})
+    found.transfer()
+    assert found.problems == []
+
+
 WRONG = {
-    "rehearsal_transfer": ("carrier pigeon", "is «carrier pigeon»: it must be one of controller, direct, stream"),
+    "rehearsal_transfer": ("carrier pigeon", "is «carrier pigeon»: it must be one of controller, direct, stream, pull"),
     "rehearsal_data_proof": ("ful", "is «ful»: it must be one of full, changed, counts"),
     "rehearsal_report_formats": (["html", "pdf"], "is «pdf»: it must be one of json, text, html, md, junit, sarif"),
     "rehearsal_check_drift": ("maybe", "must be of type bool"),

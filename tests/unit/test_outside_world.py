@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, outside_world
+from ansible_collections.migrations.rehearsal.plugins.module_utils import outside_world, restoring
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
 from evidence_builder import good
@@ -83,4 +83,4 @@ def test_an_extension_that_stayed_out_is_said_with_what_follows() -> None:
     ],
 )
 def test_only_what_belongs_to_the_extension_is_left_out_of_the_dump(entry: str, stays: bool) -> None:
-    assert copy_database.stays(entry, {"pg_cron": "cron"}) is stays
+    assert restoring.stays(entry, {"pg_cron": "cron"}) is stays

@@ -68,6 +68,7 @@ def test_a_dump() -> None:
         ("in a server of its own, which listens on a socket", {"source": "basebackup", "origin": {"place": "ephemeral"}}),
         ("carry production → rehearsal by ssh;", {"transfer": "direct"}),
         ("no file of it on production;", {"transfer": "stream"}),
+        ("carry production → rehearsal, which reads it itself with 2 connections in one snapshot", {"transfer": "pull"}),
         ("back up nothing: /b/shop.dump on the controller is there", {"source": "file", "origin": ON_CONTROLLER}),
         ("carry controller → rehearsal;", {"source": "file", "origin": ON_CONTROLLER}),
         ("carry nothing", {"source": "file", "origin": ON_DEV}),

@@ -80,7 +80,7 @@ def run(module: AnsibleModule) -> None:
         module.fail_json(msg=str(error), findings=error.findings())
     if p["method"] != "dump":
         size = sum(file["bytes"] for file in manifest["files"].values())
-        summary = "production described; dev takes the physical copy itself"
+        summary = "production described; dev takes the copy itself"
         if size:
             summary = f"physical copy of the server, {size / 1e6:,.1f} MB" + _without(manifest["not_lowered"], "pg_basebackup")
         on_disk = archive if size and not through_pipe else ""

@@ -27,7 +27,7 @@ OPTIONS: Dict[str, Any] = {
         "postgres": arguments.POSTGRES,
         "ephemeral": arguments.EPHEMERAL,
         "place": {"type": "str", "choices": ["existing", "ephemeral"], "default": "existing"},
-        "origin": {"type": "str", "choices": ["dump", "file", "basebackup", "template"], "default": "dump"},
+        "origin": {"type": "str", "choices": ["dump", "file", "basebackup", "template", "pull"], "default": "dump"},
         "manifest": {"type": "dict", "default": {}},
         "template": {"type": "dict", "default": {}},
         "production": arguments.POSTGRES,
@@ -39,6 +39,9 @@ OPTIONS: Dict[str, Any] = {
         "source": {"type": "str", "default": ""},
         "created": {"type": "str", "default": ""},
         "expires": {"type": "str", "default": ""},
+        "production_jobs": {"type": "int", "default": 2},
+        "lock_timeout": {"type": "float", "default": 5},
+        "prove": {"type": "str", "choices": ["counts", "fingerprint"], "default": "counts"},
         "max_replication_lag": {"type": "float", "default": 0},
         "max_active_sessions": {"type": "int", "default": 0},
         "limit": {"type": "float", "default": 0},
@@ -84,16 +87,21 @@ def run(module: AnsibleModule) -> None:
             made = copying.from_template(order, p["manifest"], p["template"])
             if p["place"] == "existing":
                 files.write_json(work.file(kept_template.NOTE), {"database": p["template"]["database"]})
-        elif p["origin"] == "basebackup":
-            named = any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
+        elif p["origin"] in ("basebackup", "pull"):
+            named = p["origin"] == "pull" or any(p["production"].get(key) for key in ("host", "port", "prefix", "compose", "container"))
             production = arguments.server(p["production"], p["id"]) if named else None
             limits = backup.Limits(
+                jobs=p["production_jobs"],
+                lock_timeout_s=p["lock_timeout"],
                 statement_timeout_s=p["timeout"],
                 max_lag_s=p["max_replication_lag"],
                 max_active=p["max_active_sessions"],
                 max_rate=p["limit"] * 1e6,
             )
-            made = copying.from_basebackup(order, p["manifest"], p["archive"], production, limits)
+            if p["origin"] == "pull" and production is not None:
+                made = copying.from_production(order, p["manifest"], production, limits, p["prove"] == "fingerprint")
+            else:
+                made = copying.from_basebackup(order, p["manifest"], p["archive"], production, limits)
         else:
             made = copying.from_dump(order, backup.unpack(work, p["archive"], p["manifest_sha256"]))
         files.write_json(work.file(backup.MANIFEST), made.manifest)

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     basebackup,
+    copy_stream,
     direct,
     kept_template,
     preflight,
@@ -34,7 +35,7 @@ OPTIONS: Dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "copy_database": {"type": "str", "default": ""},
         "production": {"type": "dict", "default": {}},
-        "transfer": {"type": "str", "choices": ["controller", "direct", "stream"], "default": "controller"},
+        "transfer": {"type": "str", "choices": ["controller", "direct", "stream", "pull"], "default": "controller"},
         "pulled": {"type": "bool", "default": False},
         "production_from_dev": arguments.POSTGRES,
         "direct": {"type": "dict", "default": {}},
@@ -60,6 +61,9 @@ def run(module: AnsibleModule) -> None:
         # No dump is made, so there is none to read.
         production.pop("pg_dump", None)
     file = preflight_file.File.of(p["backup_file"], p["backup_file_on"])
+    pulled: List[str] = []
+    if p["side"] == "dev" and p["transfer"] == "pull" and p["source"] in ("dump", "auto") and production:
+        production, pulled = _look_from_dev(p, production)
     kept = p["template"] if p["source"] == "template" else None
     try:
         server = arguments.server(p["postgres"], p["id"])
@@ -73,7 +77,8 @@ def run(module: AnsibleModule) -> None:
                 p["id"],
                 p["work_dir"],
                 p["timeout"],
-                with_file=p["transfer"] != "stream" and p["source"] != "basebackup" and not kept,
+                with_dump=p["transfer"] != "pull",
+                with_file=p["transfer"] not in ("stream", "pull") and p["source"] != "basebackup" and not kept,
                 max_lag_s=0 if kept else p["max_replication_lag"],
                 max_active=0 if kept else p["max_active_sessions"],
             )
@@ -100,6 +105,7 @@ def run(module: AnsibleModule) -> None:
             facts, problems, findings = preflight.look_at_dev(
                 server, p["copy_database"], p["id"], p["work_dir"], production, p["database"], p["timeout"], kept=kept, keep=p["keep"], file=file
             )
+    problems = [*problems, *pulled]
     against = _against_basebackup(p, facts)
     if p["source"] == "basebackup":
         problems = [*problems, *(f"{p['side']}: no physical copy: {reason}" for reason in against if reason not in " ".join(problems))]
@@ -116,6 +122,16 @@ def run(module: AnsibleModule) -> None:
     if facts.get("load"):
         result["summary"] = server_facts.describe_load(facts["load"])
     module.exit_json(**result)
+
+
+def _look_from_dev(p: Dict[str, Any], production: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
+    """Production's facts as they are for a dump that dev pulls itself, and what stands in its way."""
+    try:
+        server = arguments.server(p["production_from_dev"], p["id"])
+        major, problems = preflight.look_from_dev(server, p["database"], p["id"], production, p["timeout"])
+    except RehearsalError as error:
+        return production, [f"dev: {error}"]
+    return {**production, "dump_bytes": copy_stream.ROOM_FOR_REST, "pg_dump": {"major": major}}, problems
 
 
 def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
