@@ -32,8 +32,8 @@ _PLAIN_TYPES = (
     "bit", "varbit", "point", "lseg", "path", "box", "polygon", "line", "circle", "tsvector",
     "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange",
 )  # fmt: skip
-# Rows as pg_dump reads and writes them: no locale's form, no name that depends on a path, and in the order in which they lie.
-_SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3", "search_path": "pg_catalog"}
+# Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
+_SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
 _PSQL = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1")
 
