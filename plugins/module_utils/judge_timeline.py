@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_data im
 from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Budgets
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import DDL, READS, WRITES, Blocked, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline_windows import MOST_WINDOWS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, text
 
 # Emptying a table, rebuilding an index or a materialized view is what was asked for, not the hidden price of an ALTER TABLE.
@@ -27,7 +28,6 @@ _CODES = {READS: "lock-blocks-reads", WRITES: "lock-blocks-writes"}
 _SQL_CHARACTERS = 120
 _MOST_NAMED = 8
 # The record is read by people too; all of it can be had from the evidence.
-_MOST_WINDOWS = 20
 _MOST_TABLES = 500
 
 
@@ -412,7 +412,8 @@ def _waiting(entry: Mapping[str, Any], start: float) -> Dict[str, Any]:
         "total_ms": entry["total_ms"],
         "longest_ms": entry["longest_ms"],
         "other_mode_ms": entry["other_mode_ms"],
-        "windows": [[round(window[0] - start, 3), round(window[1] - start, 3)] for window in entry["windows"][:_MOST_WINDOWS]],
+        "windows": [[round(window[0] - start, 3), round(window[1] - start, 3)] for window in entry["windows"][:MOST_WINDOWS]],
+        "owners": entry["owners"],
         "took": entry["took"],
         "kept": entry["kept"],
     }

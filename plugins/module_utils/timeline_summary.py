@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from ansible_collections.migrations.rehearsal.plugins.module_utils import timeline
 from ansible_collections.migrations.rehearsal.plugins.module_utils.other_mode import compare_modes
 from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline import DDL, MODES, READS, TRAFFIC, WRITES, Event, Hold
+from ansible_collections.migrations.rehearsal.plugins.module_utils.timeline_windows import Owners
 from ansible_collections.migrations.rehearsal.plugins.module_utils.written_rows import written_rows
 
 
@@ -20,6 +21,7 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
     """
     held = timeline.holds(events)
     entries = timeline.blocked(events, held, (*TRAFFIC, DDL))
+    groups, owners = timeline.by_traffic(held, (*TRAFFIC, DDL)), Owners(events)
     other = {(entry.table, entry.what): entry.other_ms for entry in compare_modes(events, held, entries)}
     spans = timeline.spans(events)
     start = min((span.start for span in spans), default=0.0)
@@ -50,6 +52,7 @@ def summarise(events: Sequence[Event]) -> Dict[str, Any]:
                 "longest_ms": entry.longest_ms,
                 "shares": dict(entry.shares),
                 "windows": [list(window) for window in entry.windows],
+                "owners": owners.of(entry, groups[(entry.table, entry.what)]),
                 "took": list(entry.took),
                 "kept": list(entry.kept),
                 "other_mode_ms": other[(entry.table, entry.what)],

@@ -296,15 +296,9 @@ def test_the_record_has_windows_from_the_first_revision_on() -> None:
     run = judge_timeline.record_of(timeline_summary.summarise(events))
     assert (run["mode"], run["downtime_ms"], run["tables_left_out"]) == ("one transaction", 1601, 0)
     assert run["longest_window"] == {"table": "t", "what": "reads", "ms": 1601}
-    assert run["tables"] == [
-        {
-            "table": "t",
-            **dict.fromkeys(
-                ("reads", "writes"),
-                {"total_ms": 1601, "longest_ms": 1601, "other_mode_ms": 3, "windows": [[0, 1601]], "took": ["a1"], "kept": ["a2"]},
-            ),
-        }
-    ]
+    owner = {"took": [{"revision": "a1", "sql": "ALTER TABLE t"}], "kept": [{"revision": "a2", "sql": "UPDATE u", "ms": 1594}]}
+    window = {"total_ms": 1601, "longest_ms": 1601, "other_mode_ms": 3, "windows": [[0, 1601]], "owners": [owner], "took": ["a1"], "kept": ["a2"]}
+    assert run["tables"] == [{"table": "t", "reads": window, "writes": window}]
 
 
 def test_the_record_says_the_predicted_downtime_and_the_report_who_waits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import other_mode, timeline, timeline_summary
+from ansible_collections.migrations.rehearsal.plugins.module_utils import other_mode, timeline, timeline_summary, timeline_windows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +90,40 @@ def test_every_lock_keeps_schema_changes_waiting_and_they_are_no_downtime() -> N
         ("t", "ddl", 505, 11), ("u", "ddl", 493, 491), ("u", "writes", 493, 491),
     ]  # fmt: skip
     assert told["downtime_ms"] == 493
+
+
+def test_each_window_has_the_statements_that_took_its_locks_and_those_that_kept_them() -> None:
+    """Another connection keeps nothing, and what takes no time of the window neither."""
+    events = [
+        current(),
+        begin("a", 0), statement("a", 0, 4, sql="SELECT"), statement("a", 5, 10, lock("t", "Share"), sql="CREATE INDEX i ON t (x)"),
+        statement("a", 10, 900, sql="UPDATE v", connection=2), statement("a", 11, 300, sql="UPDATE u"), statement("a", 301, 302, sql="SELECT 2"),
+        commit(310, 311, "a"),
+        begin("b", 400), statement("b", 400, 401, lock("t", "Exclusive"), sql="LOCK t"), commit(500, 501, "b"),
+    ]  # fmt: skip
+    (writes,) = (entry for entry in timeline_summary.summarise(events)["blocked"] if entry["what"] == "writes")
+    assert writes["windows"] == [[5, 311], [400, 501]]
+    assert writes["owners"] == [
+        {
+            "took": [{"revision": "a", "sql": "CREATE INDEX i ON t (x)"}],
+            "kept": [{"revision": "a", "sql": "UPDATE u", "ms": 289}, {"revision": "a", "sql": "SELECT 2", "ms": 1}],
+        },
+        {"took": [{"revision": "b", "sql": "LOCK t"}], "kept": []},
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 40), st.integers(1, 2)), min_size=1, max_size=400),
+    st.integers(1, 200),
+    st.integers(1, 300),
+)
+def test_who_kept_a_lock_is_the_same_looked_at_one_by_one(times: list[tuple[int, int, int]], start: int, ms: int) -> None:
+    group = [timeline.Hold("t", "t", "r", "Share", start, start + ms, 1, "a", "LOCK t")]
+    entry = timeline.Blocked("t", "writes", ((start, start + ms),), ms, ms, {}, ("a",), ())
+    events = [statement("a", t0, t0 + more, connection=connection) for t0, more, connection in times]
+    (owner,) = timeline_windows.Owners(events).of(entry, group)
+    parts = (min(event["t1"], start + ms) - max(event["t0"], start) for event in events if event["connection"] == 1 and event["t0"] != start)
+    assert [one["ms"] for one in owner["kept"]] == sorted((part for part in parts if part > 0), reverse=True)[:3]
 
 
 def test_transactions_have_their_begin_end_and_revisions() -> None:
