@@ -29,6 +29,9 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_models 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_suspects import GIVEN_OPTIONS, find_suspects, replace_environment
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_watcher import Watcher
 
+# How often somebody looks whether a statement takes long, in seconds.
+_LOOK_S = 0.1
+
 
 def main(parameters: Mapping[str, Any]) -> None:
     """Run one operation; the process ends here, with exit code 0, 1, 70 (fence) or 75 (deadline)."""
@@ -36,8 +39,8 @@ def main(parameters: Mapping[str, Any]) -> None:
     removed = replace_environment(parameters["environment"])
     sys.path[1:1] = [path for path in parameters["environment"].get("PYTHONPATH", "").split(os.pathsep) if path]
     failed = threading.Event()
-    _start_deadline(channel, float(parameters["deadline_s"]), failed)
     run = _Run(channel, parameters, removed)
+    _start_deadline(channel, float(parameters["deadline_s"]), failed, run.watcher)
     code = 0
     try:
         run.go()
@@ -50,11 +53,14 @@ def main(parameters: Mapping[str, Any]) -> None:
     channel.stop(code)
 
 
-def _start_deadline(channel: Channel, deadline_s: float, failed: threading.Event) -> None:
+def _start_deadline(channel: Channel, deadline_s: float, failed: threading.Event, watcher: Watcher) -> None:
     """The starter kills us too, but cannot reach into a container. An error that was told already stays the reason."""
+    deadline = time.monotonic() + deadline_s
 
     def watch() -> None:
-        time.sleep(deadline_s)
+        while time.monotonic() < deadline:
+            time.sleep(max(min(deadline - time.monotonic(), _LOOK_S), 0.0))
+            watcher.tell_running()
         if failed.is_set():
             channel.stop(EXIT_ERROR)
         channel.emit("error", kind="Deadline", message=f"not finished within {deadline_s:g} s")

@@ -8,13 +8,14 @@ Runs inside the application's Python: standard library only.
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from typing import Any, List, Mapping, NoReturn, Optional
+from typing import Any, Deque, Dict, List, NoReturn, Optional
 
 EXIT_ERROR = 1
 EXIT_FENCE = 70
@@ -27,7 +28,7 @@ _encode = json.JSONEncoder(default=str).encode
 class Channel:
     """Takes standard output away from the application and writes events to it.
 
-    Each line is `NONCE {json}`; the nonce comes on standard input and is known to nobody else. Whatever the application
+    Each line is `NONCE [event, …]`; the nonce comes on standard input and is known to nobody else. Whatever the application
     prints goes to standard error from here on.
     """
 
@@ -36,8 +37,8 @@ class Channel:
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
         self._lock = threading.Lock()
-        self._started = time.monotonic()
-        self._waiting: List[bytes] = []
+        self._started = time.monotonic_ns()
+        self._waiting: Deque[Dict[str, Any]] = collections.deque()
         self._late = threading.Event()
         self._writer: Optional[threading.Thread] = None
         # A child of the application's has a copy of what waits here; its parent tells it.
@@ -52,30 +53,31 @@ class Channel:
 
     def now(self) -> float:
         """Milliseconds since the agent's start."""
-        return round((time.monotonic() - self._started) * 1000, 3)
+        return (time.monotonic_ns() - self._started) // 1000 / 1000
 
     def emit(self, event: str, **fields: Any) -> None:
         """Write one event, with those that wait. When nobody reads any more, the process ends."""
-        self._add(event, fields)
+        self._waiting.append({"event": event, "t": self.now(), **fields})
         self.flush()
 
     def emit_soon(self, event: str, **fields: Any) -> None:
         """Write one event within WAIT_S, with others: waking the reader for each of many quick statements costs more than measuring them."""
-        self._add(event, fields)
+        self._waiting.append({"event": event, "t": self.now(), **fields})
         if self._writer is None:
             self._writer = threading.Thread(target=self._write_late, name="rehearsal-events", daemon=True)
             self._writer.start()
-        self._late.set()
+        if not self._late.is_set():
+            self._late.set()
 
-    def _add(self, event: str, fields: Mapping[str, Any]) -> None:
-        line = f"{self._nonce} {_encode({'event': event, 't': self.now(), **fields})}\n".encode()
-        with self._lock:
-            self._waiting.append(line)
+    def _take(self) -> List[Dict[str, Any]]:
+        """What waits now. Others may go on adding to it."""
+        return [self._waiting.popleft() for _number in range(len(self._waiting))]
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits, encoded together: that is what encoding costs least."""
         with self._lock:
-            lines, self._waiting = b"".join(self._waiting), []
+            events = self._take()
+            lines = f"{self._nonce} {_encode(events)}\n".encode("ascii") if events else b""
             try:
                 while lines:
                     lines = lines[os.write(self._descriptor, lines) :]
@@ -91,7 +93,7 @@ class Channel:
 
     def _forked(self) -> None:
         self._lock = threading.Lock()
-        self._waiting = []
+        self._waiting = collections.deque()
         self._writer = None
 
     def stop(self, code: int) -> NoReturn:

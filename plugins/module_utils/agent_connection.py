@@ -55,14 +55,18 @@ def _state(connection: Any) -> Optional[str]:
 
 def is_outside(connection: Any) -> bool:
     """Whether a statement given to the connection now is a transaction of its own."""
+    return is_outside_by(connection, state_of(connection))
+
+
+def is_outside_by(connection: Any, state: Optional[str]) -> bool:
+    """`is_outside`, of a connection whose state is known."""
     try:
-        return _is_outside(connection)
+        return _is_outside(connection, state)
     except Exception:
         return False
 
 
-def _is_outside(connection: Any) -> bool:
-    state = state_of(connection)
+def _is_outside(connection: Any, state: Optional[str]) -> bool:
     if state in (IN_TRANSACTION, FAILED):
         return False
     if getattr(connection, "autocommit", False):

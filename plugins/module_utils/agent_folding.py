@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Dict, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Text, shape
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Text
 
 # So many of a revision's equal statements are told one by one.
 TOLD_ALONE = 50
@@ -40,7 +40,7 @@ class Folding:
             self.flush()
             self._channel.emit_soon("statement", **event)
             return
-        key = (event["revision"], event["connection"], event.get("line"), event["autocommit"], event.get("raw"), shape(text))
+        key = (event["revision"], event["connection"], event.get("line"), event["autocommit"], event.get("raw"), text.shape)
         told = self._told.get(key, 0)
         if told < TOLD_ALONE:
             if len(self._told) >= _MOST_SHAPES:

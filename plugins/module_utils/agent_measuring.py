@@ -12,7 +12,15 @@ import dataclasses
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import IN_TRANSACTION, ask, is_outside, state_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import (
+    FAILED,
+    IDLE,
+    IN_TRANSACTION,
+    ask,
+    is_outside,
+    is_outside_by,
+    state_of,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_database import (
     OBJECTS_SQL,
     RELATIONS_SQL,
@@ -72,27 +80,29 @@ class Measuring:
     def before(self, running: Running) -> None:
         """A text is about to be sent."""
         began = self._channel.now()
-        running.outside = is_outside(running.connection)
+        state = state_of(running.connection)
+        running.outside = is_outside_by(running.connection, state)
         if self.works and running.number is not None:
             try:
-                self._before(running, running.number)
+                self._before(running, running.number, state)
             except Exception as error:
                 self.give_up(error)
         running.t0 = self._channel.now()
         self.overhead_ms += running.t0 - began
 
-    def _before(self, running: Running, number: int) -> None:
+    def _before(self, running: Running, number: int, state: Optional[str]) -> None:
         text = running.text
         probe = self._probes.get(number)
         if probe is None:
             if not (running.own or text.acts):
                 return
             probe = self._new_probe(number)
-        if probe.has_ended():
+        # Of a connection that is told of by another thread, or of which there are two descriptions, the probe's own counts.
+        if probe.open and (state == IDLE or probe.connection is not running.connection) and probe.has_ended():
             self.transaction_ended(number, "commit", self._channel.now())
         if running.askable:
             probe.connection = running.connection
-            if not running.outside and probe.wants_before(text):
+            if not running.outside and state != FAILED and probe.wants_before(text):
                 self._tell_rest(number, probe, running.connection)
         # A function that is selected may do anything; that it reads only is the rule, so Alembic's own reads are let be.
         calls = running.own and text.reads and not text.nothing and "(" in running.sql

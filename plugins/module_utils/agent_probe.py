@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import FAILED, IDLE, IN_TRANSACTION, ask, state_of
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import IDLE, IN_TRANSACTION, ask, state_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_database import Database, Relation, describe_lock, describe_rewrites
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Statement, Text
 
@@ -43,6 +43,8 @@ SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
 WORTH = 20.0
 WORTH_AT_END = 50.0
+# The weight of the last measurement in what one costs: one that had to wait for the machine says little.
+_LATEST = 0.2
 # Of a long row of statements that were told later, so many are enough to name a rewrite's reason.
 _MOST_WAITING = 1000
 
@@ -116,9 +118,8 @@ class Probe:
         self._scanned: Dict[int, int] = {}
         self._files: Dict[int, int] = {}
         self._asked_here = 0
-        # What one measurement costs here, in milliseconds: the mean of all so far.
+        # What one measurement costs here by now, in milliseconds: it grows with the locks that are held.
         self._cost_ms = 0.0
-        self._asked = 0
         self._waiting: List[_Waiting] = []
         self._based = False
         # The transaction has had a statement.
@@ -153,8 +154,9 @@ class Probe:
         return self.open and state_of(self.connection) == IDLE
 
     def wants_before(self, text: Text) -> bool:
-        """Whether to ask before a text: there is nothing to compare with yet, or what was done could be taken for its."""
-        if text.unasked_before or state_of(self.connection) == FAILED:
+        """Whether to ask before a text, in a transaction that has not failed: there is nothing to compare with yet, or what was done could be taken
+        for its."""
+        if text.unasked_before:
             return False
         return not self._based or bool(self._waiting) and (text.ends or self._is_asked_about(text))
 
@@ -169,9 +171,13 @@ class Probe:
     def wants_after(self, text: Text, sql: str, t0: float, t1: float, revision: Optional[str]) -> bool:
         """Whether to ask after a text; if not, it waits to be told with the next answer."""
         self._begin(t0)
-        if "set_config" in sql or any(statement.word in _CHANGE_SETTINGS for statement in text.statements):
+        for statement in text.statements:
+            if statement.word in _CHANGE_SETTINGS:
+                self._statement_timeout = None
+            if statement.word in ("deallocate", "discard"):
+                self._deallocations += 1
+        if "set_config" in sql:
             self._statement_timeout = None
-        self._deallocations += any(statement.word in ("deallocate", "discard") for statement in text.statements)
         if text.nothing:
             return False
         if t1 - t0 >= max(SLOW_MS, WORTH * self._cost_ms):
@@ -197,7 +203,8 @@ class Probe:
         names = text.may_lock
         if names is None:
             return True
-        return any((oid, "AccessExclusiveLock") not in self._held for name in names for oid in self._database.named.get(name, ()))
+        known = self._database.named
+        return any((oid, "AccessExclusiveLock") not in self._held for name in names if name in known for oid in known[name])
 
     @property
     def is_based(self) -> bool:
@@ -236,9 +243,9 @@ class Probe:
     def _ask(self, connection: Any, statements: Tuple[Statement, ...], scans: bool, now: float) -> Measurement:
         began = time.monotonic()
         position, entries, lock_timeout, statement_timeout = self._guarded(connection)[:4]
-        self._asked += 1
         self._asked_here += 1
-        self._cost_ms += ((time.monotonic() - began) * 1000 - self._cost_ms) / self._asked
+        cost_ms = (time.monotonic() - began) * 1000
+        self._cost_ms += (cost_ms - self._cost_ms) * _LATEST if self._cost_ms else cost_ms
         if position is None or lock_timeout is None or statement_timeout is None:
             raise AssertionError("the query returns a value of each")
         self._statement_timeout = statement_timeout

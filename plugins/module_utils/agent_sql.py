@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from typing import FrozenSet, Iterator, List, Optional, Tuple
+from typing import FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 _TOKEN = re.compile(
     r"--[^\n]*|/\*|\*/|(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;", re.DOTALL
@@ -33,14 +33,16 @@ _NOTHING = frozenset(
 _READS = frozenset(["select", "values", "table", "fetch", "move", "declare"])
 _DATA = frozenset(["insert", "update", "delete", "merge", "copy", "with", "execute"])
 _ENDS = frozenset(["commit", "end", "abort", "rollback"])
+_KINDS = {word: kind for kind, words in (("nothing", _NOTHING), ("reads", _READS), ("data", _DATA)) for word in words}
+_READS_NO_TABLE = frozenset(["nothing"])
+_WRITES_NOTHING = frozenset(["nothing", "reads", "ends"])
 
 # Texts longer than this are not kept in the memory of those that were read.
 _LONG = 5_000
 _LITERAL = "''"
 
 
-@dataclasses.dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of a text. `sql` is without comments and without what its literals hold; `literals` are those."""
 
     word: str
@@ -78,6 +80,11 @@ class Text:
             found |= names_in(statement.sql)
         return found
 
+    @functools.cached_property
+    def shape(self) -> str:
+        """What texts share that differ only in their values and in how many rows of them they have."""
+        return ";".join(_ROWS.sub("(?)", _SHAPE.sub("?", statement.sql)) for statement in self.statements)
+
 
 def read_text(sql: str) -> Text:
     """What the text consists of."""
@@ -86,14 +93,14 @@ def read_text(sql: str) -> Text:
 
 def _read(sql: str) -> Text:
     statements = tuple(split(sql))
-    kinds = [_kind(statement) for statement in statements]
+    kinds = {_kind(statement) for statement in statements}
     first = statements[0] if statements else None
     return Text(
         statements,
         acts="acts" in kinds,
         ends="ends" in kinds,
-        nothing=all(kind == "nothing" for kind in kinds),
-        reads=all(kind in ("nothing", "reads", "ends") for kind in kinds),
+        nothing=kinds <= _READS_NO_TABLE,
+        reads=kinds <= _WRITES_NOTHING,
         unasked_before=first is not None and (first.word == "rollback" or bool(_SETS_TRANSACTION.match(first.sql))),
     )
 
@@ -107,16 +114,13 @@ def _kind(statement: Statement) -> str:
         return "acts" if _TO_SAVEPOINT.match(statement.sql) else "ends"
     if word == "prepare" and _PREPARES_TRANSACTION.match(statement.sql):
         return "ends"
-    for kind, words in (("nothing", _NOTHING), ("reads", _READS), ("data", _DATA)):
-        if word in words:
-            return kind
-    return "acts" if word else "nothing"
+    return _KINDS.get(word) or ("acts" if word else "nothing")
 
 
 def split(sql: str) -> Iterator[Statement]:
     """The statements of a text. A body (`$$ … $$`) is a literal; `BEGIN ATOMIC … END` and what stands in brackets belong to one statement."""
     quick = _QUICK_FIRST_WORD.match(sql)
-    if quick and not any(mark in sql for mark in (";", "'", "--", "/*", "$")):
+    if quick and not (";" in sql or "'" in sql or "--" in sql or "/*" in sql or "$" in sql):
         yield Statement(quick.group(1).lower(), sql)
         return
     waiting: List[Tuple[str, Tuple[str, ...]]] = []
@@ -205,12 +209,15 @@ _REASONS = (
     ("default", re.compile(r"\balter\b.*(\badd\b|\bset\s+expression\b)", re.IGNORECASE | re.DOTALL)),
 )
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
+_BARE_NAME = re.compile(r"[^\W\d][\w$]*")
 # Bodies within bodies.
 _DEEPEST = 3
 
 
 def names_in(sql: str) -> FrozenSet[str]:
     """Every word that could be a name, as the catalog has it."""
+    if '"' not in sql:
+        return frozenset(map(str.lower, _BARE_NAME.findall(sql)))
     return frozenset(quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in _NAME.findall(sql))
 
 
@@ -252,8 +259,3 @@ _NAMES_ITS_LOCKS = re.compile(
 _VALUE = r"(?:''|\b\d+(?:\.\d+)?\b|\bnull\b|\btrue\b|\bfalse\b|\bdefault\b|%s|%\(\w+\)s|\$\d+)"
 _SHAPE = re.compile(rf"[-+]?{_VALUE}(?:::[\w ]+)?", re.IGNORECASE)
 _ROWS = re.compile(r"\(\s*\?(?:\s*,\s*\?)*\s*\)(?:\s*,\s*\(\s*\?(?:\s*,\s*\?)*\s*\))*")
-
-
-def shape(text: Text) -> str:
-    """What texts share that differ only in their values and in how many rows of them they have."""
-    return ";".join(_ROWS.sub("(?)", _SHAPE.sub("?", statement.sql)) for statement in text.statements)

@@ -23,6 +23,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql imp
 MOST_SQL = 20_000
 # Frames between a statement and the line that asked for it: SQLAlchemy's, Alembic's and the project's own helpers.
 _MOST_FRAMES = 200
+# A statement that takes longer than this is told before its end, in milliseconds.
+_LONG_MS = 100.0
 
 
 class Watcher:
@@ -40,6 +42,9 @@ class Watcher:
         self._own = False
         self.failed_sql: Optional[str] = None
         self._running: Dict[int, Running] = {}
+        # The last statement that has begun, while it runs; and the last one of which it was told that it does.
+        self._under_way: Optional[Running] = None
+        self._told: Optional[Running] = None
         self._local = threading.local()
 
     @property
@@ -86,6 +91,16 @@ class Watcher:
             for running in self._running.values():
                 self._measuring.stop_sampling(running)
             self._measuring.finish()
+
+    def tell_running(self) -> None:
+        """Tell of a statement that takes long: the process may be killed before its end. Called by a thread of ours, again and again."""
+        running = self._under_way
+        if running is None or running is self._told or self._channel.now() - running.t0 < _LONG_MS:
+            return
+        self._told = running
+        sql = running.sql
+        cut = {"truncated": True} if len(sql) > MOST_SQL else {}
+        self._channel.emit("running", revision=self._revision, connection=running.number, t0=running.t0, sql=sql[:MOST_SQL], **cut)
 
     def process_started(self, program: str) -> None:
         """The application started a program, which no fence stops."""
@@ -164,10 +179,12 @@ class Watcher:
         running = Running(sql, read_text(sql), number, connection, askable, self._own, self._line())
         if self._measuring is not None:
             self._measuring.before(running)
+        self._under_way = running
         return running
 
     def _end(self, running: Running, rows: Optional[int], raw: bool) -> None:
         t1 = self._channel.now()
+        self._under_way = None
         event = self._event_of(running, rows, t1, raw)
         if self._measuring is not None:
             self._measuring.after(running, event, t1)
@@ -182,6 +199,7 @@ class Watcher:
             self._measuring.ended(running)
 
     def _fail(self, running: Running, raw: bool) -> None:
+        self._under_way = None
         event = self._event_of(running, None, self._channel.now(), raw)
         event["failed"] = True
         if running.sampling is not None and self._measuring is not None:

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import os
 import secrets
-import selectors
 import signal
 import subprocess
 import threading
@@ -40,14 +39,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     names,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import (
-    EMPTY_ERROR,
-    Event,
-    Log,
-    mask_event,
-    named_values,
-    to_hide,
-)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_events import Told, read_events
+from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import EMPTY_ERROR, Event, Log, named_values, to_hide
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import note_process
 
 # In the order in which they import each other.
@@ -171,8 +164,8 @@ import json, os, sys, types
 sys.dont_write_bytecode = True
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 if sys.version_info < (3, 8):
-    sys.stdout.write("{nonce} " + json.dumps({{"event": "error", "t": 0, "kind": "PythonTooOld",
-        "message": "the application command starts Python %d.%d; 3.8 or later is needed" % sys.version_info[:2]}}) + "\\n")
+    sys.stdout.write("{nonce} " + json.dumps([{{"event": "error", "t": 0, "kind": "PythonTooOld",
+        "message": "the application command starts Python %d.%d; 3.8 or later is needed" % sys.version_info[:2]}}]) + "\\n")
     sys.stdout.flush()
     sys.exit(1)
 def _load():
@@ -225,15 +218,11 @@ class _Runner:
         measured: bool,
     ) -> None:
         self._application = application
-        self._operation = operation
-        self._events_path = events_path
-        self._log_path = log_path
-        self._on_event = on_event
         self._pid_path = pid_path
-        self._nonce = secrets.token_hex(16)
+        nonce = secrets.token_hex(16)
         self._script = agent_script(
             {
-                "nonce": self._nonce,
+                "nonce": nonce,
                 "operation": operation,
                 "marker_id": marker_id,
                 "target": target,
@@ -247,9 +236,9 @@ class _Runner:
                 "measured": measured,
             }
         )
-        self._secrets = to_hide(declared_values(application))
-        self._events: List[Event] = []
-        self._log = Log(log_path, self._secrets)
+        hidden = to_hide(declared_values(application))
+        self._log = Log(log_path, hidden)
+        self._told = Told(nonce, hidden, self._log, events_path, on_event)
 
     def run(self) -> Outcome:
         application = self._application
@@ -272,85 +261,26 @@ class _Runner:
             return _refused("CommandMissing", f"cannot start the application command «{' '.join(application.command)}»: {error.strerror}")
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise AssertionError("it was started with a pipe")
+        self._told.open()
         if self._pid_path:
             note_process(self._pid_path, process.pid, group=True)
-        threads = [
-            threading.Thread(target=_feed, args=(process.stdin, self._script.encode("ascii")), daemon=True),
-            threading.Thread(target=self._log.read, args=(process.stderr,), daemon=True),
-        ]
-        for thread in threads:
-            thread.start()
+        feeder = threading.Thread(target=_feed, args=(process.stdin, self._script.encode("ascii")), daemon=True)
+        errors = threading.Thread(target=self._log.read, args=(process.stderr,), daemon=True)
+        feeder.start()
+        errors.start()
         timed_out = True
         try:
-            timed_out = not self._read_events(process)
+            timed_out = not read_events(process, self._told, errors, time.monotonic() + application.deadline_s + GRACE_S)
         finally:
             self._end(process)
-            for thread in threads:
-                thread.join(timeout=GRACE_S)
+            feeder.join(timeout=GRACE_S)
+            errors.join(timeout=GRACE_S)
             process.stdout.close()
             self._log.close()
+            self._told.close()
             if self._pid_path:
                 _remove(self._pid_path)
         return self._outcome(process.returncode, timed_out)
-
-    def _read_events(self, process: subprocess.Popen[bytes]) -> bool:
-        """Read until standard output ends; False when the deadline came first."""
-        if process.stdout is None:
-            raise AssertionError("it was started with a pipe")
-        deadline = time.monotonic() + self._application.deadline_s + GRACE_S
-        buffer = b""
-        events_file = files.open_private(self._events_path) if self._events_path else None
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(process.stdout, selectors.EVENT_READ)
-                while True:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        return False
-                    if not selector.select(timeout=min(left, 1.0)):
-                        # A grandchild may hold the pipe open after the agent has ended.
-                        if process.poll() is not None:
-                            return True
-                        continue
-                    chunk = os.read(process.stdout.fileno(), 1 << 18)
-                    if not chunk:
-                        return self._wait(process, deadline)
-                    *lines, buffer = (buffer + chunk).split(b"\n")
-                    for line in lines:
-                        self._take(line.decode("utf-8", "replace"), events_file)
-                    if events_file:
-                        events_file.flush()
-        finally:
-            if events_file:
-                events_file.close()
-
-    def _wait(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
-        try:
-            process.wait(timeout=max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _take(self, line: str, events_file: Optional[IO[str]]) -> None:
-        nonce, _space, text = line.partition(" ")
-        if nonce != self._nonce:
-            if line.strip():
-                self._log.add(line + "\n")
-            return
-        try:
-            told = json.loads(text)
-        except ValueError:
-            # A child of the application's wrote into the middle of a line. What is lost may have been a lock.
-            self._log.add(text + "\n")
-            at = self._events[-1]["t"] if self._events else 0.0
-            said = "a line of the agent came torn"
-            told = {"event": "measuring_failed", "t": at, "kind": "ProtocolError", "message": said, "revision": self._running()}
-        event = mask_event(told, self._secrets)
-        self._events.append(event)
-        if events_file:
-            events_file.write(json.dumps(event, ensure_ascii=False) + "\n")
-        if self._on_event:
-            self._on_event(event)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Nothing of the group outlives the run."""
@@ -361,36 +291,28 @@ class _Runner:
         process.wait()
 
     def _outcome(self, exit_code: int, timed_out: bool) -> Outcome:
-        error = _last(self._events, "error")
-        fence = _last(self._events, "fence")
+        told = self._told
+        error, fence = told.last("error"), told.last("fence")
+        running = {"revision": told.revision_running(), "statement": told.statement_running()}
         if error is not None and error["kind"] == "Deadline":
             timed_out = True
-            error = {**error, "revision": self._running()}
+            error = {**error, **running}
         elif timed_out:
-            error = _error("Deadline", f"not finished within {self._application.deadline_s:g} s", revision=self._running())
-        elif error is None and fence is None and (exit_code != 0 or _last(self._events, "done") is None):
+            error = _error("Deadline", f"not finished within {self._application.deadline_s:g} s", **running)
+        elif error is None and fence is None and (exit_code != 0 or told.last("done") is None):
             error = self._ended_early(exit_code)
-        return Outcome(exit_code=exit_code, events=self._events, error=error, fence=fence, timed_out=timed_out)
-
-    def _running(self) -> Optional[str]:
-        """The revision that had begun and not ended."""
-        last = next((event for event in reversed(self._events) if event["event"] in ("revision_begin", "revision_end")), {})
-        return last.get("revision") if last.get("event") == "revision_begin" else None
+        return Outcome(exit_code=exit_code, events=told.events, error=error, fence=fence, timed_out=timed_out)
 
     def _ended_early(self, exit_code: int) -> Event:
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"
         command = " ".join(self._application.command)
         said = self._log.tail()
-        if _last(self._events, "hello") is None:
+        if self._told.last("hello") is None:
             return _error("NotStarted", f"«{command}» {how} before the agent could start" + (f": {said}" if said else ""))
-        last = _last(self._events, "statement") or {}
-        revision = (_last(self._events, "revision_begin") or {}).get("revision")
+        statement = self._told.statement_running() or (self._told.last("statement") or {}).get("sql")
+        revision = (self._told.last("revision_begin") or {}).get("revision")
         message = f"the application's process {how} without finishing" + (f"; it said: {said}" if said else "")
-        return _error("ProcessEnded", message, revision=revision, statement=last.get("sql"))
-
-
-def _last(events: List[Event], name: str) -> Optional[Event]:
-    return next((event for event in reversed(events) if event["event"] == name), None)
+        return _error("ProcessEnded", message, revision=revision, statement=statement)
 
 
 def _feed(stream: IO[bytes], data: bytes) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from typing import IO, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
@@ -16,6 +17,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_nam
 
 MOST_LOG_BYTES = 1_000_000
 MOST_LINE = 2_000
+# Longer statements are masked each time they come.
+_MOST_KEPT = 5_000
 
 Event = Dict[str, Any]
 
@@ -78,11 +81,19 @@ def mask_text(text: str, hidden: Sequence[str] = ()) -> str:
 
 def mask_statement(sql: str, truncated: bool = False) -> str:
     """SQL with its literals masked. Where it was cut within a literal, that literal goes."""
+    return _mask_short(sql, truncated) if len(sql) <= _MOST_KEPT else _mask_statement(sql, truncated)
+
+
+def _mask_statement(sql: str, truncated: bool) -> str:
     masked = mask_sql(sql)
     if truncated:
         open_literal = re.search(r"'|\$\w*\$", masked.replace(f"'{MASK}'", "\0" * (len(MASK) + 2)))
         masked = (masked[: open_literal.start()] if open_literal else masked) + " …"
     return masked
+
+
+# Of a loop over rows there is one text then, whose parameters alone differ.
+_mask_short = functools.lru_cache(maxsize=500)(_mask_statement)
 
 
 def mask_event(event: Event, hidden: Sequence[str]) -> Event:

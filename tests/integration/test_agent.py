@@ -183,6 +183,24 @@ def test_every_end_is_told(place: Place, where: str, body: str, kind: str, says:
         assert outcome.error["file"] == ("migrations/env.py" if where == "env.py" else "migrations/versions/a1.py")
 
 
+@pytest.mark.parametrize(
+    "body, kind",
+    [
+        ("threading.Timer(1.0, lambda: os.kill(os.getpid(), 9)).start()\nop.execute('SELECT pg_sleep(30)')", "ProcessEnded"),
+        ("threading.Timer(1.0, lambda: os._exit(3)).start()\nop.execute('SELECT pg_sleep(30)')", "ProcessEnded"),
+        ("op.execute('SELECT pg_sleep(30)')", "Deadline"),
+        ("op.get_bind().connection.cursor().execute('SELECT pg_sleep(30)')", "Deadline"),
+    ],
+)
+def test_a_process_that_ends_within_a_statement_ends_with_that_statement_named(place: Place, body: str, kind: str) -> None:
+    Project(place.directory).revision("a1", f"import os, threading\nop.execute('CREATE TABLE t (id int)')\n{body}")
+    outcome = place.run(deadline_s=4)
+    assert outcome.error is not None
+    assert (outcome.error["kind"], outcome.error["revision"], outcome.error["statement"]) == (kind, "a1", "SELECT pg_sleep(?)")
+    (running,) = events(outcome, "running")
+    assert running["t"] - running["t0"] >= 100
+
+
 def test_a_hang_ends_at_the_deadline_with_everything_it_started(place: Place) -> None:
     project = Project(place.directory)
     project.revision("a1", "import subprocess, time\nprint(subprocess.Popen(['sleep', '300']).pid, flush=True)\ntime.sleep(300)")
@@ -267,20 +285,6 @@ def test_ddl_in_a_function_called_by_select_is_found_at_the_latest_at_commit(pla
     assert outcome.succeeded, outcome.error
     found = [lock for event in outcome.events for lock in event.get("locks", ()) if lock["relation"] == "t" and lock["mode"] == "AccessExclusive"]
     assert len(found) == 1
-
-
-def test_what_a_failing_concurrent_index_leaves_is_told(place: Place) -> None:
-    place.sql("CREATE TABLE t (id int)")
-    place.sql("INSERT INTO t VALUES (1), (1)")
-    project = Project(place.directory)
-    project.revision(
-        "a1", "with op.get_context().autocommit_block():\n    op.create_index('i', 't', ['id'], unique=True, postgresql_concurrently=True)"
-    )
-    outcome = place.run()
-    assert outcome.error is not None and outcome.error["sqlstate"] == "23505"
-    assert events(outcome, "objects")[0]["indexes_invalid"] == [{"name": "i", "table": "t", "new": True}]
-    failed = events(outcome, "statement")[-1]
-    assert failed["failed"] and failed["autocommit"] and failed["sampled"]
 
 
 REVISIONS = {

@@ -56,6 +56,11 @@ class Place:
         return outcome
 
 
+def statements(outcome: Outcome, sql: str) -> list[dict[str, Any]]:
+    """Those whose text begins so."""
+    return [event for event in outcome.events if event["event"] == "statement" and event["sql"].startswith(sql)]
+
+
 @pytest.fixture
 def place(postgres_server: Any, database: str, tmp_path: Path) -> Place:
     return Place(postgres_server, database, tmp_path)
@@ -206,7 +211,7 @@ def test_a_transaction_that_is_ended_by_text_is_over(place: Place, end: str) -> 
     outcome = place.succeeds("psycopg2")
     (hold,) = exclusive(outcome)
     assert hold.ms < 300
-    (built,) = [event for event in outcome.events if event.get("sql", "").startswith("CREATE INDEX")]
+    (built,) = statements(outcome, "CREATE INDEX")
     assert built["autocommit"] and built["sampled"]
 
 
@@ -228,7 +233,7 @@ def test_set_transaction_still_comes_first(place: Place) -> None:
 
 def test_the_first_statement_of_a_run_is_like_every_other(place: Place) -> None:
     Project(place.directory).revision("a1", "op.execute('UPDATE t SET n = n + 1')")
-    (update,) = [event for event in place.succeeds().events if event.get("sql", "").startswith("UPDATE t")]
+    (update,) = statements(place.succeeds(), "UPDATE t")
     assert update["wal"] > ROWS * 50
 
 
@@ -284,7 +289,7 @@ def test_what_the_application_deallocates_is_not_ours(place: Place, driver: str)
 def test_a_copy_lasts_until_its_end(place: Place) -> None:
     body = "import time\nwith op.get_bind().connection.cursor().copy('COPY log FROM STDIN') as copy:\n    copy.write('1\\\\n')\n    time.sleep(0.2)"
     Project(place.directory).revision("a1", body)
-    (copied,) = [event for event in place.succeeds().events if event.get("sql", "").startswith("COPY")]
+    (copied,) = statements(place.succeeds(), "COPY")
     assert copied["t1"] - copied["t0"] > 200
 
 
@@ -293,7 +298,7 @@ def test_a_loop_over_rows_is_one_event_with_its_calls(place: Place) -> None:
     body = f"for n in range({calls}):\n    op.execute(f'UPDATE log SET id = {{n}} WHERE id = {{n}}')\n    op.get_bind().execute(sa.text('SELECT 1'))"
     Project(place.directory).revision("a1", f"op.execute('INSERT INTO log VALUES (7)')\n{body}")
     outcome = place.succeeds()
-    updates = [event for event in outcome.events if event.get("sql", "").startswith("UPDATE log")]
+    updates = statements(outcome, "UPDATE log")
     assert sum(event.get("calls", 1) for event in updates) == calls and sum(event["rows"] for event in updates) == 1
     assert len(updates) < agent_folding.TOLD_ALONE + 20
     (row,) = timeline.spans(outcome.events)

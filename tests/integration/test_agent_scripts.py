@@ -207,12 +207,15 @@ class Ran:
     outcome: Outcome
     log: dict[str, int]
     major: int
+    # What became of FAILING, once the others had run.
+    failed: Outcome
 
     def statements(self, script: Script) -> list[dict[str, Any]]:
         return [event for event in self.outcome.events if event["event"] == "statement" and event["revision"] == script.name]
 
 
 MAJORS = (15, 16, 18)
+FAILING = AUTOCOMMIT + "op.create_index('twice_n', 'twice', ['n'], unique=True, postgresql_concurrently=True)"
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +243,11 @@ def run_all(server: Any, directory: Path) -> Ran:
         app = Application((sys.executable,), str(directory), environment={"DATABASE_URL": server.url(name)}, deadline_s=120)
         outcome = application.run(app, "upgrade", marker_id="scripts")
         log = dict(line.rsplit("|", 1) for line in sql(server, name, "SELECT relation || '|' || reason FROM rewrite_log"))
-        return Ran(outcome, {relation: int(reason) for relation, reason in log.items()}, server.major)
+        # Outside a transaction only what lasts a while is seen: the two that are equal are far apart.
+        sql(server, name, "CREATE TABLE twice AS SELECT g % 199999 AS n FROM generate_series(0, 199999) g")
+        project.revision("failing", FAILING)
+        failed = application.run(app, "upgrade", marker_id="scripts")
+        return Ran(outcome, {relation: int(reason) for relation, reason in log.items()}, server.major, failed)
     finally:
         server.drop_database(name)
 
@@ -279,3 +286,14 @@ def test_locks_rewrites_and_scans_are_the_documented_ones(ran_on: Callable[[int]
     assert scans == {relation.replace("{t}", table) for relation in script.scans}
     expected_log = {relation: REASONS[reason] for relation, reason in rewrites.items() if reason in REASONS}
     assert {relation: reason for relation, reason in ran.log.items() if relation == table} == expected_log
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_what_a_failing_concurrent_unique_index_did_and_leaves_is_told(ran_on: Callable[[int], Ran], major: int) -> None:
+    outcome = ran_on(major).failed
+    assert outcome.error is not None and (outcome.error["sqlstate"], outcome.error["revision"]) == ("23505", "failing")
+    (failed,) = (event for event in outcome.events if event["event"] == "statement" and event["revision"] == "failing")
+    assert failed["failed"] and failed["autocommit"] and failed["sampled"]
+    assert [lock["mode"] for lock in failed["locks"] if lock["relation"] == "twice" and lock["mode"] in STRENGTH] == [SUE]
+    (objects,) = (event for event in outcome.events if event["event"] == "objects")
+    assert objects["indexes_invalid"] == [{"name": "twice_n", "table": "twice", "new": True}]

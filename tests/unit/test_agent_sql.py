@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import read_text, rewrite_reason, shape
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import read_text, rewrite_reason
 
 
 def words(sql: str) -> list[str]:
@@ -111,5 +111,5 @@ def test_what_can_be_locked_is_what_is_named(sql: str, names: set[str] | None) -
 
 def test_texts_that_differ_in_their_values_have_one_shape() -> None:
     one, other = "INSERT INTO t (a, b) VALUES (1, 'x'), (2, NULL)", "INSERT INTO t (a, b) VALUES (-3.5, 'it''s')"
-    assert shape(read_text(one)) == shape(read_text(other))
-    assert shape(read_text("UPDATE t SET a = 1")) != shape(read_text("UPDATE u SET a = 1"))
+    assert read_text(one).shape == read_text(other).shape
+    assert read_text("UPDATE t SET a = 1").shape != read_text("UPDATE u SET a = 1").shape
