@@ -10,7 +10,7 @@ of an async one.
 from __future__ import annotations
 
 import sys
-from typing import Any, List, Optional
+from typing import Any, Awaitable, Callable, List, Optional
 
 IDLE, IN_TRANSACTION, FAILED = "idle", "in a transaction", "failed"
 
@@ -83,6 +83,33 @@ def _is_outside(connection: Any, state: Optional[str]) -> bool:
     return bool(getattr(connection, "_started", False))
 
 
+async def waiting_for_answers(call: Callable[..., Any], *args: Any) -> Any:
+    """Run what may `ask` a connection that answers in the event loop only, which goes on meanwhile."""
+    from sqlalchemy.util.concurrency import greenlet_spawn
+
+    return await greenlet_spawn(call, *args)
+
+
+def can_wait_for_answers() -> bool:
+    """Whether `waiting_for_answers` can: an application of one's own making may use an async driver without SQLAlchemy's means."""
+    try:
+        import greenlet  # type: ignore[import-untyped,unused-ignore]  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _answer(answer: Awaitable[Any]) -> Any:
+    from sqlalchemy.util.concurrency import await_only
+
+    return await_only(answer)
+
+
+def answers_later(connection: Any) -> bool:
+    """Whether the connection answers in the event loop only: asyncpg's own, without what SQLAlchemy makes of it."""
+    return hasattr(connection, "is_in_transaction") and not hasattr(connection, "driver_connection")
+
+
 def ask(connection: Any, query: str) -> List[List[Optional[str]]]:
     """The rows of a query that returns text."""
     libpq = _libpq_of(connection)
@@ -92,6 +119,8 @@ def ask(connection: Any, query: str) -> List[List[Optional[str]]]:
             raise RuntimeError(bytes(result.error_message).decode("utf-8", "replace"))
         cells = [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
         return [[None if cell is None else bytes(cell).decode() for cell in row] for row in cells]
+    if answers_later(connection):
+        return [list(row) for row in _answer(connection.fetch(query))]
     cursor = _plain_cursor(connection)
     try:
         cursor.execute(query)

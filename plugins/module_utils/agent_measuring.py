@@ -16,6 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connect
     FAILED,
     IDLE,
     IN_TRANSACTION,
+    answers_later,
     ask,
     is_outside,
     is_outside_by,
@@ -101,7 +102,9 @@ class Measuring:
         if probe.open and (state == IDLE or probe.connection is not running.connection) and probe.has_ended():
             self.transaction_ended(number, "commit", self._channel.now())
         if running.askable:
-            probe.connection = running.connection
+            # One that answers in the event loop only cannot be asked at the revision's end.
+            if not answers_later(running.connection):
+                probe.connection = running.connection
             if not running.outside and state != FAILED and probe.wants_before(text):
                 self._tell_rest(number, probe, running.connection)
         # A function that is selected may do anything; that it reads only is the rule, so Alembic's own reads are let be.

@@ -15,11 +15,15 @@ import shlex
 import sys
 from typing import Any, Callable, Dict, List, Protocol, Sequence, Tuple
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import can_wait_for_answers, waiting_for_answers
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import patch_on_import
 
 
 class Watch(Protocol):
     """Who is told of what goes to a driver."""
+
+    def is_busy(self) -> bool:
+        """Nothing is to be told now: what this thread gives to a driver is SQLAlchemy's or our own."""
 
     def raw_begins(self, driver_connection: Any, query: Any, askable: bool) -> Any:
         """A text is about to be sent; `askable`: once it has ended, the connection can be asked at once."""
@@ -81,19 +85,28 @@ def _sync(
     setattr(owner, name, wrapper)
 
 
-def _async(owner: Any, name: str, watch: Watch, connection_of: Callable[[Any], Any], askable: bool, sql: Callable[..., Any] = _given) -> None:
+async def _at_once(call: Callable[..., Any], *args: Any) -> Any:
+    return call(*args)
+
+
+def _async(owner: Any, name: str, watch: Watch, connection_of: Callable[[Any], Any], answers: bool, sql: Callable[..., Any] = _given) -> None:
+    """`answers`: the connection can be asked without the event loop."""
     original = getattr(owner, name, None)
     if original is None:
         return
+    askable = answers or can_wait_for_answers()
+    tell = _at_once if answers or not askable else waiting_for_answers
 
     async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        running = watch.raw_begins(connection_of(self), sql(self, args[0] if args else kwargs.get("query")), askable)
+        if watch.is_busy():
+            return await original(self, *args, **kwargs)
+        running = await tell(watch.raw_begins, connection_of(self), sql(self, args[0] if args else kwargs.get("query")), askable)
         try:
             result = await original(self, *args, **kwargs)
         except BaseException:
             watch.raw_fails(running)
             raise
-        watch.raw_ends(running)
+        await tell(watch.raw_ends, running)
         return result
 
     wrapper.__name__ = name
@@ -110,7 +123,7 @@ def _psycopg(module: Any, watch: Watch) -> None:
             if name in owner.__dict__:
                 _sync(owner, name, watch, _of_cursor, _always)
     for name in ("execute", "executemany"):
-        _async(module.AsyncCursor, name, watch, _of_cursor, askable=True)
+        _async(module.AsyncCursor, name, watch, _of_cursor, answers=True)
     copy, copy_async = module.Cursor.copy, module.AsyncCursor.copy
 
     def copies(self: Any, statement: Any, *args: Any, **kwargs: Any) -> Any:
@@ -235,14 +248,14 @@ def _psycopg2_copy(owner: Any, name: str, watch: Watch) -> None:
 
 def _asyncpg(module: Any, watch: Watch) -> None:
     for name in ("execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchmany"):
-        _async(module.Connection, name, watch, _itself, askable=False)
+        _async(module.Connection, name, watch, _itself, answers=False)
     for name in ("copy_records_to_table", "copy_to_table"):
-        _async(module.Connection, name, watch, _itself, askable=False, sql=lambda _connection, table: f"COPY {table} FROM STDIN")
+        _async(module.Connection, name, watch, _itself, answers=False, sql=lambda _connection, table: f"COPY {table} FROM STDIN")
 
 
 def _asyncpg_prepared(module: Any, watch: Watch) -> None:
     for name in ("fetch", "fetchrow", "fetchval", "fetchmany", "executemany"):
-        _async(module.PreparedStatement, name, watch, lambda one: one._connection, askable=False, sql=lambda one, _argument: one._query)
+        _async(module.PreparedStatement, name, watch, lambda one: one._connection, answers=False, sql=lambda one, _argument: one._query)
 
 
 def _pg8000(module: Any, watch: Watch) -> None:

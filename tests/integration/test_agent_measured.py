@@ -179,13 +179,29 @@ def test_what_asyncpg_is_given_past_sqlalchemy_is_told_with_its_own_statement(pl
     assert "untracked-sql" not in said(outcome)
 
 
+OWN = "import asyncio, asyncpg, os\nasync def go():\n    own = await asyncpg.connect(os.environ['DIRECT'])\n    async with own.transaction():\n"
+OWN += f"        await own.execute('{REWRITE}')\n        await asyncio.sleep(0.3)\n    await own.close()\n"
+
+
+@pytest.mark.parametrize(
+    ("driver", "body"),
+    [("asyncpg", "op.get_bind().connection.dbapi_connection.run_async(lambda _: go())"), ("psycopg2", "asyncio.run(go())")],
+    ids=["in the loop of env.py", "in a loop of its own"],
+)
+def test_a_connection_of_asyncpgs_own_is_measured(place: Place, driver: str, body: str) -> None:
+    Project(place.directory, asynchronous=driver == "asyncpg").revision("a1", OWN + body)
+    outcome = place.succeeds(driver)
+    (event,) = rewriting(outcome)
+    assert event["raw"] and (event["revision"], event["sql"], event["rewrites"][0]["reason"]) == ("a1", REWRITE, "type")
+    (blocked,) = [entry for entry in timeline.blocked(outcome.events) if (entry.table, entry.what) == ("t", "reads")]
+    assert blocked.longest_ms > 300
+    assert "table-rewrite" in said(outcome) and "untracked-sql" not in said(outcome)
+
+
 def test_a_connection_that_cannot_be_asked_is_said(place: Place) -> None:
-    body = "import asyncpg\nraw = op.get_bind().connection.dbapi_connection\nimport os\nasync def go(_own):\n"
-    body += "    own = await asyncpg.connect(os.environ['DIRECT'])\n    async with own.transaction():\n"
-    body += f"        await own.execute('{REWRITE}')\n    await own.close()\nraw.run_async(go)"
-    Project(place.directory, asynchronous=True).revision("a1", body)
-    outcome = place.succeeds("asyncpg")
-    assert REWRITE in said(outcome)["untracked-sql"]
+    """Nothing waits for an answer of the event loop's there."""
+    Project(place.directory, extra="import sys\nsys.modules['greenlet'] = None").revision("a1", f"{OWN}asyncio.run(go())")
+    assert REWRITE in said(place.succeeds("psycopg2"))["untracked-sql"]
 
 
 def test_what_no_statement_accounts_for_is_said_and_held_from_when_it_may_have_begun(place: Place) -> None:
