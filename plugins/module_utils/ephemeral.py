@@ -9,8 +9,6 @@ a socket whose path would be too long, lies in a directory elsewhere that the wo
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import dataclasses
 import os
 import pwd
@@ -19,9 +17,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import ephemeral_settings, files, server_settings
+from ansible_collections.migrations.rehearsal.plugins.module_utils.durable import Flusher
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
@@ -200,12 +199,18 @@ class Ephemeral:
         files.write_bytes(path, text.encode())
         own(self.owner, path)
 
-    def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
-        """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words."""
+    def restart(self, wish: Wish, settings: Mapping[str, str], flusher: Optional[Flusher] = None) -> List[str]:
+        """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words.
+
+        `flusher`: of the data directory, if it has been flushed ahead.
+        """
         self.stop()
         left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
         # What was written without fsync is made safe now: otherwise the first migration would pay for it.
-        self.flush()
+        if flusher is None:
+            self.flush()
+        else:
+            self._finish(flusher)
         try:
             self.start()
         except EphemeralError as error:
@@ -226,13 +231,11 @@ class Ephemeral:
         if code != 0:
             raise EphemeralError(f"the restored copy in {data} could not be flushed to disk: {mask_values(said)}")
 
-    @contextlib.contextmanager
-    def flushing(self) -> Iterator[None]:
-        """`flush` beside the block, which must not change the files either."""
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            flushed = pool.submit(self.flush)
-            yield
-            flushed.result()
+    def _finish(self, flusher: Flusher) -> None:
+        try:
+            flusher.finish()
+        except OSError as error:
+            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {error.strerror}") from None
 
     def _give_up_what_dev_may_lack(self) -> List[str]:
         path = os.path.join(self.data, "postgresql.auto.conf")

@@ -25,6 +25,8 @@ NOTE = "template.json"
 
 # Since this version CREATE DATABASE writes all pages into the WAL unless it is told to copy files.
 _STRATEGY_SINCE, _STRATEGY = 150000, "FILE_COPY"
+# Since this one the kernel can be asked to copy them: it shares blocks where the file system can.
+_METHOD_SINCE = 180000
 
 
 class TemplateRefused(RehearsalError):
@@ -168,8 +170,22 @@ def _copy_files(session: Session, template: str, database: str, marker: Marker) 
     if version >= _STRATEGY_SINCE:
         statement = f"{statement} STRATEGY {_STRATEGY}"
     try:
-        session.execute(statement)
+        if version < _METHOD_SINCE or not _shared(session, statement):
+            session.execute(statement)
     except PostgresError as error:
         raise PostgresError(f"cannot copy database {template} to {database}: {error.message}") from None
     session.execute(f"COMMENT ON DATABASE {name} IS {quote_literal(marker.to_text())}")
     session.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
+
+
+def _shared(session: Session, statement: str) -> bool:
+    """Whether the kernel has copied the files; where it cannot, nothing is left of the try."""
+    try:
+        session.execute("SET file_copy_method = clone")
+        session.execute(statement)
+    except PostgresError as error:
+        if error.sqlstate is None:
+            raise
+        session.execute("SET file_copy_method = copy")
+        return False
+    return True

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copy_database, copying, dump_outlets, files, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    basebackup,
+    copy_database,
+    copying,
+    dump_outlets,
+    durable,
+    ephemeral,
+    files,
+    progress,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.basebackup import BasebackupError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Made, Order
@@ -219,8 +229,20 @@ def test_nothing_of_production_wakes_up_with_the_copy(rehearsal: Rehearsal, phas
     assert outside.archivers <= {str(rehearsal.production.data)}
 
 
-def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_for_the_password(rehearsal: Rehearsal) -> None:
+def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_for_the_password(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, running = durable.Flusher.finish, []
+
+    def noting(flusher: durable.Flusher) -> None:
+        own = ephemeral.load(rehearsal.order.work)
+        running.append(own is not None and own.running)
+        finish(flusher)
+
+    monkeypatch.setattr(durable.Flusher, "finish", noting)
     made = rehearsal.make(rehearsal.take())
+    # All that the stopped server had written is on the disk before it runs for the migrations.
+    assert running == [False]
     with Session(made.server, "copy", "tests") as session:
         assert session.row(PHASE) == {"fsync": "on", "pages": "on", "listens": "127.0.0.1"}
     passfile = rehearsal.order.work.file("passfile")

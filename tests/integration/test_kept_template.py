@@ -92,6 +92,24 @@ def test_the_copy_is_what_was_kept_with_a_marker_of_its_own(stand: Stand) -> Non
     assert stand.ask(stand.copy, lambda session: session.value(estimate)) == 500
 
 
+def test_where_the_kernel_cannot_copy_the_files_the_server_does(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    execute = Session.execute
+
+    def refusing(session: Session, sql: str) -> list[str]:
+        said.append(sql)
+        if sql.startswith("CREATE DATABASE") and "SET file_copy_method = clone" in said[-2]:
+            raise PostgresError("could not clone file: Operation not supported", "0A000")
+        return execute(session, sql)
+
+    monkeypatch.setattr(Session, "execute", refusing)
+    made = stand.make()
+    assert (made["differences"], made["rows"]) == ([], 590)
+    if stand.kept["server_version_num"] >= 180000:
+        asked = [sql.split(' "')[0] for sql in said if sql.startswith(("SET file", "CREATE DATABASE"))]
+        assert asked == ["SET file_copy_method = clone", "CREATE DATABASE", "SET file_copy_method = copy", "CREATE DATABASE"]
+
+
 def test_a_changed_row_is_seen_where_untouched_tables_are_spared(stand: Stand) -> None:
     stand.make()
     before = stand.ask(stand.copy, take_fingerprint)
