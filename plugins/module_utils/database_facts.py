@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, locks_let_go, quote_identifier
 
 # How many tables one statement counts: one round trip for many small tables, and no statement of unbounded length.
 _COUNT_BATCH = 40
@@ -122,7 +122,7 @@ def lock_tables(session: Session) -> None:
 
 
 def count_rows(session: Session) -> Dict[str, int]:
-    """Exact row count of every table whose rows a dump carries."""
+    """Exact row count of every table whose rows a dump carries. Within a transaction."""
     # As pg_dump does: rows hidden by a policy are an error, never a smaller count.
     session.execute("SET LOCAL row_security = off")
     counts: Dict[str, int] = {}
@@ -132,7 +132,9 @@ def count_rows(session: Session) -> Dict[str, int]:
             f"SELECT {number} AS number, (SELECT count(*) FROM ONLY {quote_identifier(t['schema'])}.{quote_identifier(t['name'])}) AS rows"
             for number, t in enumerate(tables[start : start + _COUNT_BATCH])
         ]
-        for row in session.rows(" UNION ALL ".join(parts)):
+        with locks_let_go(session):
+            rows = session.rows(" UNION ALL ".join(parts))
+        for row in rows:
             table = tables[start + row["number"]]
             counts[object_name(table["schema"], table["name"])] = row["rows"]
     return counts

@@ -17,12 +17,11 @@ from typing import Any, Callable, Collection, Dict, Generator, List, Mapping, Op
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, relations, untouched
 from ansible_collections.migrations.rehearsal.plugins.module_utils.hash_sql import ColumnType
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, locks_let_go
 from ansible_collections.migrations.rehearsal.plugins.module_utils.relations import Column, Relation
 
 # One more round trip costs as much as reading this.
 _SMALL_BYTES = 1 << 20
-_SAVEPOINT = "asked_together"
 
 Answer = List[Optional[str]]
 Entry = Dict[str, Any]
@@ -238,20 +237,19 @@ def prove(jobs: Sequence[Job], session: Session) -> Dict[str, Entry]:
 def ask(session: Session, questions: Sequence[Question]) -> List[Answer]:
     """Their answers; of several in one statement. Raises PostgresError that names what was asked."""
     if len(questions) > 1:
-        session.execute(f"SAVEPOINT {_SAVEPOINT}")
         try:
-            rows = session.rows(" UNION ALL ".join(question.sql(number) for number, question in enumerate(questions)))
-            session.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            with locks_let_go(session):
+                rows = session.rows(" UNION ALL ".join(question.sql(number) for number, question in enumerate(questions)))
             return [row["v"] for row in sorted(rows, key=lambda row: int(row["n"]))]
         except PostgresError as error:
+            # One by one, to tell which of them it is.
             if error.sqlstate is None:
                 raise
-            # One by one, to tell which of them it is.
-            session.execute(f"ROLLBACK TO {_SAVEPOINT}")
     found: List[Answer] = []
     for question in questions:
         try:
-            found.append(session.row(question.sql())["v"])
+            with locks_let_go(session):
+                found.append(session.row(question.sql())["v"])
         except PostgresError as error:
             raise PostgresError(f"fingerprint of {question.table}: {error.message}", error.sqlstate) from None
     return found

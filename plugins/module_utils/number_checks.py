@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import proof_transaction
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Row, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Row, Session, locks_let_go, quote_identifier
 
 _RANGES = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 
@@ -59,7 +59,8 @@ def _column(row: Row) -> str:
 def _position(session: Session, row: Row) -> Tuple[int, bool]:
     """(last_value, is_called) of a sequence."""
     name = f"{quote_identifier(row['sequence_schema'])}.{quote_identifier(row['sequence'])}"
-    found = session.row(f"SELECT last_value, is_called FROM {name}")
+    with locks_let_go(session):
+        found = session.row(f"SELECT last_value, is_called FROM {name}")
     return found["last_value"], found["is_called"]
 
 
@@ -67,7 +68,8 @@ def _extreme(session: Session, row: Row, function: str) -> Optional[int]:
     """max or min of a column; None without rows. An index makes it quick."""
     only = "" if row["kind"] == "p" else "ONLY "
     table = f"{only}{quote_identifier(row['schema'])}.{quote_identifier(row['table'])}"
-    found: Optional[int] = session.value(f"SELECT {function}({quote_identifier(row['column'])})::bigint AS v FROM {table}")
+    with locks_let_go(session):
+        found: Optional[int] = session.value(f"SELECT {function}({quote_identifier(row['column'])})::bigint AS v FROM {table}")
     return found
 
 

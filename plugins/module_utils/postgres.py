@@ -9,6 +9,7 @@ A `Session` is one `psql` process that stays open, which is what an exported sna
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -256,6 +257,20 @@ class Session:
         # Behind sudo, psql complains about the home directory that it is started in, and goes on.
         said = mask_secrets(" ".join(" ".join(line for line in lines if not line.startswith("could not change directory")).split()))
         raise PostgresError(f"{self._address}: {said or 'psql ended without a word'}")
+
+
+@contextlib.contextmanager
+def locks_let_go(session: Session) -> Iterator[None]:
+    """Within a transaction: what is read here keeps its locks until the end of this alone. A table has one for each of its indexes too, and a
+    server has room for some thousand in all."""
+    session.execute("SAVEPOINT locks_let_go")
+    try:
+        yield
+    finally:
+        # A session that has ended has nothing to go back to, and must not hide the first error.
+        with contextlib.suppress(PostgresError):
+            session.execute("ROLLBACK TO SAVEPOINT locks_let_go")
+            session.execute("RELEASE SAVEPOINT locks_let_go")
 
 
 def tool_version(server: Server, name: str, timeout_s: float = 30.0) -> Sequence[int]:

@@ -17,6 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
     PostgresError,
     Row,
     Session,
+    locks_let_go,
     quote_identifier,
     quote_literal,
 )
@@ -95,7 +96,8 @@ def _count_orphans(session: Session, key: Row) -> int:
     if key["match_full"]:
         condition += f" OR (num_nulls({', '.join(columns)}) BETWEEN 1 AND {len(columns) - 1})"
     query = f"SELECT count(*) AS v FROM {_source(key['schema'], key['table'], key['kind'], 'f')} WHERE {condition}"
-    rows: int = session.value(query)
+    with locks_let_go(session):
+        rows: int = session.value(query)
     return rows
 
 
