@@ -319,15 +319,15 @@ class _Run:
 
     def _wrapped(self, steps: Sequence[Any], direction: str, context: Any) -> Iterable[Any]:
         for step in steps:
-            step.migration_fn = self._wrapper(step.migration_fn, step.revision, direction)
+            step.migration_fn = self._wrapper(step.migration_fn, step.revision, direction, context)
             yield step
         # Alembic has written the last step's revision when it asks for the next one.
         self.heads_after = list(context.get_current_heads())
         self.watcher.revision_begins(None)
 
-    def _wrapper(self, migration: Any, revision: Any, direction: str) -> Any:
+    def _wrapper(self, migration: Any, revision: Any, direction: str, context: Any) -> Any:
         def run(*args: Any, **kwargs: Any) -> None:
-            self.watcher.revision_begins(revision.revision, getattr(getattr(revision, "module", None), "__file__", None))
+            self.watcher.revision_begins(revision.revision, getattr(getattr(revision, "module", None), "__file__", None), context.connection)
             self.channel.emit("revision_begin", revision=revision.revision, direction=direction, message=revision.doc)
             began = self.channel.now()
             migration(*args, **kwargs)

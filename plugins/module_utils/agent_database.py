@@ -9,7 +9,7 @@ Runs inside the application's Python: standard library only.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Statement, rewrite_reason
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -70,6 +70,8 @@ class Database:
     most: int
     # OIDs by name, without schema.
     named: Dict[str, List[int]]
+    # Every file of every relation that is accounted for, by OID: those of before, and those that statements made, rolled back or not.
+    seen: Set[Tuple[int, int]]
 
 
 def describe_database(rows: Sequence[Sequence[Any]]) -> Database:
@@ -80,7 +82,8 @@ def describe_database(rows: Sequence[Sequence[Any]]) -> Database:
     named: Dict[str, List[int]] = {}
     for row in rows:
         named.setdefault(row[2], []).append(row[0])
-    return Database(relations, {row[0]: row[4] for row in rows}, max(relations, default=16384), named)
+    files = {row[0]: row[4] for row in rows}
+    return Database(relations, files, max(relations, default=16384), named, set(files.items()))
 
 
 def describe_lock(relation: Relation, mode: str) -> Dict[str, Any]:

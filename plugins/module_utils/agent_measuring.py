@@ -9,7 +9,7 @@ Runs inside the application's Python: standard library only.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import (
@@ -27,6 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_databas
     RELATIONS_SQL,
     Database,
     ObjectRow,
+    Relation,
     compare_objects,
     describe_database,
     describe_lock,
@@ -72,6 +73,8 @@ class Measuring:
         self.revision: Optional[str] = None
         self.works = True
         self.overhead_ms = 0.0
+        # When the revision did.
+        self._began = 0.0
 
     def give_up(self, error: BaseException) -> None:
         """From here on nothing is measured, and the evidence says so."""
@@ -168,9 +171,24 @@ class Measuring:
         if probe is not None and (own or probe.waits):
             self._settle(number, probe)
 
+    def revision_begins(self, number: Optional[int], connection: Any) -> None:
+        """From here on what is done over this connection is the revision's, even if we see none of it."""
+        if not self.works or number is None or answers_later(connection):
+            return
+        try:
+            probe = self._probes.get(number) or self._new_probe(number)
+            probe.connection, self._began = connection, self._channel.now()
+            if not probe.is_based and state_of(connection) == IN_TRANSACTION and not is_outside(connection):
+                probe.begins(self._began)
+                self._tell_rest(number, probe, connection)
+        except Exception as error:
+            self.give_up(error)
+
     def settle(self) -> None:
         """At a revision's end: what it did is told before anybody goes on, seen or not."""
         for number, probe in list(self._probes.items()):
+            if probe.connection is not None and not probe.open and state_of(probe.connection) == IN_TRANSACTION:
+                probe.begins_unseen(self._began)
             if probe.connection is not None and probe.has_ended():
                 self.transaction_ended(number, "commit", self._channel.now())
             if probe.wants_at_end(self._channel.now()):
@@ -219,7 +237,30 @@ class Measuring:
                 self.give_up(error)
                 continue
             self._channel.emit("objects", database=name, **compare_objects(before, after))
+            self._tell_rewritten(name)
         self._channel.emit("measuring", complete=self.works, ms=round(self.overhead_ms, 3))
+
+    def _tell_rewritten(self, name: str) -> None:
+        """Tables that have other files than any statement accounts for."""
+        database, _flush = self._databases[name]
+        try:
+            rewritten = [one for one in self._rewritten(database, self._observer_of(name).rows(RELATIONS_SQL)) if one.kind in "rm"]
+        except Exception as error:
+            self.give_up(error)
+            return
+        if rewritten:
+            self._channel.emit("untracked", connection=None, locks=[], revision=None, unseen=True, rewrites=describe_rewrites(rewritten, ()))
+
+    @staticmethod
+    def _rewritten(database: Database, rows: Sequence[Sequence[Any]]) -> List[Relation]:
+        """Relations whose files nobody has told of; from now on they are known."""
+        found = []
+        for oid, _schema, _name, _kind, filenode, _table in rows:
+            if oid in database.relations and filenode and (oid, filenode) not in database.seen:
+                database.filenodes[oid] = filenode
+                database.seen.add((oid, filenode))
+                found.append(database.relations[oid])
+        return found
 
     def _new_probe(self, number: int) -> Probe:
         name = self._fence.databases[number]
@@ -258,11 +299,7 @@ class Measuring:
             relation = database.relations.get(oid)
             if relation is not None and mode != "AccessShareLock":
                 (locks if granted else waits).append({**describe_lock(relation, mode), "seen": [first, last]})
-        rewritten = []
-        for oid, _schema, _name, _kind, filenode, _table in running.sampling.rows(RELATIONS_SQL):
-            if oid in database.relations and filenode not in (0, database.filenodes.get(oid)):
-                database.filenodes[oid] = filenode
-                rewritten.append(database.relations[oid])
+        rewritten = self._rewritten(database, running.sampling.rows(RELATIONS_SQL))
         found: Dict[str, Any] = {"sampled": True, "locks": locks}
         if waits:
             found["waits"] = waits

@@ -198,6 +198,15 @@ class Probe:
         if self._known_at is None:
             self._known_at = t0
 
+    def begins(self, now: float) -> None:
+        """A transaction is open, of which nothing is known."""
+        self._begin(now)
+
+    def begins_unseen(self, since: float) -> None:
+        """A transaction is open that was not there `since` then: whatever it holds was taken in between."""
+        self._begin(since)
+        self._based = True
+
     def _may_lock(self, text: Text) -> bool:
         """Whether a text may take a lock that others have to wait for, and that this transaction does not hold already."""
         names = text.may_lock
@@ -296,6 +305,7 @@ class Probe:
             filenode = int(entry[3]) if len(entry) > 3 else 0
             if mode == "AccessExclusiveLock" and filenode not in (0, self._files.get(oid, self._database.filenodes.get(oid, 0))):
                 self._files[oid] = filenode
+                self._database.seen.add((oid, filenode))
                 rewritten.append(relations[oid])
         scans = scans or bool(rewritten) or any(mode in STRONG_MODES for _oid, mode in taken)
         scanned: List[Tuple[Relation, int]] = []

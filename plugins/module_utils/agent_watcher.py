@@ -70,11 +70,15 @@ class Watcher:
             original = getattr(DefaultDialect, f"do_{name}")
             setattr(DefaultDialect, f"do_{name}", self._ending(name, original))
 
-    def revision_begins(self, revision: Optional[str], file: Optional[str] = None) -> None:
-        """What comes now is this revision's; None: all are over."""
+    def revision_begins(self, revision: Optional[str], file: Optional[str] = None, connection: Any = None) -> None:
+        """What comes now is this revision's, over this connection of SQLAlchemy's as far as we know; None: all are over."""
         self._revision, self._file, self._own = revision, file, revision is not None
         if self._measuring is not None:
             self._measuring.revision = revision
+            if connection is not None:
+                with self._busy():
+                    proxy = connection.connection
+                    self._measuring.revision_begins(_number(proxy), proxy.dbapi_connection)
 
     def revision_ends(self) -> None:
         """The revision's own code has come to its end."""

@@ -218,6 +218,38 @@ def test_what_no_statement_accounts_for_is_said_and_held_from_when_it_may_have_b
     assert "revision a1" in said(outcome)["untracked-sql"]
 
 
+HIDDEN = f"op.get_bind().connection.dbapi_connection.pgconn.exec_(b'{REWRITE}')"
+
+
+@pytest.mark.parametrize(
+    ("configure", "body", "revision"),
+    [
+        ("", HIDDEN, "a1"),
+        ("transaction_per_migration=True", HIDDEN, "a1"),
+        # What committed at once, before anybody could be asked, shows by its new files when all is over.
+        ("", f"with op.get_context().autocommit_block():\n    {HIDDEN}", None),
+    ],
+    ids=["one transaction", "a transaction each", "no transaction"],
+)
+def test_a_revision_of_which_no_statement_is_seen_is_told(place: Place, configure: str, body: str, revision: str | None) -> None:
+    """Not even one of Alembic's own that would act came before it."""
+    project = Project(place.directory, configure=configure)
+    project.revision("a0", "pass")
+    place.succeeds()
+    project.revision("a1", body)
+    project.revision("a2", "op.execute('ALTER TABLE log ADD COLUMN x int')")
+    outcome = place.succeeds()
+    (event,) = rewriting(outcome)
+    assert (event["event"], event["revision"], event["unseen"]) == ("untracked", revision, True)
+    assert "untracked-sql" in said(outcome)
+
+
+def test_a_rewrite_that_was_rolled_back_is_no_surprise(place: Place) -> None:
+    body = "import sqlalchemy\nbind = op.get_bind()\nfor _number in range(2):\n    nested = bind.begin_nested()\n"
+    Project(place.directory).revision("a1", f"{body}    bind.execute(sqlalchemy.text('{REWRITE}'))\n    nested.rollback()")
+    assert "untracked-sql" not in said(place.succeeds())
+
+
 @pytest.mark.parametrize("end", ["COMMIT", "end", "COMMIT AND NO CHAIN", "rollback"])
 def test_a_transaction_that_is_ended_by_text_is_over(place: Place, end: str) -> None:
     place.sql("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
