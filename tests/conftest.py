@@ -22,7 +22,8 @@ from migration_rehearsal import embedded
 
 sys.path.append(str(Path(__file__).parent))
 
-import postgres_versions  # noqa: E402
+# Whoever starts the tests by nohup means the tests, not the modules whose end by that signal is tried.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Every process that the run starts inherits this; so a server that is left can be told from all others on the machine.
 RUN = "REHEARSAL_TEST_RUN"
@@ -77,6 +78,8 @@ class PostgresServer:
 def postgres_servers() -> Iterator[Callable[[int], PostgresServer]]:
     """`postgres_servers(16)`: a server of that major version, started once a worker; skips where its binaries cannot be had."""
     started: dict[int, PostgresServer] = {}
+    # Unit tests are run without what lies beside this file, too.
+    import postgres_versions
 
     def server(major: int) -> PostgresServer:
         if major not in started:

@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from types import FrameType
@@ -107,7 +106,7 @@ def _end(number: int, _frame: Optional[FrameType]) -> None:
     for other in _ENDS:
         # A second one must not cut short what the first has set off.
         signal.signal(other, signal.SIG_IGN)
-    sys.exit(128 + number)
+    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager
