@@ -263,14 +263,14 @@ class Session:
 def locks_let_go(session: Session) -> Iterator[None]:
     """Within a transaction: what is read here keeps its locks until the end of this alone. A table has one for each of its indexes too, and a
     server has room for some thousand in all."""
-    session.execute("SAVEPOINT locks_let_go")
+    session.execute("SAVEPOINT locks")
     try:
         yield
     finally:
         # A session that has ended has nothing to go back to, and must not hide the first error.
         with contextlib.suppress(PostgresError):
-            session.execute("ROLLBACK TO SAVEPOINT locks_let_go")
-            session.execute("RELEASE SAVEPOINT locks_let_go")
+            session.execute("ROLLBACK TO SAVEPOINT locks")
+            session.execute("RELEASE SAVEPOINT locks")
 
 
 def tool_version(server: Server, name: str, timeout_s: float = 30.0) -> Sequence[int]:

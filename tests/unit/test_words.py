@@ -161,7 +161,7 @@ _NOT_HEARD = re.compile(
     r"|progress|statement_fold|verdict|server_settings|watch|agent_probe|inside|files|hook|stage|plan_text|deploy_plan|identity"
 )
 _CODE = re.compile(
-    r"\b(SELECT|FROM|WHERE|CREATE|ALTER|DROP|GRANT|REVOKE|BEGIN|SET|UNION|AND|NOT|INSERT|UPDATE|COPY|LOCK|COMMENT|DESC|ROLE|AS|ANY)\b|[;&|"
+    r"\b(SELECT|FROM|WHERE|CREATE|ALTER|DROP|GRANT|REVOKE|BEGIN|SET|UNION|AND|NOT|INSERT|UPDATE|COPY|LOCK|COMMENT|DESC|ROLE|AS|ANY|SAVEPOINT)\b|[;&|"
     r"$\\]|^would |::"
 )
 # For programmers, in check mode, or parts that the whole sentence brings along.
@@ -170,7 +170,7 @@ _NOBODY_READS = (
     "local all all trust", "rehearsal clean-up", "is not the id of a rehearsal", "it is no JSON object, or an empty one", "no such operation",
     "of the connection", "of tables read", "beside the primary key", "the search path", "pg_catalog.", "such user as", "user postgres or nobody",
     "not among the tables asked for", "among the tables asked for", "tar archive", "(the rest", "dumped, of a database of",
-    "is there already, owned by 4", "sum(least(", "sum(greatest(", "COALESCE(", "columns and 3 rows", "SAVEPOINT one_look",
+    "is there already, owned by 4", "sum(least(", "sum(greatest(", "COALESCE(", "columns and 3 rows",
     "there is no such column2", "other sessions active, 5", "replace(lower(", "on production and 3 on dev", "is of 3: text may sort",
     "pip install jmespath", "in place of x.*.a.b", 'the query begins with "1"3', "a JMESPath expression", "(), which JMESPath does not have3",
     "the default of 1",
