@@ -397,7 +397,8 @@ def test_sessions_cannot_write_even_if_they_would(postgres_server: Any, database
 
 # What a session may say to production. pg_dump sets its own session up, and reads.
 ALLOWED = re.compile(
-    r"(?is)^(BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SET\s|SELECT\s|WITH\s|COPY .* TO stdout|LOCK TABLE .* IN ACCESS SHARE MODE|PREPARE\s|EXECUTE\s)"
+    r"(?is)^(BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT\s|RELEASE SAVEPOINT\s|SET\s|SELECT\s|WITH\s|COPY .* TO stdout|"
+    r"LOCK TABLE .* IN ACCESS SHARE MODE|PREPARE\s|EXECUTE\s)"
 )
 
 
