@@ -204,7 +204,7 @@ def look_at_dev(
     major, tool_problems = _tool(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
     problems += tool_problems
     if major and not tool_problems and not kept:
-        problems += archive_problems(production, major)
+        problems += archive_problems(production, major) + _too_new(major, facts["server_version_num"])
         facts["compression"] = compression(server, production, timeout_s)
     if facts["server_version_num"] // 10000 < production["server_version_num"] // 10000:
         problems.append(
@@ -317,6 +317,16 @@ def archive_problems(production: Mapping[str, Any], restore_major: int) -> List[
     return [
         f"dev: pg_restore is version {restore_major} and cannot read what production's pg_dump {dump_major} writes: install the newer client on "
         "dev, or name an older pg_dump in production's rehearsal_postgres.bin_dir"
+    ]
+
+
+def _too_new(restore_major: int, server_version_num: int) -> List[str]:
+    """pg_restore sets transaction_timeout since version 17, whatever the server, and ends where that is unknown."""
+    if restore_major < 17 or server_version_num >= 170000:
+        return []
+    return [
+        f"dev: pg_restore is version {restore_major} and sets transaction_timeout, which dev's PostgreSQL {server_version_num // 10000} does not "
+        "know: name the directory of a client of version 16 or older in dev's rehearsal_postgres.bin_dir"
     ]
 
 

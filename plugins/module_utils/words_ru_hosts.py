@@ -139,6 +139,9 @@ TEXTS: Dict[str, str] = {
     "dev: pg_restore is version {restore} and cannot read what production's pg_dump {dump} writes: install the newer client on dev, or name an older "
     "pg_dump in production's rehearsal_postgres.bin_dir": "dev: pg_restore версии {restore} не читает того, что пишет pg_dump {dump} продакшена: "
     "поставьте на dev клиент новее или назовите pg_dump постарше в rehearsal_postgres.bin_dir продакшена",
+    "dev: pg_restore is version {restore} and sets transaction_timeout, which dev's PostgreSQL {server} does not know: name the directory of a "
+    "client of version 16 or older in dev's rehearsal_postgres.bin_dir": "dev: pg_restore версии {restore} задаёт transaction_timeout, которого "
+    "PostgreSQL {server} на dev не знает: назовите каталог клиента не новее 16 в rehearsal_postgres.bin_dir у dev",
     "dev: extension {name}, which production has in version {version}, is not installed on dev's server": "dev: расширение {name}, которое на "
     "продакшене имеет версию {version}, не установлено на сервере dev",
     "dev: extension {name}, which production has in version {version}, is not installed beside {path}": "dev: расширение {name}, которое на "
