@@ -9,7 +9,7 @@ What looks at old rows is imported where they are looked at: it brings with it a
 from __future__ import annotations
 
 import os
-from typing import Any, Collection, Dict, List, Optional, Set
+from typing import Any, Collection, Dict, List, Mapping, Optional, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
@@ -74,6 +74,7 @@ def gather(
             files.write_json(work.file("evidence", f"snapshot-{moment}.json"), catalog)
             files.write_json(work.file("evidence", f"identity-{moment}.json"), renames.read_identity(session))
             said.append(f"{len(catalog['tables'])} tables in the catalog")
+            catalog = _for_checks(catalog)
         renamed = _renames(work, moment, expectations)
         if FINGERPRINT in what:
             with progress.counted(work, "of tables read") as counter:
@@ -84,7 +85,7 @@ def gather(
             if moment in _HELD_AGAINST_BEFORE:
                 said += _follow_rows(server, database, marker, work, moment, taken, expectations, show_keys, follow_rows, deadline_s, renamed)
         if CHECKS in what:
-            catalog = catalog or files.read_json(work.file("evidence", f"snapshot-{moment}.json"))
+            catalog = catalog or _for_checks(files.read_json(work.file("evidence", f"snapshot-{moment}.json")))
             checks = _checks(session, work, moment, catalog, taken, renamed)
             if moment in _UPGRADED:
                 from ansible_collections.migrations.rehearsal.plugins.module_utils import old_row_checks
@@ -196,12 +197,25 @@ def _untouched(work: WorkDirectory, moment: str, taken: Optional[Dict[str, Any]]
     return same - broken
 
 
+def _for_checks(catalog: Mapping[str, Any]) -> Dict[str, Any]:
+    """As much of a snapshot as the checks look at: it need not lie in memory beside the fingerprints."""
+    return {
+        "tables": {
+            name: {
+                "schema": table["schema"],
+                "columns": list(table["columns"]),
+                "indexes": {index: record for index, record in table["indexes"].items() if record["unique"] and not record["valid"]},
+            }
+            for name, table in catalog["tables"].items()
+        }
+    }
+
+
 def _duplicates(session: Session, catalog: Dict[str, Any]) -> List[Dict[str, Any]]:
     """What keeps unique indexes that are not valid from becoming so."""
     found: List[Dict[str, Any]] = []
     for name, table in catalog["tables"].items():
         for index, record in table["indexes"].items():
-            if record["unique"] and not record["valid"]:
-                counted = row_checks.duplicates(session, name, record["columns"], record["predicate"], record["nulls_not_distinct"])
-                found.append({"index": object_name(table["schema"], index), **counted})
+            counted = row_checks.duplicates(session, name, record["columns"], record["predicate"], record["nulls_not_distinct"])
+            found.append({"index": object_name(table["schema"], index), **counted})
     return found
