@@ -204,15 +204,19 @@ def look_at_dev(
     major, tool_problems = _tool(server, "pg_restore", max(production["server_version_num"], facts["server_version_num"]), "dev")
     problems += tool_problems
     if major and not tool_problems and not kept:
-        problems += archive_problems(production, major) + _too_new(major, facts["server_version_num"])
+        problems += archive_problems(production, major)
         facts["compression"] = compression(server, production, timeout_s)
     if facts["server_version_num"] // 10000 < production["server_version_num"] // 10000:
         problems.append(
             f"dev: PostgreSQL {facts['server_version']} is older than production's {production['server_version']}: "
             "a dump cannot be restored into an older server; give dev production's major version"
         )
-    elif facts["server_version_num"] // 10000 != production["server_version_num"] // 10000:
-        findings.append(_parity("server", f"production runs PostgreSQL {production['server_version']}, dev {facts['server_version']}"))
+    else:
+        # Where the server is too old anyway, another client would not help: that is one problem, not two.
+        if major and not tool_problems and not kept:
+            problems += _too_new(major, facts["server_version_num"])
+        if facts["server_version_num"] // 10000 != production["server_version_num"] // 10000:
+            findings.append(_parity("server", f"production runs PostgreSQL {production['server_version']}, dev {facts['server_version']}"))
     findings += [_parity(*found) for found in _roles(roles, facts["role"])]
     if not facts["superuser"]:
         problems += superuser_problems(production, facts["role"])
