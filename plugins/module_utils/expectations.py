@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 from ansible_collections.migrations.rehearsal.plugins.module_utils.column_forms import Scalar, canonical_type, default_matches, default_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import NONE, Renames
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Text, term, text
 
 # How many there are (beside the primary key, for indexes), or the names that must be among them; None: nothing is expected.
@@ -167,11 +168,17 @@ class Check:
     severity: Optional[str] = None  # another than that of the code
 
 
-def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[str, Any]], heads_after: Optional[Sequence[str]]) -> List[Check]:
+def check_structure(
+    expectations: Expectations,
+    snapshots: Mapping[str, Mapping[str, Any]],
+    heads_after: Optional[Sequence[str]],
+    renames: Optional[Renames] = None,
+) -> List[Check]:
     """One Check for each expectation about revision and catalog, in the order of the file.
 
     `snapshots` is moment -> snapshot; a moment that is not there makes its checks not ok, with the measurement "not measured".
-    So does `heads_after` None (the revisions that the database stood at after the upgrade).
+    So does `heads_after` None (the revisions that the database stood at after the upgrade), and `renames` None (what the upgrade called
+    otherwise: the very pairs whose values were compared) for what the file says of copies.
     """
     checks: List[Check] = []
     if expectations.revision:
@@ -187,11 +194,12 @@ def check_structure(expectations: Expectations, snapshots: Mapping[str, Mapping[
     after, before = (_tables(snapshots, moment) for moment in _MOMENTS["upgrade"])
     for name, change in expectations.changes.items():
         if change.kind == "dropped":
-            look = functools.partial(_look_dropped, name, before)
+            look = functools.partial(_look_dropped, name, before, renames or NONE)
             checks.append(_check(text("{name} is dropped", name=name), "upgrade", name, ABSENT, after, look))
         elif change.became:
-            look = functools.partial(_look_renamed, name, change.became, before)
-            checks.append(_check(text("{name} is {other} now", name=name, other=change.became), "upgrade", name, PRESENT, after, look))
+            look = functools.partial(_look_renamed, name, change.became, before or {}, renames or NONE)
+            known = None if renames is None or before is None else after
+            checks.append(_check(text("{name} is {other} now", name=name, other=change.became), "upgrade", name, PRESENT, known, look))
     return checks
 
 
@@ -333,31 +341,43 @@ def _look_absent(table: str, kind: str, name: str, earlier: Optional[Tables], ta
     return True, ABSENT if earlier is None or _is_there(table, kind, name, earlier) else NEVER_THERE
 
 
-def _look_dropped(name: str, before: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
-    def is_there(where: Tables) -> bool:
-        return name in where or any(column_name(table, column) == name for table, entry in where.items() for column in entry["columns"])
-
-    if is_there(tables):
+def _look_dropped(name: str, before: Optional[Tables], renames: Renames, tables: Tables) -> Tuple[bool, str]:
+    """What is there under another name was not dropped: nor were its values."""
+    if _find(name, tables) is not None:
         return False, PRESENT
-    return True, ABSENT if before is None or is_there(before) else NEVER_THERE
+    found = None if before is None else _find(name, before)
+    if found is not None and _find(renames.label(name), tables) is not None:
+        return False, text("{name} is called {other} now", name=name, other=renames.label(name))
+    return True, ABSENT if before is None or found is not None else NEVER_THERE
 
 
-def _look_renamed(name: str, other: str, before: Optional[Tables], tables: Tables) -> Tuple[bool, str]:
-    """The old name is gone, and the new one there: else the values were not held against what it says."""
-    if name in (before or {}):
-        return (False, text("{name} is there still", name=name)) if name in tables else _present(other in tables)
-    for table, entry in (before or {}).items():
-        if name in [column_name(table, column) for column in entry["columns"]]:
-            # The table itself may have got another name, so that of the column alone must do then.
-            now = [tables[table]] if table in tables else list(tables.values())
-            if any(column_name(table, column) == name for one in now for column in one["columns"] if table in tables):
-                return False, text("{name} is there still", name=name)
-            return _present(any(other in one["columns"] for one in now))
-    return False, text("{name} was not there before", name=name)
+def _look_renamed(name: str, other: str, before: Tables, renames: Renames, tables: Tables) -> Tuple[bool, str]:
+    """Whether the values of the one were held against those of the other: what is there by both names may still be two things."""
+    found = _find(name, before)
+    if found is None:
+        return False, text("{name} was not there before", name=name)
+    table, column = found
+    became = other if column is None else column_name(renames.relation(table), other)
+    if renames.label(name) == became:
+        return (True, PRESENT) if _find(became, tables) is not None else (False, ABSENT)
+    if _find(name, tables) is not None:
+        return False, text("{name} is there still", name=name)
+    if _find(renames.label(name), tables) is not None:
+        return False, text("{name} is called {other} now", name=name, other=renames.label(name))
+    if _find(became, tables) is None:
+        return False, ABSENT
+    another = renames.inverse().label(became)
+    if another != became:
+        return False, text("{name} is called {other} now", name=another, other=became)
+    return False, text("{name} was there before", name=became)
 
 
-def _present(there: bool) -> Tuple[bool, str]:
-    return (True, PRESENT) if there else (False, ABSENT)
+def _find(name: str, tables: Tables) -> Optional[Tuple[str, Optional[str]]]:
+    """(table, column or None) of an object name; None where nothing is called so."""
+    if name in tables:
+        return name, None
+    pairs = ((table, column) for table, entry in tables.items() for column in entry["columns"])
+    return next((pair for pair in pairs if column_name(*pair) == name), None)
 
 
 def _is_there(table: str, kind: str, name: str, tables: Tables) -> bool:

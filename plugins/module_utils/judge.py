@@ -263,7 +263,8 @@ def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
     """Every expectation, checked; one finding if none could be, because the stage before them failed."""
     wanted = evidence.expectations
     heads = _heads_after(evidence, "upgrade")
-    structure = expected.check_structure(wanted, evidence.snapshots, heads)
+    renames = evidence.renames("before", "after") if {"before", "after"} <= evidence.identities.keys() else None
+    structure = expected.check_structure(wanted, evidence.snapshots, heads, renames)
     rows = expected.check_existing_rows(wanted, evidence.checks.get("after") or {})
     checks = [*structure, *rows]
     measured = [check for check in checks if check.measured != expected.NOT_MEASURED]

@@ -142,6 +142,7 @@ TEXTS: Dict[str, str] = {
     "{sequence} was set back from {before:number} to {after:number}: numbers that it has given come again": "{sequence} возвращена с {before:number} "
     "на {after:number}: уже выданные номера пойдут снова",
     "{name} was not there before": "{name} раньше не было",
+    "{name} was there before": "{name} было и раньше",
     "{name} is there still": "{name} всё ещё есть",
     "{name} is {other} now": "{name} теперь {other}",
     "{noun} {name} renamed to {other}": "{noun} {name}: новое имя — {other}",
