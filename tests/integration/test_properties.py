@@ -8,11 +8,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import changed_rows, data_diff, relations
-from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import proof_transaction, take_fingerprint
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.schema_diff import diff
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
+from following import followed
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -188,21 +189,6 @@ def oracle(before: Table, after: Table) -> dict[str, Any]:
         "kept": len(kept),
         "columns": {name: sum(old[place][name] != new[place][name] for place in kept) for name in both},
     }
-
-
-def followed(session: Session, wanted: dict[str, list[str]], before: dict[str, Any]) -> dict[str, Any]:
-    """As changed_rows.measure does, with the old rows in a schema instead of a database."""
-    found: dict[str, Any] = {}
-    with proof_transaction(session):
-        known = {relation.name: relation for relation in relations.read_relations(session)[0]}
-    for name, columns in wanted.items():
-        pair = changed_rows._Pair(name, known[f"was.{name}"], known[name], before["tables"][name]["key"], columns, {})
-        session.execute("DROP TABLE IF EXISTS was.sent")
-        session.execute("SET TimeZone = 'UTC'")
-        session.execute(f"CREATE TABLE was.sent AS {pair.new_rows()}")
-        with proof_transaction(session):
-            found[name] = pair.compare(session, "was.sent")
-    return found
 
 
 def rows_of(key: str, *places: dict[str, str | None]) -> Model:
