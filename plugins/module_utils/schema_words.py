@@ -123,6 +123,8 @@ def difference_words(before: Record, after: Record, ignored: FrozenSet[str]) -> 
         fields.remove("storage")  # A type has its own way of storing, so this is the same change.
     if "default" in fields and "generated" in fields:
         fields.remove("default")
+    if "enabled" in fields and "trigger_states" in fields:
+        fields.remove("trigger_states")
     return [_field_words(field, before, after) for field in fields]
 
 
@@ -147,6 +149,8 @@ def _field_words(field: str, before: Record, after: Record) -> str:
         return text("now disabled")
     if field == "enabled" and old == "disabled":
         return text("now enabled") if new == "origin" else text("now enabled ({how})", how=new)
+    if field == "trigger_states":
+        return text("{name}: {said}", name=name, said=_list_words(old or [], new or []))
     if field == "generated":
         return text("{was} became {became}", was=_generated(before), became=_generated(after))
     if isinstance(old, bool) and isinstance(new, bool):

@@ -251,7 +251,11 @@ def _index(row: Row, numbers: Numbers, key: Key) -> Row:
 def _constraint(row: Row, numbers: Numbers, key: Key) -> Row:
     schema, name = row.pop("referenced_schema"), row.pop("referenced_name")
     row["kind"] = _CONSTRAINT_KINDS[row["kind"]]
-    row["enabled"] = "origin" if row["enabled"] else "disabled"
+    states = row.pop("states") or ()
+    row["enabled"] = "disabled" if any(one["state"] in "DR" for one in states) else "origin"
+    if states:
+        # Each by itself: where some are disabled already, others that come to it must show.
+        row["trigger_states"] = sorted(f"{one['function']} on {object_name(one['schema'], one['table'])} {_ENABLED[one['state']]}" for one in states)
     row["references"] = object_name(schema, name) if name else None
     row["columns"] = [numbers[key][number] for number in row["columns"] or ()]
     # What belongs to an extension, or is in a system schema, has no columns here.

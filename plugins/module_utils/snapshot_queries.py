@@ -170,19 +170,25 @@ WHERE {_of_relations("'r', 'p', 'f', 'm'")}"""
 def constraints(version: int) -> str:
     """`columns`, `referenced_columns` and `on_delete_columns` are column numbers here.
 
-    `enabled` is false where a trigger that keeps the constraint, or one of its parts for partitions, does not fire.
+    `states` are those of the triggers that keep the constraint, or one of its parts for partitions, where they are not as they were made.
     """
     # SET NULL (column, …) is new in 15. NOT NULL is a row since 18: the column says it; what it cannot say is kept.
     set_columns = "con.confdelsetcols" if version >= 150000 else "NULL::smallint[]"
     return f"""
-WITH RECURSIVE disabled AS (
-    SELECT t.tgconstraint AS oid FROM pg_trigger AS t WHERE t.tgconstraint <> 0 AND t.tgenabled IN ('D', 'R')
+WITH RECURSIVE unusual AS (
+    SELECT t.tgconstraint AS oid, t.oid AS trigger FROM pg_trigger AS t WHERE t.tgconstraint <> 0 AND t.tgenabled <> 'O'
     UNION
-    SELECT part.conparentid FROM disabled JOIN pg_constraint AS part ON part.oid = disabled.oid WHERE part.conparentid <> 0
+    SELECT part.conparentid, unusual.trigger FROM unusual JOIN pg_constraint AS part ON part.oid = unusual.oid WHERE part.conparentid <> 0
+),
+states AS (
+    SELECT unusual.oid, jsonb_agg(jsonb_build_object('function', p.proname, 'schema', tn.nspname, 'table', tc.relname, 'state', t.tgenabled)) AS states
+    FROM unusual JOIN pg_trigger AS t ON t.oid = unusual.trigger JOIN pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_class AS tc ON tc.oid = t.tgrelid JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
+    GROUP BY unusual.oid
 )
 SELECT n.nspname AS schema, c.relname AS relation, con.conname AS name, con.contype AS kind,
     pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
-    con.oid NOT IN (SELECT oid FROM disabled) AS enabled, con.conkey AS columns,
+    states.states, con.conkey AS columns,
     rn.nspname AS referenced_schema, r.relname AS referenced_name, con.confkey AS referenced_columns,
     con.confdeltype AS on_delete, con.confupdtype AS on_update, {set_columns} AS on_delete_columns,
     con.conparentid <> 0 OR con.coninhcount > 0 AS inherited, note.description AS comment
@@ -192,6 +198,7 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_class AS r ON r.oid = con.confrelid
 LEFT JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
 LEFT JOIN pg_constraint AS up ON up.oid = con.conparentid
+LEFT JOIN states ON states.oid = con.oid
 {comment("pg_constraint", "con.oid")}
 WHERE {_of_relations("'r', 'p', 'f'")}
     AND con.contype <> 't'

@@ -308,6 +308,7 @@ FIXED: Dict[str, str] = {
     "user mappings": "сопоставления пользователей",
     "using": "USING",
     "valid": "действителен",
+    "trigger states": "состояния триггеров",
     "validated": "проверено",
     "version": "версия",
     "via root": "через корневую таблицу",

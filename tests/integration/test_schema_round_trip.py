@@ -366,6 +366,32 @@ def round_trip(session: Session, edit: str, undo: str, texts: list[str]) -> None
     assert {change.object for change in diff(after, back)} == {change.object for change in diff(before, after)}
 
 
+def test_each_side_of_a_foreign_key_shows_also_where_the_other_is_disabled(session: Session) -> None:
+    def said(before: dict[str, Any]) -> list[str]:
+        return [change.text for change in diff(before, take_snapshot(session))]
+
+    session.execute("CREATE TABLE hall (id integer PRIMARY KEY)")
+    session.execute("CREATE TABLE seat (hall integer REFERENCES hall ON DELETE CASCADE)")
+    try:
+        usual = take_snapshot(session)
+        assert "trigger_states" not in usual["tables"]["seat"]["constraints"]["seat_hall_fkey"]
+        session.execute("ALTER TABLE seat DISABLE TRIGGER ALL")
+        child = take_snapshot(session)
+        own = ["RI_FKey_check_ins on seat disabled", "RI_FKey_check_upd on seat disabled"]
+        assert child["tables"]["seat"]["constraints"]["seat_hall_fkey"]["trigger_states"] == own
+        session.execute("ALTER TABLE hall DISABLE TRIGGER ALL")
+        other = "RI_FKey_cascade_del on hall disabled, RI_FKey_noaction_upd on hall disabled"
+        assert said(child) == [f"foreign key seat_hall_fkey on seat changed: trigger states: {other} added"]
+        session.execute("ALTER TABLE seat ENABLE TRIGGER ALL")
+        states = f"trigger states: {', '.join(own)} removed; {other} added"
+        assert said(child) == [f"foreign key seat_hall_fkey on seat changed: {states}"], "the other way round"
+        assert said(usual) == ["foreign key seat_hall_fkey on seat changed: now disabled"], "it is no way back"
+        session.execute("ALTER TABLE hall ENABLE TRIGGER ALL")
+        assert said(usual) == []
+    finally:
+        session.execute("DROP TABLE seat, hall")
+
+
 @pytest.mark.parametrize(("edit", "undo", "texts"), EDITS, ids=[edit[:60] for edit, _undo, _texts in EDITS])
 def test_one_edit(session: Session, edit: str, undo: str, texts: list[str]) -> None:
     round_trip(session, edit, undo, texts)

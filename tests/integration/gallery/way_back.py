@@ -47,6 +47,12 @@ CASES = [
     _trace("disabled trigger", "shifts.shifts_status", "ALTER TABLE shifts DISABLE TRIGGER shifts_status"),
     _trace("disabled foreign key", "payments.payments_shift_fk", "ALTER TABLE payments DISABLE TRIGGER ALL", "SELECT 1",
            ("constraint-not-enforced", "payments.payments_shift_fk")),
+    Case("disabled on the other side too, and left so", f"ALTER TABLE halls DISABLE TRIGGER ALL;\n{_NICK}", "ALTER TABLE users DROP COLUMN nick",
+         frozenset({("downgrade-leaves-trace", "seats.seats_hall_fk"), ("constraint-not-enforced", "seats.seats_hall_fk")}),
+         production="CREATE TABLE halls (id bigint PRIMARY KEY);\n"
+         "CREATE TABLE seats (id bigint PRIMARY KEY, hall_id bigint CONSTRAINT seats_hall_fk REFERENCES halls);\n"
+         "CREATE INDEX ON seats (hall_id);\nALTER TABLE seats DISABLE TRIGGER ALL",
+         says=("trigger states: RI_FKey_noaction_del on halls disabled, RI_FKey_noaction_upd on halls disabled added",)),
     _trace("grant", "users", f"GRANT SELECT ON users TO {ROLE}"),
     _trace("comment", "users.phone", "COMMENT ON COLUMN users.phone IS 'with country code'"),
     _trace("default", "objects.code", "ALTER TABLE objects ALTER code SET DEFAULT 'K0'"),
