@@ -181,7 +181,8 @@ WITH RECURSIVE unusual AS (
     SELECT part.conparentid, unusual.trigger FROM unusual JOIN pg_constraint AS part ON part.oid = unusual.oid WHERE part.conparentid <> 0
 ),
 states AS (
-    SELECT unusual.oid, jsonb_agg(jsonb_build_object('function', p.proname, 'schema', tn.nspname, 'table', tc.relname, 'state', t.tgenabled)) AS states
+    SELECT unusual.oid,
+        jsonb_agg(jsonb_build_object('function', p.proname, 'schema', tn.nspname, 'table', tc.relname, 'state', t.tgenabled)) AS states
     FROM unusual JOIN pg_trigger AS t ON t.oid = unusual.trigger JOIN pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_class AS tc ON tc.oid = t.tgrelid JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
     GROUP BY unusual.oid
