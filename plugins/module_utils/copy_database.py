@@ -15,6 +15,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     progress,
     progress_database,
     role_statements,
+    server_settings,
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import comment_of
@@ -29,6 +30,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statemen
 from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class CopyRefused(RehearsalError):
@@ -54,8 +57,10 @@ def require_free_or_ours(session: Session, database: str, marker_id: str) -> boo
     return True
 
 
-def create_copy(server: Server, database: str, marker: Marker, manifest: Dict[str, Any], deadline_s: float) -> None:
+def create_copy(server: Server, database: str, marker: Marker, manifest: Dict[str, Any], deadline_s: float, quiet: bool = True) -> None:
     """An empty, marked database with production's encoding and collation that only its owner can connect to.
+
+    `quiet`: no event trigger fires in it, not even one for a login, until `settle` has looked at them.
 
     Raises CopyRefused and PostgresError. The copy of this rehearsal, left from an earlier try, is made anew.
     """
@@ -67,7 +72,20 @@ def create_copy(server: Server, database: str, marker: Marker, manifest: Dict[st
         session.execute(f"CREATE DATABASE {name} TEMPLATE template0 ALLOW_CONNECTIONS false {_locale_clause(session, manifest)}")
         session.execute(f"COMMENT ON DATABASE {name} IS {quote_literal(marker.to_text())}")
         session.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
+        if quiet:
+            _event_triggers(session, database, "SET event_triggers = off")
         session.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def _event_triggers(session: Session, database: str, clause: str) -> None:
+    # Whoever may not say so is no superuser, and makes no event trigger either.
+    if int(session.value("SELECT current_setting('server_version_num') AS v")) < server_settings.LOGIN_TRIGGERS_SINCE * 10000:
+        return
+    try:
+        session.execute(f"ALTER DATABASE {quote_identifier(database)} {clause}")
+    except PostgresError as error:
+        if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
+            raise
 
 
 def _locale_clause(session: Session, manifest: Dict[str, Any]) -> str:
@@ -224,6 +242,7 @@ def settle(
         stopped += outside_world.stop(session, take_snapshot(session))
         if sessions:
             planner_statistics.gather(server, database, rehearsal_id, sessions, deadline_s)
+            _event_triggers(session, database, "RESET event_triggers")
         return {"stopped": stopped, "settings_not_replayed": replay_settings(session, database, settings)}
 
 

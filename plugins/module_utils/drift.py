@@ -45,7 +45,7 @@ def measure(
     with Session(server, copy, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
         # Encoding and collation as the copy has them, whatever it was made from.
         facts = database_facts.read_facts(session)
-    copy_database.create_copy(server, database, marker.beside(FROM_EMPTY), facts, deadline_s)
+    copy_database.create_copy(server, database, marker.beside(FROM_EMPTY), facts, deadline_s, quiet=False)
     try:
         result["ran"], result["reason"] = _build(marker, work, project, revisions)
         if result["reason"] is None:

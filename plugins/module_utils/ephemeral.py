@@ -38,7 +38,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 DIRECTORY = "server"
 _STATE = "server.json"
 _DEFAULT_PORT = 5432
-_LOGIN_TRIGGERS_SINCE = 17
 _START_S, _STOP_S, _INITDB_S = 120, 120, 120
 # sun_path has 108 bytes, the last of them NUL.
 _SOCKET_PATH_BYTES = 107
@@ -167,7 +166,7 @@ class Ephemeral:
             # Needed to start at all where production has prepared transactions.
             "max_prepared_transactions": settings.get("max_prepared_transactions", "0"),
         }
-        if phase != ephemeral_settings.MEASURING and self._major() >= _LOGIN_TRIGGERS_SINCE:
+        if phase != ephemeral_settings.MEASURING and self._major() >= server_settings.LOGIN_TRIGGERS_SINCE:
             # One that fires at a login would act before anybody could disable it.
             values["event_triggers"] = "off"
         text = "".join(f"{name} = {ephemeral_settings.conf_literal(value)}\n" for name, value in values.items())

@@ -44,6 +44,8 @@ xmlbinary xmloption search_path row_security check_function_bodies standard_conf
 transform_null_equals quote_all_identifiers password_encryption default_table_access_method default_tablespace
 """
 REPLAYED = frozenset(f"{_PLANS} {_MEMORY} {_LOCKS} {_WRITING} {_FORMATS}".split())
+# The first major version that has event triggers for logins, and a setting that keeps all of them still.
+LOGIN_TRIGGERS_SINCE = 17
 # What starts with the server. These act on their own: they run jobs, or carry rows elsewhere.
 PRELOADED = "shared_preload_libraries"
 ACTING_LIBRARIES = frozenset(["pg_cron", "pglogical", "bdr", "pg_partman_bgw", "pg_failover_slots", "repmgr", "patroni", "pgactive", "pg_net"])

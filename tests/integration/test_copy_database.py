@@ -276,6 +276,49 @@ def test_a_subscription_of_production_is_not_taken_up_and_does_not_hold_the_copy
             execute(postgres_server.server, database, statement)
 
 
+def test_a_trigger_that_fires_at_a_login_does_not_fire_before_it_is_disabled(
+    postgres_servers: Callable[[int], Any], begin: Begin
+) -> None:
+    """It would run in the first session that looks for what has to be disabled."""
+    server = postgres_servers(18)
+    place = Path(tempfile.mkdtemp(prefix="login-"))
+    place.chmod(0o711)
+    told = place / "told"
+    told.touch()
+    told.chmod(0o666)
+    source = server.create_database(f"source {new_id()}")
+    body = f"BEGIN COPY (SELECT current_database()) TO PROGRAM 'cat >> {told}'; END"
+    try:
+        execute(server.server, source, f"CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS $f$ {body} $f$")
+        execute(server.server, source, "CREATE EVENT TRIGGER telling ON login EXECUTE FUNCTION tell()")
+        execute(server.server, source, "CREATE TABLE t AS SELECT 1 AS id")
+        rehearsal = begin(source, server.server, server.server)
+        copy = rehearsal.copy_to(server.server)
+        assert [(entry["object"], entry["error"]) for entry in copy["stopped"]] == [("telling", None)]
+        assert copy["differences"] == []
+        with Session(server.server, rehearsal.name, "tests") as session:
+            assert session.value("SELECT current_setting('event_triggers')") == "on", "others fire in what is rehearsed"
+            assert session.value("SELECT count(*) FROM pg_event_trigger WHERE evtenabled = 'D'") == 1
+        assert set(told.read_text().splitlines()) == {source}, "in production, and never in the copy"
+    finally:
+        shutil.rmtree(place)
+        server.drop_database(source)
+
+
+def test_who_may_not_switch_event_triggers_off_makes_a_copy_all_the_same(postgres_servers: Callable[[int], Any], begin: Begin) -> None:
+    server = postgres_servers(18)
+    source, role = server.create_database(f"source {new_id()}"), f"maker_{new_id().replace('-', '_')}"
+    execute(server.server, "postgres", f"CREATE ROLE {role} LOGIN CREATEDB")
+    rehearsal = begin(source, server.server, server.server)
+    try:
+        rehearsal.copy_to(dataclasses.replace(server.server, user=role))
+        assert exists(server.server, rehearsal.name)
+    finally:
+        server.drop_database(rehearsal.name)
+        server.drop_database(source)
+        execute(server.server, "postgres", f"DROP ROLE {role}")
+
+
 def test_tablespaces_that_dev_lacks(postgres_server: Any, database: str, begin: Begin, tmp_path: Path) -> None:
     server, place = postgres_server.server, Path(tempfile.mkdtemp(prefix="tablespace-"))
     if postgres_server.cluster.system_user:
