@@ -276,9 +276,7 @@ def test_a_subscription_of_production_is_not_taken_up_and_does_not_hold_the_copy
             execute(postgres_server.server, database, statement)
 
 
-def test_a_trigger_that_fires_at_a_login_does_not_fire_before_it_is_disabled(
-    postgres_servers: Callable[[int], Any], begin: Begin
-) -> None:
+def test_a_trigger_that_fires_at_a_login_does_not_fire_before_it_is_disabled(postgres_servers: Callable[[int], Any], begin: Begin) -> None:
     """It would run in the first session that looks for what has to be disabled."""
     server = postgres_servers(18)
     place = Path(tempfile.mkdtemp(prefix="login-"))
