@@ -156,7 +156,7 @@ def _take_backup(
         # The one that counts, pg_dump's, and those that hash and watch if they do.
         "connections": 1 + outlet.connections + int(with_fingerprint) + int(guarded),
         "snapshot_seconds": round(snapshot_s, 3),
-        "compression": compression,
+        "compression": outlet.compressed(compression),
         **lowered.load,
     }
     manifest["not_lowered"] = list(lowered.missing)

@@ -51,6 +51,10 @@ class Outlet:
     def prepare(self, session: Session, snapshot: str) -> None:
         """What there is to know of production in the snapshot that is dumped; `session` is in it."""
 
+    def compressed(self, asked: str) -> str:
+        """In which form what leaves production is compressed, where pg_dump was asked for this one."""
+        return asked
+
     def start(self, options: List[str]) -> None:
         raise NotImplementedError
 

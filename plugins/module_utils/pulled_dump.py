@@ -105,6 +105,10 @@ class Pulled(Outlet):
         self._tables = copy_stream.large_tables(session, list(outside_world.KEPT_OUT.values()))
         self._waiting = list(self._tables)
 
+    def compressed(self, asked: str) -> str:
+        """Large tables leave as they are, and are nearly all of what does."""
+        return "none" if self._tables else asked
+
     def start(self, options: List[str]) -> None:
         excluded = [f"--exclude-table-data={table.sql}" for table in self._tables]
         descriptor = os.open(self.work.file(DUMP), os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)

@@ -317,6 +317,12 @@ def test_production_gives_no_more_than_the_record_says(large: Rehearsal) -> None
         thread.join()
     assert 2 <= most[0] <= load["connections"] == 3
     assert 8_000_000 < load["bytes"] < 10_000_000
+    assert load["compression"] == "none"
+
+
+def test_what_has_no_large_table_leaves_as_a_dump_alone(odd: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 1 << 40)
+    assert odd.pull().manifest["load"]["compression"] == "gzip:1"
 
 
 def test_all_streams_together_keep_to_the_rate() -> None:
