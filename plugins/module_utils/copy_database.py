@@ -73,16 +73,16 @@ def create_copy(server: Server, database: str, marker: Marker, manifest: Dict[st
         session.execute(f"COMMENT ON DATABASE {name} IS {quote_literal(marker.to_text())}")
         session.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
         if quiet:
-            _event_triggers(session, database, "SET event_triggers = off")
+            _event_triggers(session, database, False)
         session.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-def _event_triggers(session: Session, database: str, clause: str) -> None:
+def _event_triggers(session: Session, database: str, fire: bool) -> None:
     # Whoever may not say so is no superuser, and makes no event trigger either.
     if int(session.value("SELECT current_setting('server_version_num') AS v")) < server_settings.LOGIN_TRIGGERS_SINCE * 10000:
         return
     try:
-        session.execute(f"ALTER DATABASE {quote_identifier(database)} {clause}")
+        session.execute(f"ALTER DATABASE {quote_identifier(database)} {'RESET event_triggers' if fire else 'SET event_triggers = off'}")
     except PostgresError as error:
         if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
             raise
@@ -242,7 +242,7 @@ def settle(
         stopped += outside_world.stop(session, take_snapshot(session))
         if sessions:
             planner_statistics.gather(server, database, rehearsal_id, sessions, deadline_s)
-            _event_triggers(session, database, "RESET event_triggers")
+            _event_triggers(session, database, True)
         return {"stopped": stopped, "settings_not_replayed": replay_settings(session, database, settings)}
 
 
