@@ -82,7 +82,7 @@ def _event_triggers(session: Session, database: str, fire: bool) -> None:
     if int(session.value("SELECT current_setting('server_version_num') AS v")) < server_settings.LOGIN_TRIGGERS_SINCE * 10000:
         return
     try:
-        session.execute(f"ALTER DATABASE {quote_identifier(database)} {'RESET event_triggers' if fire else 'SET event_triggers = off'}")
+        session.execute(f"ALTER DATABASE {quote_identifier(database)} SET event_triggers = {'DEFAULT' if fire else 'off'}")
     except PostgresError as error:
         if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
             raise
