@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    judge_copy,
     judge_data,
     judge_drift,
     judge_rows,
@@ -24,17 +25,15 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import (
     MOMENTS,
     RUNS,
-    SIDES,
     Evidence,
-    how_it_was_copied,
     version_tables,
     whole_way_back,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
-from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, WARNING, Finding, rank
-from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Accepted, Policy
-from ansible_collections.migrations.rehearsal.plugins.module_utils.words import said, term, text
+from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding, rank
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_bench import Bench
+from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
+from ansible_collections.migrations.rehearsal.plugins.module_utils.words import term, text
 
 # Evaluates the free assertions over a document; given by the controller, because JMESPath is there.
 Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
@@ -43,49 +42,14 @@ Evaluate = Callable[[Sequence[Assertion], Mapping[str, Any]], List[Check]]
 _MOST_OF_A_CODE = 20
 
 
-class _Bench:
-    """Gathers findings under one policy. `day` (YYYY-MM-DD) is that of the rehearsal: the judge knows no other clock."""
-
-    def __init__(self, policy: Policy, day: str) -> None:
-        self.policy = policy
-        self._day = day
-        self.findings: List[Finding] = []
-
-    def severity(self, code: str) -> str:
-        """Of a code under this policy. A policy from elsewhere than its file cannot go below a code's lowest either."""
-        known = CODES[code]
-        return min(self.policy.severities.get(code, known.severity), known.lowest, key=SEVERITIES.index)
-
-    def say(self, code: str, stage: str, thing: str, message: str, severity: Optional[str] = None, advice: Optional[str] = None) -> None:
-        """Add a finding. What was declared or is old stays info, whatever the policy says of its code; any other `severity` gives way to it.
-
-        `advice` in the place of the code's own.
-        """
-        known = CODES[code]
-        counted = severity if severity == INFO or (severity and code not in self.policy.severities) else self.severity(code)
-        entry = self.policy.acceptance(code, thing)
-        accepted = None
-        if entry is not None and severity != INFO:
-            expired = not entry.holds_on(self._day)
-            accepted = {"reason": entry.reason, "until": entry.until, "severity": counted, "expired": expired}
-            # Accepting never makes a finding heavier than it is.
-            counted = counted if expired else max(counted, known.lowest, key=SEVERITIES.index)
-        self.findings.append(Finding(code, counted, stage, thing, message, known.advice if advice is None else advice, accepted))
-
-    def unused(self) -> Iterator[Accepted]:
-        """Entries of the policy that name no finding."""
-        found = {(finding.code, finding.object) for finding in self.findings}
-        return (entry for entry in self.policy.accepted if (entry.code, entry.object) not in found)
-
-
 def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optional[Policy] = None) -> Dict[str, Any]:
     """The record of a rehearsal. `policy` replaces the one that lies with the evidence."""
-    bench = _Bench(evidence.policy if policy is None else policy, evidence.context["created"][:10])
+    bench = Bench(evidence.policy if policy is None else policy, evidence.context["created"][:10])
     _stages(bench, evidence)
     # Before what could not be checked because of it, which is folded when there is much of it.
     _missing(bench, evidence)
-    _copy(bench, evidence)
-    _template(bench, evidence)
+    judge_copy.of_copy(bench, evidence)
+    judge_copy.of_template(bench, evidence)
     _timelines(bench, evidence)
     checks = _expectations(bench, evidence)
     changes = _schema(bench, evidence)
@@ -93,7 +57,7 @@ def judge(evidence: Evidence, evaluate: Optional[Evaluate] = None, policy: Optio
     _rows(bench, evidence)
     claims = _squawk(bench, evidence)
     _asked_for(bench, evidence, changes)
-    _clean_up(bench, evidence)
+    judge_copy.of_clean_up(bench, evidence)
     back = judge_way_back.way_back(evidence, version_tables(evidence))
     budgets = bench.policy.budgets
     if evaluate and evidence.expectations.assertions and "after" in evidence.snapshots:
@@ -130,7 +94,7 @@ def _ordered(findings: Iterable[Finding]) -> List[Finding]:
     return kept
 
 
-def _stages(bench: _Bench, evidence: Evidence) -> None:
+def _stages(bench: Bench, evidence: Evidence) -> None:
     interrupted = False
     for stage in evidence.stages:
         # What a worker that outlived its controller notes then is the doing of clean-up, which ended its tools.
@@ -145,79 +109,7 @@ def _stages(bench: _Bench, evidence: Evidence) -> None:
             bench.say("stage-failed", stage["name"], stage["host"], text("{stage} on {host}: {error:heard}", **values))
 
 
-def _copy(bench: _Bench, evidence: Evidence) -> None:
-    copy = evidence.copy
-    if copy is None:
-        return
-    for difference in copy["differences"]:
-        values: Dict[str, Any] = {"what": term(difference["what"]), **{key: str(difference[key]) for key in ("object", "production")}}
-        values["copy"] = said({**difference, "copy": str(difference["copy"])}, "copy")
-        message = text("{object}: {what} is {copy} on the copy, {production} on production", **values)
-        bench.say("copy-differs", "restore", difference["object"], message)
-    reasons = "; ".join(how_it_was_copied(evidence)["why_not_physical"])
-    if reasons:
-        message = text("rehearsal_source is auto, and a dump was taken, not a physical copy: {reasons:heard}", reasons=reasons)
-        bench.say("dump-chosen", "preflight", "", message)
-    for left in copy.get("others_left") or []:
-        message = text("another database of production could not be dropped from the copy's own server: {left:heard}", left=left)
-        bench.say("outside-world", "restore", left.partition(":")[0], message, WARNING)
-    if copy.get("proved_by") == "nothing":
-        message = text("the copy was made from an existing backup")
-        if copy.get("not_told"):
-            untold = [term(what) for what in copy["not_told"]]
-            message = text("{message}; the backup does not tell production's {untold:list}", message=message, untold=untold)
-        origin = evidence.context.get("origin") or {}
-        bench.say("copy-not-proved", "restore", origin.get("backup_file", ""), message)
-    for failure in copy["settings_not_replayed"]:
-        bench.say("parity", "restore", "settings", text("a setting of production could not be given to the copy: {failure:heard}", failure=failure))
-    for index in _indexes_left_out(evidence):
-        message = text(
-            "index {index} is invalid on production, and a dump leaves such an index out: a migration that drops it fails on the copy, and one that "
-            "makes it IF NOT EXISTS makes it, for that reason alone",
-            index=index,
-        )
-        bench.say("parity", "restore", index, message)
-    for found in copy.get("stopped") or []:
-        what = text("{kind} {object} ({reason:heard})", kind=term(found["kind"]), object=found["object"], reason=found["reason"])
-        if found["kind"] == "extension":
-            message = text(
-                "{what} stays out of the copy, with all that is in its schema {schema}: a migration that uses it fails here for that reason alone",
-                what=what,
-                schema=found["schema"],
-            )
-            bench.say("outside-world", "restore", found["object"], message, INFO)
-        elif found["error"] is None:
-            message = text("disabled on the copy before anything was migrated: {what}", what=what)
-            if found.get("changed"):
-                message = text("{message}; left out of the proof against production: {changed:list}", message=message, changed=found["changed"])
-            elif found["kind"] == "foreign server":
-                message = text("{message}; a migration that reaches through it fails here for that reason alone", message=message)
-            elif found["kind"] in ("trigger", "event trigger"):
-                message = text("{message}; what else it does is not rehearsed", message=message)
-            bench.say("outside-world", "restore", found["object"], message, INFO)
-        else:
-            message = text("could not be disabled on the copy: {what}: {error:heard}", what=what, error=found["error"])
-            bench.say("outside-world", "restore", found["object"], message, WARNING)
-
-
-def _template(bench: _Bench, evidence: Evidence) -> None:
-    """Where the copy was made from a kept template: it is what that rehearsal began with, in its structure and in every value."""
-    if not judge_template.made_from_it(evidence):
-        return
-    for thing, message in judge_template.differences(evidence):
-        bench.say("copy-differs", "restore", thing, message)
-
-
-def _indexes_left_out(evidence: Evidence) -> List[str]:
-    """Production's invalid indexes, as far as the copy does not have them."""
-    before = evidence.snapshots.get("before")
-    if before is None:
-        return []
-    there = {object_name(table["schema"], index) for kind in ("tables", "views") for table in before[kind].values() for index in table["indexes"]}
-    return [index for index in (evidence.manifest or {}).get("invalid_indexes") or () if index not in there]
-
-
-def _timelines(bench: _Bench, evidence: Evidence) -> None:
+def _timelines(bench: Bench, evidence: Evidence) -> None:
     """What the runs lock, rewrite and read; the second upgrade repeats the first."""
     own, rows = version_tables(evidence), _rows_before(evidence)
     for run in ("upgrade", "downgrade"):
@@ -235,7 +127,7 @@ def _timelines(bench: _Bench, evidence: Evidence) -> None:
         bench.say(code, "upgrade", thing, message, severity)
 
 
-def _squawk(bench: _Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
+def _squawk(bench: Bench, evidence: Evidence) -> List[judge_squawk.Answer]:
     """What the linter claims of the upgrade's SQL, held against what was measured. It is no part of what a GO promises."""
     squawk, events = evidence.squawk, evidence.migrations.get("upgrade", [])
     if squawk is None:
@@ -259,7 +151,7 @@ def _rows_at(evidence: Evidence, moment: str) -> Dict[str, int]:
     return {name: table["rows"] for name, table in evidence.fingerprints.get(moment, {}).get("tables", {}).items()}
 
 
-def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
+def _expectations(bench: Bench, evidence: Evidence) -> List[Check]:
     """Every expectation, checked; one finding if none could be, because the stage before them failed."""
     wanted = evidence.expectations
     heads = _heads_after(evidence, "upgrade")
@@ -279,7 +171,7 @@ def _expectations(bench: _Bench, evidence: Evidence) -> List[Check]:
     return checks
 
 
-def _say_where_it_ended(bench: _Bench, evidence: Evidence, heads: Optional[List[str]]) -> None:
+def _say_where_it_ended(bench: Bench, evidence: Evidence, heads: Optional[List[str]]) -> None:
     """Whether the upgrade ended where it was to go, if the expectations do not say that."""
     script_heads = (evidence.application or {}).get("heads")
     if heads is None or evidence.expectations.revision or script_heads is None:
@@ -296,7 +188,7 @@ def _say_where_it_ended(bench: _Bench, evidence: Evidence, heads: Optional[List[
         bench.say("revision-not-reached", "upgrade", "", message)
 
 
-def _say_checks(bench: _Bench, checks: Sequence[Check]) -> None:
+def _say_checks(bench: Bench, checks: Sequence[Check]) -> None:
     for check in checks:
         if not check.ok:
             bench.say(check.code, check.stage, check.object, _missed(check), check.severity)
@@ -315,7 +207,7 @@ def _revisions(evidence: Evidence, run: str) -> List[Dict[str, Any]]:
     return [event for event in evidence.migrations.get(run, []) if event["event"] == "revision_end"]
 
 
-def _schema(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
+def _schema(bench: Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     """Differences between the snapshots, as they stand in the record."""
     snapshots = evidence.snapshots
     own = version_tables(evidence)
@@ -361,7 +253,7 @@ def _undid_nothing(evidence: Evidence, left: Sequence[schema_diff.Change], undon
     return bool(_revisions(evidence, "downgrade")) and bool(left) and undone is not None and not undone
 
 
-def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
+def _say_structure(bench: Bench, found: Sequence[Mapping[str, Any]]) -> None:
     """What the migrations added or touched, one by one; what was so before is told once a code."""
     older: Dict[str, List[str]] = {}
     for check in found:
@@ -375,7 +267,7 @@ def _say_structure(bench: _Bench, found: Sequence[Mapping[str, Any]]) -> None:
         bench.say(code, "structure", objects[0] if len(objects) == 1 else "", message, INFO)
 
 
-def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
+def _data(bench: Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     prints, own, wanted = evidence.fingerprints, version_tables(evidence), evidence.expectations
     found: Dict[str, List[Dict[str, Any]]] = {}
     renames = evidence.renames("before", "after")
@@ -413,7 +305,7 @@ def _data(bench: _Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
     return found
 
 
-def _rows(bench: _Bench, evidence: Evidence) -> None:
+def _rows(bench: Bench, evidence: Evidence) -> None:
     for code, thing, message, severity in judge_rows.of_checks(
         evidence.checks.get("before"), evidence.checks.get("after"), evidence.renames("before", "after")
     ):
@@ -433,7 +325,7 @@ def _rows(bench: _Bench, evidence: Evidence) -> None:
             bench.say(code, "downgrade", thing, message, severity)
 
 
-def _asked_for(bench: _Bench, evidence: Evidence, changes: Mapping[str, List[Dict[str, Any]]]) -> None:
+def _asked_for(bench: Bench, evidence: Evidence, changes: Mapping[str, List[Dict[str, Any]]]) -> None:
     """What is measured only where the inventory asks for it."""
     own = version_tables(evidence)
     for code, thing, message, severity in judge_drift.of_drift(evidence.drift, changes.get("upgrade") or [], own):
@@ -444,30 +336,7 @@ def _asked_for(bench: _Bench, evidence: Evidence, changes: Mapping[str, List[Dic
         bench.say(code, "stairway", thing, message, severity)
 
 
-def _clean_up(bench: _Bench, evidence: Evidence) -> None:
-    started = any(stage["name"] not in ("preflight", "interrupted") for stage in evidence.stages)
-    for side in evidence.context.get("sides", SIDES) if started else ():
-        found = evidence.cleanup.get(side)
-        if found is None:
-            bench.say(
-                "left-behind",
-                "cleanup",
-                side,
-                text("clean-up on {side} is not proven: {error:heard}", side=term(side), error=_clean_up_error(evidence)),
-            )
-            continue
-        for thing in found["left"]:
-            bench.say("left-behind", "cleanup", thing, text("still there on {side} after clean-up: {thing:heard}", side=term(side), thing=thing))
-        for problem in found["problems"]:
-            bench.say("left-behind", "cleanup", side, text("{side}: {problem:heard}", side=term(side), problem=problem))
-
-
-def _clean_up_error(evidence: Evidence) -> str:
-    errors = [stage.get("error", "") for stage in evidence.failed_stages() if stage["name"] == "cleanup"]
-    return "; ".join(filter(None, errors)) or text("it was not carried out")
-
-
-def _missing(bench: _Bench, evidence: Evidence) -> None:
+def _missing(bench: Bench, evidence: Evidence) -> None:
     """No failed stage explains a gap: then the gap itself is a finding, for green means measured."""
     for name in evidence.missing:
         bench.say("not-measured", "evidence", name, text("the evidence lacks {name}, and with it what it said", name=name))

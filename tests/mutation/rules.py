@@ -39,7 +39,7 @@ NOT_RULES = {
     *(f"structure_indexes.py:{name}" for name in ("_columns", "_how_to_drop")),
     "findings.py:markdown",
     "judge_way_back.py:_named",
-    "judge.py:_clean_up_error",
+    "judge_copy.py:_clean_up_error",
 }
 # Mutants that change nothing that can be seen, as they are printed but for the line, with the reason.
 EQUIVALENT: dict[str, str] = {}
