@@ -10,6 +10,8 @@ sequence behind a serial or identity column. The order is that of the kinds belo
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name, object_name, own_name
@@ -69,7 +71,8 @@ _IMPLIED = frozenset(["schema", "name", "definition_hash", "inherited"])
 class Change:
     """One difference: added, removed, changed or renamed. `before` and `after` are the object's records, null where it is not there.
 
-    Of what was renamed they hold nothing but its `name`, and `object` is the old one; all else is told under the new names.
+    Of what was renamed they hold nothing but its `name`, and `object` is the old one; all else is told under the new names. An index or a constraint
+    counts as renamed where a table has one under another name and all else about it is the same, be it the same or made anew.
 
     `object` is the object's name: `table.name` for columns, constraints, triggers, rules and policies, the name with its schema
     for the rest. `table` is the table or view that the object belongs to.
@@ -127,19 +130,40 @@ def diff(
     new = {found.key: found for found in _objects(after, before)}
     came = {(found.object_kind, found.object) for key, found in new.items() if key not in old}
     went = {(found.object_kind, found.object) for key, found in old.items() if key not in new}
-    changes: List[Change] = []
-    for key in sorted({*old, *new}):
-        if key not in old:
-            if not _follows(new[key], came):
-                changes.append(_added(new[key]))
-        elif key not in new:
-            if not _follows(old[key], went):
-                changes.append(_removed(old[key]))
-        else:
-            change = _changed(old[key], new[key], ignored)
-            if change:
-                changes.append(change)
+    gone = [found for key, found in old.items() if key not in new and not _follows(found, went)]
+    brought = [found for key, found in new.items() if key not in old and not _follows(found, came)]
+    pairs = _same_but_for_the_name(gone, brought)
+    paired = {one.key for pair in pairs for one in pair}
+    told = [(one.key, _called_otherwise(one, other)) for one, other in pairs]
+    told += [(found.key, _removed(found)) for found in gone if found.key not in paired]
+    told += [(found.key, _added(found)) for found in brought if found.key not in paired]
+    for key in old.keys() & new.keys():
+        change = _changed(old[key], new[key], ignored)
+        if change:
+            told.append((key, change))
+    changes = [change for _key, change in sorted(told, key=lambda pair: pair[0])]
     return sorted([*renamed, *changes], key=lambda change: (OBJECT_KINDS.index(change.object_kind), change.object)) if renamed else changes
+
+
+_INDEX_NAME = re.compile(r'(CREATE (?:UNIQUE )?INDEX )(?:"(?:[^"]|"")*"|\S+)( ON )')
+
+
+def _same_but_for_the_name(gone: List[_Found], brought: List[_Found]) -> List[Tuple[_Found, _Found]]:
+    """Indexes and constraints of one table of which one is gone and one has come, and nothing else tells them apart."""
+    sides: Dict[Tuple[str, Optional[str], str], Tuple[List[_Found], List[_Found]]] = {}
+    for side, found_there in enumerate((gone, brought)):
+        for found in found_there:
+            if found.object_kind in ("index", "constraint"):
+                record = {**found.record, "definition": _INDEX_NAME.sub(r"\1\2", found.record["definition"], count=1)}
+                key = found.object_kind, found.table, json.dumps(record, sort_keys=True)
+                sides.setdefault(key, ([], []))[side].append(found)
+    return [(old[0], new[0]) for old, new in sides.values() if len(old) == len(new) == 1]
+
+
+def _called_otherwise(old: _Found, new: _Found) -> Change:
+    other = new.object if new.object_kind == "index" else own_name(new.object)
+    said = text("{title} renamed to {other}", title=_title(old), other=other)
+    return Change("renamed", old.object, old.object_kind, {"name": old.object}, {"name": new.object}, said, old.table)
 
 
 def _renamed(before: Snapshot, renames: Renames) -> Iterator[Change]:

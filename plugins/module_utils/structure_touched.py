@@ -30,6 +30,9 @@ class Touched:
             if change.kind != "added" and change.before and "columns" in change.before and change.table:
                 # A primary key or unique constraint takes its index along.
                 self._lost_indexes.add((change.table, tuple(change.before["columns"])))
+            if change.kind == "renamed" and change.object_kind in ("index", "constraint"):
+                # It may have been made anew.
+                self._objects.add((change.object_kind, change.after["name"]))
             if change.kind in ("removed", "renamed"):
                 continue
             self._objects.add((change.object_kind, change.object))

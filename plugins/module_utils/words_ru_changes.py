@@ -145,6 +145,7 @@ TEXTS: Dict[str, str] = {
     "{name} was there before": "{name} было и раньше",
     "{name} is there still": "{name} всё ещё есть",
     "{name} is {other} now": "{name} теперь {other}",
+    "{title} renamed to {other}": "{title}: новое имя — {other}",
     "{noun} {name} renamed to {other}": "{noun} {name}: новое имя — {other}",
     "{name} is called {other} now": "{name} теперь называется {other}",
     "{change} ({name} is called {other} now)": "{change} ({name} теперь называется {other})",

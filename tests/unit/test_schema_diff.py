@@ -158,6 +158,69 @@ def test_an_index_that_loses_its_constraint_is_seen() -> None:
     assert [(change.kind, change.object) for change in diff(before, after)] == [("removed", "shifts.shifts_pkey"), ("changed", "shifts_pkey")]
 
 
+def named_index(table_: str, name: str, *columns: str, **more: Any) -> dict[str, Any]:
+    found = index(table_, *columns, **more)
+    return {**found, "definition": found["definition"].replace(" INDEX x ", f" INDEX {name} ")}
+
+
+def test_an_index_or_constraint_under_another_name_is_renamed_and_back() -> None:
+    before, after = sample(), sample()
+    indexes, constraints = (after["tables"]["shifts"][part] for part in ("indexes", "constraints"))
+    indexes["ix_shifts_user"] = named_index("shifts", "ix_shifts_user", "user_id")
+    del indexes["ix_user"]
+    constraints["shifts_user_fk"] = constraints.pop("fk_user")
+    there, back = diff(before, after), diff(after, before)
+    assert [(one.kind, one.object, one.text) for one in there] == [
+        ("renamed", "shifts.fk_user", "foreign key fk_user on shifts renamed to shifts_user_fk"),
+        ("renamed", "ix_user", "index ix_user on shifts renamed to ix_shifts_user"),
+    ]
+    assert [(one.before, one.after, one.table) for one in there] == [
+        ({"name": "shifts.fk_user"}, {"name": "shifts.shifts_user_fk"}, "shifts"),
+        ({"name": "ix_user"}, {"name": "ix_shifts_user"}, "shifts"),
+    ]
+    # Of the way back it is as much of a trace as any other difference.
+    assert [one.text for one in back] == [
+        "foreign key shifts_user_fk on shifts renamed to fk_user",
+        "index ix_shifts_user on shifts renamed to ix_user",
+    ]
+
+
+def test_the_index_of_a_renamed_constraint_is_not_said_twice() -> None:
+    def with_key(name: str) -> dict[str, Any]:
+        found = table("t", {"id": column(nullable=False), "mail": column("text")})
+        found["constraints"][name] = constraint("unique", ["mail"], "UNIQUE (mail)")
+        found["indexes"][name] = {**named_index("t", name, "mail", unique=True), "constraint": name}
+        return snapshot(found)
+
+    assert [one.text for one in diff(with_key("a"), with_key("b"))] == ["unique a on t renamed to b"]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"ix_b": {"unique": True}},
+        {"ix_b": {"valid": False}},
+        {"ix_b": {"comment": "why"}},
+        {"ix_b": {"predicate": "(id > 0)"}},
+        {"ix_b": {}, "ix_c": {}},
+    ],
+)
+def test_what_differs_in_more_than_its_name_is_not_renamed(others: dict[str, Any]) -> None:
+    """Nor is one of two that are alike: nobody knows which."""
+    columns = {"id": column(nullable=False)}
+    before = snapshot(table("t", columns, indexes={"ix_a": named_index("t", "ix_a", "id")}))
+    after = snapshot(table("t", columns, indexes={name: {**named_index("t", name, "id"), **more} for name, more in others.items()}))
+    assert sorted((one.kind, one.object) for one in diff(before, after)) == [*(("added", name) for name in others), ("removed", "ix_a")]
+    assert sorted((one.kind, one.object) for one in diff(after, before)) == [("added", "ix_a"), *(("removed", name) for name in others)]
+
+
+def test_an_index_of_another_table_is_another() -> None:
+    columns = {"id": column(nullable=False)}
+    before = snapshot(table("t", columns, indexes={"ix_a": named_index("t", "ix_a", "id")}), table("u", columns))
+    after = snapshot(table("t", columns), table("u", columns, indexes={"ix_b": named_index("u", "ix_b", "id")}))
+    assert sorted(one.kind for one in diff(before, after)) == ["added", "removed"]
+
+
 def test_a_validated_constraint_is_said_in_one_word() -> None:
     before, after = sample(), sample()
     before["tables"]["shifts"]["constraints"]["fk_user"].update(validated=False, definition="FOREIGN KEY (user_id) NOT VALID")

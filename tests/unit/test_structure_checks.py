@@ -18,8 +18,7 @@ def shifts(user: dict[str, Any] | None = None, key: dict[str, Any] | None = None
     return table(
         "shifts",
         {"id": KEY, "user_id": user or column(), "note": column("text")},
-        constraints={"fk": key or foreign_key("user_id", "users")},
-        **{"indexes": {"ix": index("shifts", "user_id")} if indexed else {}, **more},
+        **{"constraints": {"fk": key or foreign_key("user_id", "users")}, "indexes": {"ix": index("shifts", "user_id")} if indexed else {}, **more},
     )
 
 
@@ -247,6 +246,14 @@ def test_a_dropped_unique_constraint_takes_its_index_from_the_key() -> None:
     before["tables"]["shifts"]["indexes"]["uq"] = index("shifts", "user_id", unique=True, constraint="uq")
     before["tables"]["shifts"]["constraints"]["uq"] = constraint("unique", ["user_id"], "UNIQUE (user_id)")
     assert codes(before, after) == [("fk-without-index", True)]
+
+
+def test_what_came_under_another_name_is_touched() -> None:
+    """It may have been made anew, and as it was is what the migration chose."""
+    old = snapshot(USERS, shifts(indexed=False))
+    new = snapshot(USERS, shifts(indexed=False, constraints={"other": foreign_key("user_id", "users")}))
+    assert [one.kind for one in diff(old, new)] == ["renamed"]
+    assert [(one["object"], one["touched"]) for one in check(new, diff(old, new)) if one["code"] == "fk-without-index"] == [("shifts.other", True)]
 
 
 def test_not_null_on_the_column_of_an_old_key_is_touched() -> None:

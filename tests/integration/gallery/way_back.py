@@ -47,6 +47,10 @@ CASES = [
     _trace("disabled trigger", "shifts.shifts_status", "ALTER TABLE shifts DISABLE TRIGGER shifts_status"),
     _trace("disabled foreign key", "payments.payments_shift_fk", "ALTER TABLE payments DISABLE TRIGGER ALL", "SELECT 1",
            ("constraint-not-enforced", "payments.payments_shift_fk")),
+    Case("index that comes back under another name", "DROP INDEX ix_payments_shift;\nCREATE INDEX by_shift ON payments (shift_id)",
+         "DROP INDEX by_shift;\nCREATE INDEX payments_by_shift ON payments (shift_id)",
+         frozenset({("downgrade-leaves-trace", "ix_payments_shift"), ("again-failed", "m1")}),
+         says=("index ix_payments_shift on payments renamed to payments_by_shift",)),
     Case("disabled on the other side too, and left so", f"ALTER TABLE halls DISABLE TRIGGER ALL;\n{_NICK}", "ALTER TABLE users DROP COLUMN nick",
          frozenset({("downgrade-leaves-trace", "seats.seats_hall_fk"), ("constraint-not-enforced", "seats.seats_hall_fk")}),
          production="CREATE TABLE halls (id bigint PRIMARY KEY);\n"
