@@ -12,3 +12,4 @@ class ActionModule(StageAction):
     """Shows how many revisions have run."""
 
     progress_side = "dev"
+    code_is_kept = True

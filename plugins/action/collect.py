@@ -18,6 +18,8 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import 
 class ActionModule(StageAction):
     """The module packs, this unpacks beside the evidence that the controller has already."""
 
+    code_is_kept = True
+
     def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
         """One archive, whatever the number of files."""
         result: dict[str, Any] = self._execute_module(task_vars=variables)

@@ -12,3 +12,4 @@ class ActionModule(StageAction):
     """Shows how much has been restored."""
 
     progress_side = "dev"
+    code_is_kept = True

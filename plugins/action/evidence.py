@@ -12,3 +12,4 @@ class ActionModule(StageAction):
     """Shows how much of the copy has been read."""
 
     progress_side = "dev"
+    code_is_kept = True

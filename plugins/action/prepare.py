@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copying, deploy_commands, identity
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_address, deploy_commands, identity
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import (
@@ -158,7 +158,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         postgres = self._where(names, rehearsal_id)
         database = str(self._templar.template(names["rehearsal_copy_database"]) or identity.copy_database_name(rehearsal_id))
         where = {name: postgres.get(name) or "" for name in ("host", "port", "user")}
-        self._copy = {"address": copying.address(database, postgres), "postgres": where}
+        self._copy = {"address": copy_address.address(database, postgres), "postgres": where}
         # Those of an earlier rehearsal in the same play would be of another copy.
         names = {**names, "rehearsal_copy_database": database, "rehearsal_copy_postgres": where, "rehearsal_copy_address": self._copy["address"]}
         self._templar.available_variables = names

@@ -10,3 +10,5 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import 
 
 class ActionModule(StageAction):
     """Nothing beside what every stage has."""
+
+    code_is_kept = True

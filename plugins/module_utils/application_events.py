@@ -15,7 +15,7 @@ import threading
 import time
 from typing import IO, Callable, List, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import ending, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import Event, Log, mask_event
 
 # While events come in, they are let gather: waking us for each costs the application more than writing it.
@@ -139,7 +139,7 @@ def _widen(pipe: int) -> None:
 
 def _ends(process: subprocess.Popen[bytes], deadline: float) -> bool:
     try:
-        process.wait(timeout=max(deadline - time.monotonic(), 0))
+        ending.wait(process, deadline - time.monotonic())
     except subprocess.TimeoutExpired:
         return False
     return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from typing import IO, Callable, List, Tuple, TypeVar
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import role_statements, sql_lexer
+from ansible_collections.migrations.rehearsal.plugins.module_utils import ending, role_statements, sql_lexer
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, tool_environment
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
@@ -31,7 +31,7 @@ def definitions_of(server: Server, path: str, deadline_s: float, read: Callable[
         raise AssertionError("it was started with a pipe")
     try:
         found = read(process.stdout)
-        code = process.wait(deadline_s)
+        code = ending.wait(process, deadline_s)
     finally:
         process.stdout.close()
         if process.poll() is None:

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
-from urllib.parse import quote
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup_file,
@@ -299,10 +298,3 @@ def _settings_that_differ(own: Ephemeral, order: Order, production: Mapping[str,
         for name, value in production.items()
         if name in server_settings.REPLAYED and name not in known and found.get(name) != value
     ]
-
-
-def address(database: str, postgres: Mapping[str, Any]) -> str:
-    """A database's URL after the scheme, so that it fits every driver: `user@/name?host=/run/postgresql&port=5432`. Never with a password."""
-    user = f"{quote(str(postgres['user']), safe='')}@" if postgres.get("user") else ""
-    query = "&".join(f"{name}={quote(str(postgres[name]), safe='')}" for name in ("host", "port") if postgres.get(name))
-    return f"{user}/{quote(database, safe='')}{f'?{query}' if query else ''}"

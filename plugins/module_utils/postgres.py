@@ -21,6 +21,7 @@ import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import ending
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_secrets, mask_values
 
@@ -169,7 +170,7 @@ class Session:
             except OSError:
                 pass
         try:
-            process.wait(timeout=5)
+            ending.wait(process, 5)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -14,6 +14,7 @@ import threading
 from types import FrameType
 from typing import IO, Iterator, List, Optional
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils import ending
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import tool_environment
@@ -55,7 +56,7 @@ class Tool:
     def wait(self, deadline_s: float) -> None:
         """Raise ToolFailed unless it ends with exit code 0 within the deadline (seconds)."""
         try:
-            code = self._process.wait(timeout=deadline_s)
+            code = ending.wait(self._process, deadline_s)
         except subprocess.TimeoutExpired:
             self.stop()
             raise ToolFailed(f"«{self._name()}» was stopped: not done within {deadline_s:g} s") from None

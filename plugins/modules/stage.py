@@ -55,11 +55,12 @@ summary:
   type: str
 """
 
+import gc
 import importlib
 from typing import TYPE_CHECKING
 
 from ansible.module_utils import basic
-from ansible_collections.migrations.rehearsal.plugins.module_utils import process
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, kept_code, process
 
 if TYPE_CHECKING:
     # Ansible packs whatever is imported anywhere. At the host, a stage is loaded without the others.
@@ -95,6 +96,8 @@ STAGES = (
     "sweep",
     "transfer",
 )
+# Those that make dev's work directory: what was sent for them is kept there for those that follow.
+MAKING_ROOM = ("transfer", "database_copy")
 
 
 def main() -> None:
@@ -105,8 +108,18 @@ def main() -> None:
     name = (basic._load_params() or {}).get("stage")
     if name not in STAGES:
         basic.AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    # What is imported stays: looking for garbage in it would take a tenth of the time.
+    gc.disable()
     stage = importlib.import_module(f"{PLACE}.{name}")
-    stage.run(basic.AnsibleModule(**{**stage.OPTIONS, "argument_spec": {**stage.OPTIONS["argument_spec"], **spec}}))
+    gc.freeze()
+    gc.enable()
+    module = basic.AnsibleModule(**{**stage.OPTIONS, "argument_spec": {**stage.OPTIONS["argument_spec"], **spec}})
+    try:
+        stage.run(module)
+    except SystemExit as end:
+        if not end.code and name in MAKING_ROOM and not module.check_mode:
+            kept_code.keep(globals().get("_modlib_path", ""), arguments.work_directory(module.params, "dev"))
+        raise
 
 
 if __name__ == "__main__":

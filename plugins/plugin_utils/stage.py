@@ -10,19 +10,24 @@ host into a failure (so that block, rescue and always hold for it), moves small 
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.module_utils import kept_code
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.progress import Note
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import DEFAULT_BASE
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import progress_display
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.host_pipe import PipeError
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 
 CARRIER = "migrations.rehearsal.stage"
+# The same with what the carrier has left at the host.
+KEPT = "migrations.rehearsal.kept_stage"
 
 
 class StageAction(ActionBase):  # type: ignore[misc]
@@ -32,6 +37,8 @@ class StageAction(ActionBase):  # type: ignore[misc]
     _supports_async = False
     # Whose work directory ("production" or "dev") the module notes its progress in; empty: it notes none.
     progress_side = ""
+    # Whether an earlier stage has left its code in dev's work directory, for this one to be run with.
+    code_is_kept = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the stage; the result is the module's, without its evidence."""
@@ -64,12 +71,31 @@ class StageAction(ActionBase):  # type: ignore[misc]
         return result
 
     def _execute_module(self, module_name: str | None = None, module_args: dict[str, Any] | None = None, **how: Any) -> dict[str, Any]:
-        """The task's own module goes to the host inside the one that carries all of them: Ansible packs that one once in a run."""
+        """The task's own module goes to the host inside the one that carries all of them: Ansible packs that one once in a run.
+
+        Where the code is at the host already, its arguments alone go there; and the whole after all if it turns out not to be.
+        """
         if module_name is None:
-            module_name = CARRIER
             module_args = {**(self._task.args if module_args is None else module_args), "stage": self._task.action.rpartition(".")[2]}
-        result: dict[str, Any] = super()._execute_module(module_name=module_name, module_args=module_args, **how)
+            if self.code_is_kept:
+                base = module_args.get("work_dir") or DEFAULT_BASE
+                kept = {**module_args, "code": f"{base}/{module_args['id']}-dev/{kept_code.DIRECTORY}"}
+                result: dict[str, Any] = super()._execute_module(module_name=KEPT, module_args=kept, **how)
+                if not result.get("code_missing"):
+                    return result
+            module_name = CARRIER
+        result = super()._execute_module(module_name=module_name, module_args=module_args, **how)
         return result
+
+    def _configure_module(self, *which: Any, **how: Any) -> Any:
+        """Packing makes the syntax trees of some two hundred files, and looking for garbage among these takes longer than making them."""
+        collected = gc.isenabled()
+        gc.disable()
+        try:
+            return super()._configure_module(*which, **how)
+        finally:
+            if collected:
+                gc.enable()
 
     def teller(self, variables: dict[str, Any], where: str) -> Callable[[Note], None]:
         """Tells the progress of this rehearsal. `where`: the host, or the way between two."""
@@ -82,7 +108,9 @@ class StageAction(ActionBase):  # type: ignore[misc]
 
     def rehearsal_directory(self, variables: dict[str, Any]) -> RehearsalDirectory | None:
         """Where the running rehearsal keeps its files on the controller."""
-        path = self.rehearsal(variables).get("directory")
+        found = variables.get("__rehearsal") or {}
+        # As a fact it is a mapping, and what else is in it need not be looked through for templates.
+        path = self._templar.template(found.get("directory")) if isinstance(found, Mapping) else self.rehearsal(variables).get("directory")
         return RehearsalDirectory(path) if path else None
 
     def target_host(self, variables: dict[str, Any]) -> str:

@@ -114,6 +114,10 @@ def test_no_file_was_ever_open_to_others(hosts: Hosts, run: Watched) -> None:
     assert open_to_others == {}
     for path, (mode, _owner) in run.seen.items():
         assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
+    # Ansible sent the stages to dev once; those that followed were run with what Python had compiled there. Nothing of it was on production.
+    code = [path for path in run.seen if "code" in path.parts]
+    assert {"evidence", "alembic_migrate", "collect"} <= {path.name.split(".")[0] for path in code if path.suffix == ".pyc"}
+    assert all(path.is_relative_to(hosts.dev.home) for path in code)
     for host in (hosts.production, hosts.dev):
         owners = {owner for path, (_mode, owner) in run.seen.items() if str(path).startswith(str(host.home))}
         assert owners == {host.home.stat().st_uid}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,31 @@ def test_a_module_goes_to_the_host_inside_the_one_that_carries_all(monkeypatch: 
     ]
     # The task's own arguments are asked for later.
     assert given == {"side": "dev"}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_where_the_code_is_at_the_host_the_arguments_alone_go_there(monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def execute(_self: Any, module_name: str, module_args: dict[str, Any], **_how: Any) -> dict[str, Any]:
+        sent.append((module_name, module_args))
+        return {"changed": True} if kept or module_name == stage.CARRIER else {"code_missing": True}
+
+    monkeypatch.setattr(ActionBase, "_execute_module", execute)
+    action = object.__new__(stage.StageAction)
+    action.code_is_kept = True
+    action._task = SimpleNamespace(args={"id": "the-id", "work_dir": "/srv/work"}, action="migrations.rehearsal.evidence")
+    assert action._execute_module(task_vars={}) == {"changed": True}
+    given = {"id": "the-id", "work_dir": "/srv/work", "stage": "evidence"}
+    first = ("migrations.rehearsal.kept_stage", {**given, "code": "/srv/work/the-id-dev/code"})
+    assert sent == [first] if kept else [first, ("migrations.rehearsal.stage", given)]
+
+
+def test_garbage_is_looked_for_again_after_packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(ActionBase, "_configure_module", lambda _self, *_which, **_how: seen.append(gc.isenabled()))
+    object.__new__(stage.StageAction)._configure_module("migrations.rehearsal.stage", {}, {})
+    assert seen == [False] and gc.isenabled()
 
 
 @pytest.fixture

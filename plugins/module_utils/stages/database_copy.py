@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     backup,
+    copy_address,
     copy_database,
     copying,
     ephemeral,
@@ -109,7 +110,7 @@ def run(module: AnsibleModule) -> None:
         module.fail_json(msg=str(error), findings=error.findings(), database=p["database"])
     copy, differences = made.copy, made.copy["differences"]
     reached = {"host": (p["ephemeral"]["listen"] or [made.server.host])[0], "port": made.server.port, "user": made.user}
-    address = copying.address(p["database"], reached)
+    address = copy_address.address(p["database"], reached)
     where = {"host": made.server.host, "port": made.server.port, "user": made.server.user, "bin_dir": made.server.bin_dir}
     module.exit_json(
         changed=True,
