@@ -9,6 +9,7 @@ Read from the text, since a statement that failed is not in the catalog. Only wh
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import FrozenSet, Optional, Tuple
 
@@ -92,6 +93,8 @@ def type_of_new_column(statement: str, column: str) -> str:
     return ""
 
 
+# The same statements come in each run, and are looked at for each of its questions.
+@functools.lru_cache(maxsize=1024)
 def names_of(statement: str) -> Names:
     """What a statement names."""
     table = ""
