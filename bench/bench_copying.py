@@ -26,8 +26,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copying, files, kept_template
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copying, ephemeral, files, kept_server, kept_template
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, format_time, new_id, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -38,7 +39,9 @@ from migration_rehearsal import embedded
 RUNBOOK, EXISTING, EPHEMERAL = "the runbook's commands", "dump, existing server", "dump, ephemeral server"
 PULLED_EXISTING, PULLED_EPHEMERAL = "dump, pulled, existing server", "dump, pulled, ephemeral server"
 PHYSICAL, PULLED, ALONE, PGCOPYDB = "physical, carried", "physical, pulled by dev", "pg_basebackup alone", "pgcopydb"
-AGAIN = "again, from the template"
+AGAIN, AGAIN_OWN = "again, from the template", "again, ephemeral server"
+# No part of a way's seconds: what a rehearsal does next, and what it waits for then, before a migration is measured.
+PROOF, DISK = "after it: proof of all values", "after that: waiting for the disk"
 LIMITS = {
     f"{EXISTING} / {RUNBOOK}": 0.65,
     f"{PULLED_EXISTING} / {RUNBOOK}": 0.65,
@@ -47,6 +50,7 @@ LIMITS = {
     f"{PULLED} / {RUNBOOK}": 0.10,
     f"{PULLED} / {ALONE}": 1.3,
     f"{AGAIN} / {EXISTING}": 0.10,
+    f"{AGAIN_OWN} / {EXISTING}": 0.10,
     "memory (MB)": 150.0,
 }
 DEADLINE_S = 3600.0
@@ -78,7 +82,21 @@ class Bench:
                 start = time.perf_counter()
                 way(place)
                 seconds.append(time.perf_counter() - start)
+                self.until_migrated(place)
         self.say(name, statistics.median(seconds))
+
+    def until_migrated(self, place: Path) -> None:
+        """Of a copy in a server of its own: what comes between its making and the first migration."""
+        for path in place.glob("work/*-dev"):
+            work = WorkDirectory(str(path))
+            marker, own = work.marker(), ephemeral.load(work)
+            if marker is not None and own is not None and own.running:
+                start = time.perf_counter()
+                with Session(own.server, f"bench_{marker.id[-6:]}", "bench", deadline_s=DEADLINE_S) as session:
+                    take_fingerprint(session, connections=2)
+                start = self.part(PROOF, start)
+                ephemeral.settle_on_disk(work, marker.id, DEADLINE_S)
+                self.part(DISK, start)
 
     @contextmanager
     def place(self) -> Iterator[Path]:
@@ -132,7 +150,7 @@ class Bench:
         there.create(marker)
         here.create(marker)
         wish = Wish(bin_dir=self.server.bin_dir, directory=str(place / "server"))
-        (place / "server").mkdir(mode=0o711)
+        (place / "server").mkdir(mode=0o711, parents=True)
         name = f"bench_{marker.id[-6:]}"
         if server is not None:
             self.dev_databases.append(name)
@@ -171,6 +189,24 @@ class Bench:
         start = time.perf_counter()
         kept_template.make_copy(self.server, "bench_again", second, manifest, known, DEADLINE_S)
         self.say(AGAIN, time.perf_counter() - start)
+
+    def again_own(self, place: Path) -> None:
+        """The same in a server of the copy's own, of which the files are kept."""
+        order, _there = self.order(place, None)
+        manifest = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
+        made = copying.from_basebackup(order, manifest, "", self.server)
+        own = ephemeral.load(order.work)
+        assert own is not None
+        kept = kept_server.keep(own, order.database, order.marker, DEADLINE_S)
+        ephemeral.settle_on_disk(order.work, order.marker.id, DEADLINE_S)
+        own.stop()
+        second, _there = self.order(place / "second", None)
+        self.settle()
+        start = time.perf_counter()
+        copying.from_template(second, made.manifest, {**kept, "copy": made.copy})
+        self.say(AGAIN_OWN, time.perf_counter() - start)
+        self.until_migrated(place / "second")
+        second.work.remove()
 
     def carried(self, place: Path) -> None:
         order, there = self.order(place, None)
@@ -264,6 +300,8 @@ def main() -> int:
             if "again" in ways:
                 with bench.place() as place:
                     bench.again(place)
+                with bench.place() as place:
+                    bench.again_own(place)
             # Before pgcopydb, which is none of ours.
             bench.say("memory (MB)", memory(), "MB")
             if "pgcopydb" in ways and shutil.which("pgcopydb"):

@@ -66,6 +66,8 @@ class Limits:
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}",
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}",
             "idle_in_transaction_session_timeout": "0",
+            # Of what counts rows once, compiling is most of the work.
+            "jit": "off",
         }
 
 

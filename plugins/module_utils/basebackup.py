@@ -18,7 +18,7 @@ import shutil
 import tarfile
 import threading
 import time
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
@@ -57,6 +57,8 @@ _MANIFEST = "backup_manifest"
 # As pg_basebackup calls them, and the program that checks the first of them.
 CRC, SHA = "CRC32C", "SHA256"
 _VERIFIER, _VERIFY_S = "pg_verifybackup", 3600.0
+# It reads one file after the other: several of them share the large ones.
+_VERIFIERS, _LARGE_FILE, _MOST_SHARED = 4, 8 << 20, 10000
 # Written while the backup is taken, and what every server has beside its databases.
 _ROOM_FOR_WAL = 256 << 20
 # What pg_basebackup takes as --max-rate, in kilobytes a second.
@@ -355,7 +357,7 @@ def verify(own: Ephemeral) -> None:
         if hashlib.sha256(above).hexdigest() != told["Manifest-Checksum"]:
             raise BasebackupError("the physical copy's own list of checksums is damaged")
         if {entry["Checksum-Algorithm"] for entry in told["Files"]} == {CRC}:
-            return _verify_by_program(own, sum(entry["Size"] for entry in told["Files"]))
+            return _verify_by_program(own, {str(entry.get("Path", "")): entry["Size"] for entry in told["Files"]})
         listed = [(os.path.join(own.data, _path(entry)), _path(entry), entry["Size"], entry["Checksum"]) for entry in told["Files"]]
     except (OSError, ValueError, KeyError) as error:
         raise BasebackupError(f"the physical copy has no list of checksums that can be read: {error}") from None
@@ -366,18 +368,49 @@ def verify(own: Ephemeral) -> None:
             counter.done += done
 
 
-def _verify_by_program(own: Ephemeral, total: int) -> None:
+def _verify_by_program(own: Ephemeral, sizes: Mapping[str, int]) -> None:
+    """`sizes`: of the files, by their names."""
+    parts = shares(sizes, min(os.cpu_count() or 1, _VERIFIERS))
     pids: List[int] = []
-    with progress.shown(own.work, lambda: Look("checked", _bytes_read(pids[0]), total)):
-        code, said = own.run(_VERIFIER, "--no-parse-wal", "--exit-on-error", "--quiet", own.data, timeout_s=_VERIFY_S, started=pids.append)
-    if code != 0:
-        raise BasebackupError(f"the physical copy is not what production's server sent: {' '.join(said.split())[-500:]}")
+    read: Dict[int, int] = {}
+
+    def look() -> Look:
+        read.update((pid, max(_bytes_read(pid), read.get(pid, 0))) for pid in list(pids))
+        # Each of them also reads what is small.
+        return Look("checked", sum(read.values()), sum(sizes.values()), about=True)
+
+    def verify(part: Collection[str]) -> Tuple[int, str]:
+        others = [f"--ignore={name}" for other in parts if other is not part for name in other]
+        options = ("--no-parse-wal", "--exit-on-error", "--quiet")
+        return own.run(_VERIFIER, *options, *others, own.data, timeout_s=_VERIFY_S, started=pids.append)
+
+    with progress.shown(own.work, look), concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+        ended = list(pool.map(verify, parts))
+    for code, said in ended:
+        if code != 0:
+            raise BasebackupError(f"the physical copy is not what production's server sent: {' '.join(said.split())[-500:]}")
+
+
+def shares(sizes: Mapping[str, int], number: int) -> List[List[str]]:
+    """Which of the large files each of so many programs checks, about as many bytes each. What is not among them all of them check."""
+    parts: List[List[str]] = [[] for _part in range(number)]
+    loads = [0] * number
+    # The largest first. An argument of a program each, and a program's arguments have no room for any number of them.
+    large = sorted((name for name, size in sizes.items() if name and size >= _LARGE_FILE), key=lambda name: (-sizes[name], name))
+    for name in large[:_MOST_SHARED]:
+        least = loads.index(min(loads))
+        parts[least].append(name)
+        loads[least] += sizes[name]
+    return parts[: max(sum(map(bool, parts)), 1)]
 
 
 def _bytes_read(pid: int) -> int:
-    """What a process has read so far, by the kernel's count. It does not say so itself in all versions."""
-    with open(f"/proc/{pid}/io", encoding="utf-8") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("rchar"))
+    """What a process has read so far, by the kernel's count; 0 when it has ended. It does not say so itself in all versions."""
+    try:
+        with open(f"/proc/{pid}/io", encoding="utf-8") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("rchar"))
+    except OSError:
+        return 0
 
 
 def _verify_file(path: str, name: str, size: int, checksum: str) -> int:
@@ -404,7 +437,6 @@ def neutralise(own: Ephemeral, wish: Wish, settings: Mapping[str, str]) -> List[
     for entry in os.scandir(os.path.join(own.data, "pg_replslot")):
         shutil.rmtree(entry.path)
     os.chmod(own.data, files.PRIVATE_DIRECTORY)
-    ephemeral.own_all(own.owner, own.data)
     return own.configure(ephemeral_settings.SETTLING, wish, settings, listen=False)
 
 

@@ -32,6 +32,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 _INSUFFICIENT_PRIVILEGE = "42501"
+# Of what counts rows once, compiling is most of the work.
+_COUNTING = {"jit": "off"}
 
 
 class CopyRefused(RehearsalError):
@@ -271,7 +273,7 @@ def describe(
 def measure(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> Tuple[Dict[str, Any], Dict[str, int]]:
     """Facts of a settled copy, and the rows of each of its tables."""
     # A session of its own: only a new one sees the settings that were replayed.
-    with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
+    with Session(server, database, application_name(rehearsal_id), _COUNTING, deadline_s) as session:
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         facts = database_facts.read_facts(session)
         rows = database_facts.count_rows(session)

@@ -15,7 +15,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup_file,
     basebackup,
     copy_database,
-    durable,
     ephemeral,
     ephemeral_settings,
     file_source,
@@ -27,7 +26,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     server_settings,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits, take_backup
-from ansible_collections.migrations.rehearsal.plugins.module_utils.durable import Flusher
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session, quote_identifier
@@ -181,24 +179,13 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     settings = manifest["server"]["settings"]
     bin_dir = find_programs(manifest["server_version_num"] // 10000, order.wish.bin_dir)
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, manifest["server"]["first_role"])
-    flusher = durable.Flusher(own.data)
-    # The copy has to be on the disk before the first migration is measured: it goes there while it arrives, is checked and made ready.
-    with flusher.ahead():
-        copy, failures, manifest = _physical(order, own, manifest, archive, production, limits)
-    return _settled(order, own, copy, failures, settings, manifest, flusher)
-
-
-def _physical(
-    order: Order, own: Ephemeral, manifest: Dict[str, Any], archive: str, production: Optional[Server], limits: Optional[Limits]
-) -> Tuple[Dict[str, Any], List[str], Dict[str, Any]]:
-    """Fill the data directory, prove it, and make its one database the copy: what copy.json says of it, what could not be done, and the manifest."""
-    settings = manifest["server"]["settings"]
     if production is not None:
         limits = limits or Limits(statement_timeout_s=order.deadline_s)
         expected = manifest.get("cluster_bytes", 0)
         manifest = {**manifest, "load": basebackup.pull(production, manifest["database"], own, order.marker.id, limits, expected)}
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
+    own.begin_flush()
     ephemeral.own_all(own.owner, own.data)
     basebackup.verify(own)
     failures = basebackup.neutralise(own, order.wish, settings)
@@ -217,7 +204,7 @@ def _physical(
         "others_left": others,
     }
     failures += _replay(own, order, settings)
-    return copy, failures, manifest
+    return _settled(order, own, copy, failures, settings, manifest)
 
 
 def from_template(order: Order, manifest: Dict[str, Any], kept: Mapping[str, Any]) -> Made:
@@ -236,6 +223,7 @@ def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str,
     bin_dir = find_programs(kept["server_version_num"] // 10000, order.wish.bin_dir)
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, kept["superuser"])
     kept_server.take(own, kept)
+    own.begin_flush()
     failures = own.configure(ephemeral_settings.SETTLING, order.wish, settings, listen=False)
     own.start()
     others = basebackup.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)
@@ -271,19 +259,11 @@ def _replay(own: Ephemeral, order: Order, settings: Mapping[str, str]) -> List[s
         return ephemeral_settings.replay(session, settings, order.wish.settings)
 
 
-def _settled(
-    order: Order,
-    own: Ephemeral,
-    copy: Dict[str, Any],
-    failures: List[str],
-    settings: Mapping[str, str],
-    manifest: Dict[str, Any],
-    flusher: Optional[Flusher] = None,
-) -> Made:
-    """From here on the server is as durable as production, and lets the application in. `flusher` knows what is on the disk already."""
+def _settled(order: Order, own: Ephemeral, copy: Dict[str, Any], failures: List[str], settings: Mapping[str, str], manifest: Dict[str, Any]) -> Made:
+    """From here on the server is as durable as production, and lets the application in."""
     user = order.wish.user or own.superuser
     ephemeral.set_password(own, order.wish, order.marker.id, user)
-    failures += [failure for failure in own.restart(order.wish, settings, flusher) if failure not in failures]
+    failures += [failure for failure in own.restart(order.wish, settings) if failure not in failures]
     copy["settings_not_replayed"] += failures + _settings_that_differ(own, order, settings, failures)
     return Made({**copy, "place": "ephemeral"}, own.server, user, manifest)
 

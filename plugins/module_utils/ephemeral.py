@@ -9,6 +9,7 @@ a socket whose path would be too long, lies in a directory elsewhere that the wo
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pwd
@@ -16,11 +17,11 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from typing import Any, Callable, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import ephemeral_settings, files, server_settings
-from ansible_collections.migrations.rehearsal.plugins.module_utils.durable import Flusher
+from ansible_collections.migrations.rehearsal.plugins.module_utils import durable, ephemeral_settings, files, server_settings
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
@@ -37,8 +38,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 
 DIRECTORY = "server"
 _STATE = "server.json"
+# Beside it for as long as not all of the copy is known to be on the disk.
+_NOT_ON_DISK = "not-on-disk"
 _DEFAULT_PORT = 5432
 _START_S, _STOP_S, _INITDB_S = 120, 120, 120
+_LOOK_EVERY_S = 0.005
+# Of the server's lock file: where it says how far it has come.
+_STATUS_LINE = 7
 # sun_path has 108 bytes, the last of them NUL.
 _SOCKET_PATH_BYTES = 107
 
@@ -99,39 +105,74 @@ class Ephemeral:
     def start(self) -> None:
         """Start it and wait until it answers; EphemeralError with the end of its log if it does not."""
         try:
+            process = self._spawn()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EphemeralError(f"«postgres» could not be run: {getattr(error, 'strerror', None) or error}") from None
+        # PostgreSQL's immediate shutdown: nothing in it is worth a checkpoint when it is ended from outside.
+        self.work.register_process(process.pid, group=False, end_with=signal.SIGQUIT)
+        deadline = time.monotonic() + _START_S
+        while process.poll() is None and not self._ready(process.pid) and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
+        if process.poll() is None and self._ready(process.pid):
+            # It outlives us; where we outlive it, somebody has to take note of its end.
+            threading.Thread(target=process.wait, daemon=True).start()
+            return
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+        self.work.unregister_process(process.pid)
+        raise EphemeralError(f"the copy's own server did not start in {self.home}: {self._last_words()}")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """Not through pg_ctl, which looks ten times a second only."""
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self.log)
-        except FileNotFoundError:
-            pass
-        code, said = self.run("pg_ctl", "start", "-w", "-t", str(_START_S), "-s", "-D", self.data, "-l", self.log, timeout_s=_START_S + 30)
-        pid = self.pid
-        if pid is not None:
-            # PostgreSQL's immediate shutdown: nothing in it is worth a checkpoint when it is ended from outside.
-            self.work.register_process(pid, group=False, end_with=signal.SIGQUIT)
-        if code != 0:
-            self.stop(immediately=True)
-            raise EphemeralError(f"the copy's own server did not start in {self.home}: {self._last_words() or mask_values(said)}")
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, files.PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as log:
+            if self.owner:
+                entry = pwd.getpwnam(self.owner)
+                os.fchown(log.fileno(), entry.pw_uid, entry.pw_gid)
+            return subprocess.Popen(
+                [os.path.join(self.bin_dir, "postgres"), "-D", self.data],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=tool_environment(),
+                cwd="/",
+                preexec_fn=_become(self.owner),
+                start_new_session=True,
+            )
+
+    def _ready(self, pid: int) -> bool:
+        """Whether it lets sessions in, by what it writes into its own lock file."""
+        lines = self._lock_file()
+        return lines[:1] == [str(pid)] and lines[_STATUS_LINE:] == ["ready"]
+
+    def _lock_file(self) -> List[str]:
+        try:
+            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
+                return [line.strip() for line in file]
+        except OSError:
+            return []
 
     def stop(self, immediately: bool = False) -> None:
         """Stop it, if it runs; EphemeralError if it does not stop."""
         pid = self.pid
         if pid is None:
             return
-        mode = "immediate" if immediately else "fast"
-        code, said = self.run("pg_ctl", "stop", "-w", "-t", str(_STOP_S), "-s", "-m", mode, "-D", self.data, timeout_s=_STOP_S + 30)
-        # pg_ctl waits for the lock file, which goes a moment before the process does.
-        deadline = time.monotonic() + 10
-        while process_start(pid) is not None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if process_start(pid) is not None:
-            raise EphemeralError(f"the copy's own server in {self.home} (process {pid}) did not stop (pg_ctl ended with exit code {code}): {said}")
+        started, deadline = process_start(pid), time.monotonic() + _STOP_S
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT if immediately else signal.SIGINT)
+        while process_start(pid) == started is not None and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
+        if process_start(pid) == started is not None:
+            raise EphemeralError(f"the copy's own server in {self.home} (process {pid}) did not stop within {_STOP_S} s")
         self.work.unregister_process(pid)
 
     @property
     def pid(self) -> Optional[int]:
         """The server's process, by its own lock file; None if it does not run."""
         try:
-            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
-                pid = int(file.readline())
+            pid = int(self._lock_file()[0])
             with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
                 command = stat.read().split("(", 1)[1].rsplit(")", 1)[0]
         except (OSError, ValueError, IndexError):
@@ -198,18 +239,15 @@ class Ephemeral:
         files.write_bytes(path, text.encode())
         own(self.owner, path)
 
-    def restart(self, wish: Wish, settings: Mapping[str, str], flusher: Optional[Flusher] = None) -> List[str]:
+    def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
         """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words.
 
-        `flusher`: of the data directory, if it has been flushed ahead.
+        What was written without fsync is on its way to the disk: `settle_on_disk` waits for it.
         """
         self.stop()
+        self.begin_flush()
+        files.write_bytes(self.work.file(DIRECTORY, _NOT_ON_DISK), b"")
         left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
-        # What was written without fsync is made safe now: otherwise the first migration would pay for it.
-        if flusher is None:
-            self.flush()
-        else:
-            self._finish(flusher)
         try:
             self.start()
         except EphemeralError as error:
@@ -220,21 +258,17 @@ class Ephemeral:
             left_out += [f"{name}: the server did not start with it ({error})" for name in given_up]
         return left_out
 
+    def begin_flush(self) -> None:
+        """Have the disk written while there is other work."""
+        durable.begin(self.data, self.work)
+
     def flush(self, data: str = "") -> None:
-        """Make everything in the data directory (or another one, where nothing runs either) durable, the server being stopped.
-
-        Raises EphemeralError.
-        """
+        """Make everything in the data directory (or another one) durable that has left its server. Raises EphemeralError."""
         data = data or self.data
-        code, said = self.run("initdb", "--sync-only", "-D", data, timeout_s=1800)
-        if code != 0:
-            raise EphemeralError(f"the restored copy in {data} could not be flushed to disk: {mask_values(said)}")
-
-    def _finish(self, flusher: Flusher) -> None:
         try:
-            flusher.finish()
+            durable.finish(data)
         except OSError as error:
-            raise EphemeralError(f"the restored copy in {self.data} could not be flushed to disk: {error.strerror}") from None
+            raise EphemeralError(f"the restored copy in {data} could not be flushed to disk: {error.strerror}") from None
 
     def _give_up_what_dev_may_lack(self) -> List[str]:
         path = os.path.join(self.data, "postgresql.auto.conf")
@@ -289,6 +323,21 @@ def load(work: WorkDirectory) -> Optional[Ephemeral]:
     home = state["home"] or work.file(DIRECTORY)
     sockets = state["sockets"] or os.path.join(home, "socket")
     return Ephemeral(work, home, sockets, state["port"], state["owner"], state["bin_dir"], state["superuser"])
+
+
+def settle_on_disk(work: WorkDirectory, rehearsal_id: str, deadline_s: float) -> Optional[float]:
+    """Before anything is measured on a copy in a server of its own: wait until all of it is on the disk, so that nothing of it is being written
+    meanwhile. Seconds; None where nothing is to be waited for. Raises PostgresError and EphemeralError.
+    """
+    own, note = load(work), work.file(DIRECTORY, _NOT_ON_DISK)
+    if own is None or not os.path.exists(note):
+        return None
+    clock = time.monotonic()
+    with Session(own.server, "postgres", application_name(rehearsal_id), deadline_s=deadline_s) as session:
+        session.execute("CHECKPOINT")
+    own.flush()
+    os.unlink(note)
+    return time.monotonic() - clock
 
 
 def initialise(server: Ephemeral, wish: Wish, settings: Mapping[str, str]) -> List[str]:

@@ -31,7 +31,7 @@ ALWAYS = {
     "max_logical_replication_workers": "0",
     "dynamic_shared_memory_type": "posix",
 }
-_SETTLING_VALUES = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_worker_processes": "8"}
+_SETTLING_VALUES = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off", "max_worker_processes": "8"}
 _MEASURING_VALUES = {"fsync": "on", "full_page_writes": "on"}
 # Sizes of production's machine that dev may not have.
 OF_THE_MACHINE = frozenset(
@@ -58,6 +58,8 @@ def _restoring() -> Dict[str, str]:
         "synchronous_commit": "off",
         "wal_level": "minimal",
         "autovacuum": "off",
+        # For keys that are checked once, compiling is most of the work.
+        "jit": "off",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "1h",
         "shared_buffers": f"{min(max(available // 8 // _MIB, 32), 1024)}MB",

@@ -44,6 +44,8 @@ class Evidence:
     models: Optional[Document] = None
     drift: Optional[Document] = None
     stairway: Optional[Document] = None
+    # How long the first migration waited for a copy in a server of its own to be on the disk.
+    flush: Optional[Document] = None
     policy: Policy = dataclasses.field(default_factory=Policy)
     # What the linter of that name said of the upgrade's SQL.
     squawk: Optional[Document] = None
@@ -144,6 +146,7 @@ def load(directory: str) -> Evidence:
         models=document("models.json"),
         drift=document("drift.json"),
         stairway=document("stairway.json"),
+        flush=document("flush.json"),
         policy=Policy.from_json(document("policy.json") or {}),
         squawk=document("squawk.json"),
         kept={**each("{}.json", ("template",), document), **each("{}-template.json", ("snapshot", "fingerprint"), document)},

@@ -71,7 +71,7 @@ def build(
         "finished_at": finished,
         "seconds": (parse_time(finished) - parse_time(context["created"])).total_seconds(),
         "production": {"host": context["production_host"], "database": context["database"], **_production(evidence.manifest)},
-        "copy": {"host": context["dev_host"], "database": context["copy_database"], **how_it_was_copied(evidence), **_copy(evidence.copy)},
+        "copy": {"host": context["dev_host"], "database": context["copy_database"], **how_it_was_copied(evidence), **_copy(evidence)},
         "again": judge_template.record_of(evidence),
         "application": {**context["application"], **(evidence.application or {})},
         "stages": stages,
@@ -193,7 +193,8 @@ def _setting_names(facts: Mapping[str, Any]) -> List[str]:
     return found
 
 
-def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+def _copy(evidence: Evidence) -> Dict[str, Any]:
+    copy = evidence.copy
     if copy is None:
         return {}
     facts = {key: copy["facts"][key] for key in ("server_version", "encoding", "collate", "ctype", "time_zone", "size_bytes", "extensions")}
@@ -201,6 +202,8 @@ def _copy(copy: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     sums = {"tables": copy.get("tables"), "rows": copy.get("rows"), "settings": _setting_names(copy["facts"])}
     told = {key: copy[key] for key in ("marker", "differences", "missing_roles")}
     told["roles_not_given"] = copy.get("roles_not_given", [])
+    if evidence.flush is not None:
+        told["flush_seconds"] = evidence.flush["seconds"]
     return {**facts, **sums, **told, "settings_not_replayed": copy.get("settings_not_replayed", []), **proof}
 
 

@@ -380,8 +380,8 @@ TEXTS: Dict[str, str] = {
     "initdb ended with exit code {code} for the copy's own server in {path}: {said}": "initdb завершилась с кодом {code} для сервера копии в {path}: "
     "{said}",
     "the copy's own server did not start in {path}: {said}": "сервер копии не запустился в {path}: {said}",
-    "the copy's own server in {path} (process {process}) did not stop (pg_ctl ended with exit code {code}): {said}": "сервер копии в {path} (процесс "
-    "{process}) не остановился (pg_ctl завершилась с кодом {code}): {said}",
+    "the copy's own server in {path} (process {process}) did not stop within {seconds} s": "сервер копии в {path} (процесс {process}) не остановился "
+    "за {seconds} с",
     "the restored copy in {path} could not be flushed to disk: {error}": "восстановленную копию в {path} не удалось сбросить на диск: {error}",
     "{setting}: {library} was left out: it acts on its own": "{setting}: {library} не подключена: она действует сама",
     "{setting}: {library} is not installed on dev": "{setting}: {library} не установлена на dev",

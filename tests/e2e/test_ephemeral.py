@@ -101,6 +101,11 @@ def test_the_migrations_ran_in_it(demo: Demo, played: Played) -> None:
     assert not any(address["host"] == demo.postgres("dev")["host"] for address in addresses)
 
 
+def test_the_first_migration_waited_for_the_disk(played: Played) -> None:
+    assert played.record is not None
+    assert played.record["copy"]["flush_seconds"] == evidence(played, "flush.json")["seconds"] >= 0
+
+
 def test_nothing_is_left(demo: Demo, data: Path, played: Played) -> None:
     assert demo.left(played.report_dir) == []
     assert os.listdir(data) == []

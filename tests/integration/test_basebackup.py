@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import shutil
 import socket
 import tempfile
@@ -229,20 +231,40 @@ def test_nothing_of_production_wakes_up_with_the_copy(rehearsal: Rehearsal, phas
     assert outside.archivers <= {str(rehearsal.production.data)}
 
 
-def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_for_the_password(
-    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finish, running = durable.Flusher.finish, []
+def test_before_migrations_are_measured_all_of_it_is_on_the_disk(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, flushed = durable.finish, []
 
-    def noting(flusher: durable.Flusher) -> None:
-        own = ephemeral.load(rehearsal.order.work)
-        running.append(own is not None and own.running)
-        finish(flusher)
+    def failing(_directory: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(durable.Flusher, "finish", noting)
+    def noting(directory: str) -> None:
+        with Session(made.server, "copy", "tests") as session:
+            unwritten = session.value("SELECT count(*) FROM pg_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('orders')")
+            flushed.append((directory, unwritten, session.value("SELECT current_setting('fsync')")))
+        finish(directory)
+
+    monkeypatch.setattr(durable, "finish", noting)
     made = rehearsal.make(rehearsal.take())
-    # All that the stopped server had written is on the disk before it runs for the migrations.
-    assert running == [False]
+    own = ephemeral.load(rehearsal.order.work)
+    assert own is not None
+    assert flushed == [], "the restore waits for no disk"
+    with Session(made.server, "copy", "tests") as session:
+        session.execute("CREATE EXTENSION pg_buffercache")
+        session.execute("UPDATE orders SET id = id")
+    monkeypatch.setattr(durable, "finish", failing)
+    with pytest.raises(ephemeral.EphemeralError, match="could not be flushed to disk: Input/output error"):
+        ephemeral.settle_on_disk(own.work, "tests", 60)
+    monkeypatch.setattr(durable, "finish", noting)
+    # What could not be flushed is waited for again; what has been is not.
+    waited = ephemeral.settle_on_disk(own.work, "tests", 60)
+    assert waited is not None and waited >= 0
+    assert flushed == [(own.data, 0, "on")]
+    assert ephemeral.settle_on_disk(own.work, "tests", 60) is None
+    assert len(flushed) == 1
+
+
+def test_while_migrations_are_measured_it_is_as_durable_as_production_and_asks_for_the_password(rehearsal: Rehearsal) -> None:
+    made = rehearsal.make(rehearsal.take())
     with Session(made.server, "copy", "tests") as session:
         assert session.row(PHASE) == {"fsync": "on", "pages": "on", "listens": "127.0.0.1"}
     passfile = rehearsal.order.work.file("passfile")
@@ -404,6 +426,35 @@ def test_what_is_not_as_productions_server_sent_it_does_not_start(
     with pytest.raises(BasebackupError, match=said):
         rehearsal.make(rehearsal.take(proof))
     assert not (Path(copying.ephemeral.load(rehearsal.order.work).data) / "postmaster.pid").exists()  # type: ignore[union-attr]
+
+
+def test_several_programs_share_what_is_large_and_leave_nothing_out(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    verify, run, shared = basebackup.verify, ephemeral.Ephemeral.run, []
+    monkeypatch.setattr(basebackup, "_LARGE_FILE", 64 << 10)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+
+    def noting(own: Any, program: str, *args: str, **how: Any) -> Any:
+        shared.append([arg for arg in args if arg.startswith("--ignore=")])
+        return run(own, program, *args, **how)
+
+    def damaged(own: Any) -> None:
+        monkeypatch.setattr(ephemeral.Ephemeral, "run", noting)
+        verify(own)
+        monkeypatch.setattr(ephemeral.Ephemeral, "run", run)
+        ignored = {word.partition("=")[2] for words in shared for word in words}
+        # One that each of the three checks, whose names stand with the two others, and one that all of them do.
+        each = [sorted(ignored - {word.partition("=")[2] for word in words})[0] for words in shared]
+        assert len(set(each)) == 3 and "PG_VERSION" not in ignored
+        for name in (*each, "PG_VERSION"):
+            flip(f"{own.data}/{name}", 1)
+            with pytest.raises(BasebackupError, match=name):
+                verify(own)
+            flip(f"{own.data}/{name}", 1)
+        verify(own)
+
+    monkeypatch.setattr(basebackup, "verify", damaged)
+    assert rehearsal.make(rehearsal.take()).copy["differences"] == []
+    assert len(shared) == 3
 
 
 def test_where_dev_cannot_check_the_cheaper_checksums_they_are_not_asked_for(production: Production, tmp_path: Path) -> None:

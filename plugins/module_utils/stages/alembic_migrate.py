@@ -12,6 +12,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
     application_arguments,
     arguments,
+    ephemeral,
     failure_facts,
     files,
     progress_database,
@@ -20,6 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_facts import FILE, facts_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application_masking import Event
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.migration_findings import findings_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
@@ -97,6 +99,13 @@ def run(module: AnsibleModule) -> None:
         # Before the first revision runs: a run that is cut off later is told of with it.
         if p["run"] == "upgrade":
             files.write_json(work.file("evidence", FILE), facts_of(first, p["target"]))
+
+    try:
+        waited = ephemeral.settle_on_disk(work, p["id"], p["timeout"])
+    except RehearsalError as error:
+        module.fail_json(msg=str(error), findings=error.findings())
+    if waited is not None:
+        files.write_json(work.file("evidence", "flush.json"), {"seconds": round(waited, 3)})
 
     seen = _Seen(f"{p['direction']}d", note)
     with registered(work), progress_database.migrated(work, where, p["database"], p["id"], seen.look):
