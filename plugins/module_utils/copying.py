@@ -103,6 +103,8 @@ def from_production(order: Order, facts: Dict[str, Any], production: Server, lim
             server, own, target = ready.result()
             with registered(order.work), progress_database.filled(order.work, server, order.database, order.marker.id, manifest["size_bytes"]):
                 not_given = pulled.finish()
+            if own is not None:
+                own.begin_flush()
         finally:
             pulled.stop()
     copy = copy_database.finish_copy(

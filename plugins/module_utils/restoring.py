@@ -47,7 +47,8 @@ class Restoring:
     ) -> None:
         self._server, self._database, self._id, self._work, self._reach = server, database, rehearsal_id, work, reach
         self._roles, self._deadline_s = roles, deadline_s
-        conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off"})
+        # For keys that are checked once, compiling is most of the work.
+        conninfo = server.conninfo(database, application_name(rehearsal_id), {"synchronous_commit": "off", "jit": "off"})
         # A subscription would want rows from production's own source, and no database that has one can be dropped.
         # Tablespaces are of the server: dev need not have any of that name.
         self._options = ["--exit-on-error", "--no-password", "--no-subscriptions", "--no-tablespaces", f"--dbname={conninfo}"]
