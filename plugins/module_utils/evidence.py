@@ -19,10 +19,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     progress,
     renames,
     row_checks,
+    row_counters,
     snapshot,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import RUNS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
@@ -55,11 +57,13 @@ def gather(
     deadline_s: float,
     show_keys: bool = False,
     follow_rows: bool = True,
+    only_migrations: bool = True,
 ) -> List[str]:
     """Write the evidence files of a moment; each file's content in a few words. Of the copy it only reads.
 
     `show_keys`: the keys of rows that changed unexpectedly may be written down.
     `follow_rows`: the backup still holds the old rows; they are not those of the copy any more where it was masked.
+    `only_migrations`: nothing else ran on the copy since the moment before the upgrade.
 
     Raises EvidenceRefused and PostgresError.
     """
@@ -78,7 +82,7 @@ def gather(
         renamed = _renames(work, moment, expectations)
         if FINGERPRINT in what:
             with progress.counted(work, "of tables read") as counter:
-                taken = _fingerprint(session, work, moment, expectations, proof, connections, counter, renamed)
+                taken = _fingerprint(session, work, moment, expectations, proof, connections, counter, renamed, only_migrations)
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())
             said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
@@ -113,6 +117,7 @@ def _fingerprint(
     connections: int,
     counter: progress.Counter,
     renamed: renames.Renames,
+    only_migrations: bool,
 ) -> Dict[str, Any]:
     expressions = expectations.declared_expressions()
     try:
@@ -122,9 +127,20 @@ def _fingerprint(
             )
         before = renamed.of_fingerprint(files.read_json(work.file("evidence", "fingerprint-before.json")))
         canonical = [renamed.label(name) for name in expressions] if moment in _UPGRADED else []
-        return fingerprint.take_fingerprint(session, canonical=canonical, since=before, proof=proof, connections=connections, counter=counter)
+        distrust = _doubt(work) if only_migrations else row_counters.ADDED_TASKS
+        return fingerprint.take_fingerprint(
+            session, canonical=canonical, since=before, proof=proof, connections=connections, counter=counter, distrust=distrust
+        )
     except ValueError as error:
         raise EvidenceRefused(f"a declared change cannot be measured: {error}") from None
+
+
+def _doubt(work: WorkDirectory) -> str:
+    """Why what ran since the moment before the upgrade may have kept the server from counting rows."""
+    ran = [path for path in (work.file("evidence", f"migration-{run}.jsonl") for run in RUNS) if os.path.exists(path)]
+    if not ran:
+        return row_counters.UNKNOWN
+    return next((why for why in map(row_counters.doubt, map(files.read_json_lines, ran)) if why), "")
 
 
 def _follow_rows(

@@ -27,7 +27,7 @@ import queue
 import threading
 from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, large_objects, relations, untouched
+from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql, large_objects, relations, row_counters, untouched
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint_table import Job, prove
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import column_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
@@ -54,6 +54,7 @@ def take_fingerprint(
     proof: str = "full",
     connections: int = 1,
     counter: Optional[Counter] = None,
+    distrust: str = "",
 ) -> Dict[str, Any]:
     """The fingerprint of a database, or of the named tables (tables that do not exist are left out without a word).
 
@@ -61,7 +62,8 @@ def take_fingerprint(
     `declared` maps "table.column" to an SQL expression over `old` (other columns of the row by their names); `canonical` names the columns to be
     compared with such expressions: give `declared` before the upgrade, and its keys as `canonical` after it (those that are gone have no hash).
     `since` is the fingerprint taken before: rows are then bound to the key that the table had then, rows added are told from rows changed where
-    that can be proved, and `proof="changed"` takes over the hashes of what provably was not touched (see `untouched`). "counts" hashes nothing.
+    that can be proved, and `proof="changed"` takes over the hashes of what provably was not touched (see `untouched`, and `row_counters`, whose
+    answer is not asked for where `distrust` says why). "counts" hashes nothing.
     `connections`: how many sessions may work at a time, all in one snapshot; this one counts. `counter` is told the bytes of each table that is done.
 
     Raises ValueError for a declaration that cannot be used, PostgresError for anything that the server refuses; both name the object.
@@ -73,11 +75,15 @@ def take_fingerprint(
     for column, expression in (declared or {}).items():
         check_expression(column, expression)
     mark = untouched.take_mark(session) if snapshot_id is None else None
+    # Nobody compares with what was only counted, nor with what another session's snapshot saw.
+    counters = row_counters.RowCounters(session) if snapshot_id is None and proof != "counts" else None
     with proof_transaction(session, snapshot_id):
         found, left_out = relations.read_relations(session)
         wanted = [relation for relation in found if tables is None or relation.name in tables]
         is_new = untouched.new_row_condition(session, since["mark"]) if since is not None else None
-        jobs = [Job(relation, declared or {}, canonical, since, is_new, proof) for relation in wanted]
+        if counters is not None and since is not None and proof == "changed":
+            counters.compare(session, since.get("counters"), distrust)
+        jobs = [Job(relation, declared or {}, canonical, since, is_new, proof, counters) for relation in wanted]
         _refuse_unknown(declared or {}, jobs, tables)
         result: Dict[str, Any] = {
             "proof": proof,
@@ -86,6 +92,13 @@ def take_fingerprint(
             "left_out": {name: reason for name, reason in sorted(left_out.items()) if tables is None or name in tables},
         }
         done = _run(session, jobs, snapshot_id, connections, counter or Counter())
+        if counters is not None and any(job.contradicts for job in jobs):
+            counters.distrusted = row_counters.CONTRADICTED
+            done = _run(session, jobs, snapshot_id, connections, counter or Counter())
+        if counters is not None:
+            result["counters"] = counters.to_json()
+            if proof == "changed" and counters.distrusted:
+                result["counters_not_used"] = counters.distrusted
         objects = (
             large_objects.entry(session, since is not None and large_objects.NAME in since["tables"], proof != "counts") if tables is None else None
         )

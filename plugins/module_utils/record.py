@@ -127,9 +127,11 @@ def _data_compared(evidence: Evidence) -> Optional[Dict[str, int]]:
 
 
 def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
-    """How a fingerprint was made: {"asked", "tables": {"full" | "untouched" | "partly untouched" | "counts": number}, "left_out", "hashed"}.
+    """How a fingerprint was made: {"asked", "tables": {"full" | "untouched" | "partly untouched" | "counts": number}, "left_out", "hashed",
+    "untouched_by": {"counters" | "row versions": number}, "counters_not_used"}.
 
-    `left_out`: reasons by name. `hashed`: tables read in full, only where something else was spared.
+    `left_out`: reasons by name. The others only where what was not touched was spared: `hashed` are tables that were read; `untouched_by` says what
+    the others, and those read in part, were proved untouched by, and `counters_not_used` why the server's counters were not believed.
     """
     kinds: Dict[str, int] = {}
     for table in taken["tables"].values():
@@ -137,6 +139,13 @@ def _data_proof(taken: Mapping[str, Any]) -> Dict[str, Any]:
     proof: Dict[str, Any] = {"asked": taken["proof"], "tables": dict(sorted(kinds.items())), "left_out": dict(taken["left_out"])}
     if taken["proof"] == "changed":
         proof["hashed"] = sorted(name for name, table in taken["tables"].items() if table["proof"] != "untouched")
+        ways: Dict[str, int] = {}
+        for table in taken["tables"].values():
+            if "proved_by" in table:
+                ways[table["proved_by"]] = ways.get(table["proved_by"], 0) + 1
+        proof["untouched_by"] = dict(sorted(ways.items()))
+        if "counters_not_used" in taken:
+            proof["counters_not_used"] = taken["counters_not_used"]
     return proof
 
 
@@ -148,9 +157,19 @@ def _compared(evidence: Evidence) -> str:
     before = evidence.renames("before", "after").of_fingerprint(evidence.fingerprints["before"])["tables"]
     after = evidence.fingerprints["after"]
     values: Dict[str, Any] = {"rows": compared["rows"], "tables": compared["tables"]}
-    untouched = sum(table["proof"] == "untouched" for name, table in after["tables"].items() if name in before)
+    spared = [table for name, table in after["tables"].items() if name in before and table["proof"] == "untouched"]
+    untouched, counted = len(spared), sum(table.get("proved_by") == "counters" for table in spared)
     if after["proof"] == "counts":
         said = text("{rows:count row|rows} of {tables:count table|tables} compared (counted only: values were not compared)", **values)
+    elif counted:
+        said = text(
+            "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them again: "
+            "{counted} by the server's counters, {others} by row versions)",
+            untouched=untouched,
+            counted=counted,
+            others=untouched - counted,
+            **values,
+        )
     elif untouched:
         said = text(
             "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them again)",

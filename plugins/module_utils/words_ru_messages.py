@@ -165,6 +165,9 @@ TEXTS: Dict[str, str] = {
     "(только посчитаны: значения не сравнивались)",
     "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them "
     "again)": "сравнено строк: {rows:number}, таблиц: {tables} (из них доказано нетронутых без повторного чтения: {untouched})",
+    "{rows:count row|rows} of {tables:count table|tables} compared ({untouched} of them proved untouched, without hashing them "
+    "again: {counted} by the server's counters, {others} by row versions)": "сравнено строк: {rows:number}, таблиц: {tables} (из них доказано "
+    "нетронутых без повторного чтения: {untouched}; по счётчикам сервера: {counted}, по версиям строк: {others})",
     "backup made and copy equal to production": "резервная копия создана и совпадает с продакшеном",
     "migrations applied without errors": "миграции применены без ошибок",
     "all tables and fields made": "все таблицы и поля созданы",

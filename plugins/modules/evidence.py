@@ -55,6 +55,13 @@ options:
       - Not where the copy was changed after it had been restored, as by masking.
     type: bool
     default: true
+  only_migrations:
+    description:
+      - Whether nothing but the migrations ran on the copy since the moment V(before).
+      - Where something else did (added tasks), V(changed) does not ask the server's counters which tables were written to, but reads the header of
+        every row.
+    type: bool
+    default: true
   connections:
     description: Sessions that may read at a time.
     type: int

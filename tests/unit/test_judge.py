@@ -292,6 +292,29 @@ def test_what_the_proof_leaves_out_is_in_the_record_and_in_the_report() -> None:
     assert "not part of the data proof: seen (foreign table: its rows are on another server)" in report_markdown.markdown(record)
 
 
+def test_the_record_says_by_what_tables_were_proved_untouched() -> None:
+    prints = copy.deepcopy(good().fingerprints)
+    after = prints["after"]
+    after["proof"] = "changed"
+    before = prints["before"]["tables"]
+    for name, fields in {
+        "read": {"proof": "untouched", "proved_by": "row versions"},
+        "counted": {"proof": "untouched", "proved_by": "counters"},
+        "grown": {"proof": "partly untouched", "proved_by": "counters"},
+    }.items():
+        before[name] = {**copy.deepcopy(before["shifts"]), "proof": "full"}
+        after["tables"][name] = {**before[name], **fields}
+    record = judge(good(fingerprints=prints))
+    proof = record["data_proof"]["after"]
+    assert proof["untouched_by"] == {"counters": 2, "row versions": 1} and "counters_not_used" not in proof
+    assert proof["hashed"] == ["grown", "shifts"]
+    detail = next(line["detail"] for line in record["checklist"] if line["item"] == "existing data undamaged")
+    assert "(2 of them proved untouched, without hashing them again: 1 by the server's counters, 1 by row versions)" in detail
+    after["counters_not_used"] = "the server was started anew"
+    assert judge(good(fingerprints=prints))["data_proof"]["after"]["counters_not_used"] == "the server was started anew"
+    assert "untouched_by" not in record["data_proof"]["before"]
+
+
 def test_an_assertion_may_have_any_name() -> None:
     evidence = good(expecting("assertions: [{name: revision table is empty, query: before.tables.nothing}]"))
     assert codes(judge(evidence, assertions.evaluate)) == ["expectation-not-met"]

@@ -25,6 +25,7 @@ OPTIONS: Dict[str, Any] = {
         "data_proof": {"type": "str", "choices": ["full", "changed", "counts"], "default": "full"},
         "show_keys": {"type": "bool", "default": False},
         "follow_rows": {"type": "bool", "default": True},
+        "only_migrations": {"type": "bool", "default": True},
         "connections": {"type": "int", "default": 2},
         "timeout": {"type": "float", "default": 3600},
     },
@@ -53,6 +54,7 @@ def run(module: AnsibleModule) -> None:
                 deadline_s=p["timeout"],
                 show_keys=p["show_keys"],
                 follow_rows=p["follow_rows"],
+                only_migrations=p["only_migrations"],
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

@@ -1,0 +1,481 @@
+"""The server's counters of written rows: whatever changes data is found, however it is done, and counters that lie are not believed."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import postgres_versions
+import pytest
+import test_properties
+from ansible_collections.migrations.rehearsal.plugins.module_utils import data_diff, fingerprint_table, relations, row_counters
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migration_rehearsal import embedded
+
+pytestmark = pytest.mark.integration
+
+_FILLED = (
+    "CREATE TABLE t (id integer PRIMARY KEY, v text, n integer)",
+    "INSERT INTO t SELECT g, 'value ' || g, g FROM generate_series(1, 200) AS g",
+    "CREATE TABLE noisy (id integer PRIMARY KEY, t integer REFERENCES t ON UPDATE CASCADE ON DELETE CASCADE)",
+    "INSERT INTO noisy VALUES (1, 1), (2, 2)",
+    "CREATE FUNCTION copies() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE t SET v = v || '!' WHERE id = NEW.id; RETURN NEW; END$$",
+    "CREATE TABLE triggers (id integer)",
+    "CREATE TRIGGER copies AFTER INSERT ON triggers FOR EACH ROW EXECUTE FUNCTION copies()",
+    "CREATE FUNCTION writes() RETURNS integer LANGUAGE sql AS $$UPDATE t SET v = 'f' WHERE id = 5 RETURNING 1$$",
+    "CREATE PROCEDURE goes() LANGUAGE plpgsql AS $$BEGIN UPDATE t SET v = 'a' WHERE id = 1; COMMIT; UPDATE t SET v = 'b' WHERE id = 2; END$$",
+    "CREATE VIEW seen AS SELECT id, v FROM t",
+    "CREATE TABLE parts (id integer, v text) PARTITION BY RANGE (id)",
+    "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100)",
+    "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200)",
+    "INSERT INTO parts SELECT g, 'v' FROM generate_series(1, 150) AS g",
+    "CREATE TABLE toasted (id integer PRIMARY KEY, v text)",
+    "ALTER TABLE toasted ALTER v SET STORAGE EXTERNAL",
+    "INSERT INTO toasted VALUES (1, repeat('x', 9000)), (2, 'short')",
+    "CREATE UNLOGGED TABLE loose AS SELECT 1 AS id, 'a' AS v",
+    "CREATE TABLE quiet AS SELECT g AS id FROM generate_series(1, 50) AS g",
+    "CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50) AS g",
+    # All counters begin at 0, so that those that are lost look like those that were.
+    "SELECT pg_stat_reset()",
+)
+
+# Each changes values of the table that it names.
+COUNTED = {
+    "update": ("t", "UPDATE t SET v = 'x' WHERE id = 7"),
+    "update of a key": ("t", "UPDATE t SET id = -3 WHERE id = 3"),
+    "insert": ("t", "INSERT INTO t VALUES (0, 'new', 0)"),
+    "delete": ("t", "DELETE FROM t WHERE id = 9"),
+    "delete and insert": ("t", "BEGIN; DELETE FROM t WHERE id = 9; INSERT INTO t VALUES (9, 'other', 9); COMMIT"),
+    "COPY": ("t", "COPY t FROM PROGRAM 'printf ''300,c,1''' (FORMAT csv)"),
+    "trigger": ("t", "INSERT INTO triggers VALUES (4)"),
+    "cascade": ("noisy", "DELETE FROM t WHERE id = 1"),
+    "function": ("t", "SELECT writes()"),
+    "procedure": ("t", "CALL goes()"),
+    "DO": ("t", "DO $$BEGIN UPDATE t SET v = 'x' WHERE id = 7; END$$"),
+    "subtransaction": ("t", "BEGIN; SAVEPOINT a; UPDATE t SET v = 'x' WHERE id = 7; RELEASE a; COMMIT"),
+    "beside one rolled back": ("t", "BEGIN; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; UPDATE t SET v = 'x' WHERE id = 7; COMMIT"),
+    "exception": (
+        "t",
+        "DO $$BEGIN UPDATE t SET v = 'x' WHERE id = 7; BEGIN DELETE FROM t; PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; END$$",
+    ),
+    "beside a TRUNCATE rolled back": ("t", "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; SAVEPOINT a; TRUNCATE t CASCADE; ROLLBACK TO a; COMMIT"),
+    "two phases": ("t", "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; PREPARE TRANSACTION 'p'; COMMIT PREPARED 'p'"),
+    "ON CONFLICT": ("t", "INSERT INTO t VALUES (7, 'x', 1) ON CONFLICT (id) DO UPDATE SET v = 'conflict'"),
+    "MERGE": ("t", "MERGE INTO t USING (VALUES (7)) AS s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 'm'"),
+    "WITH": ("t", "WITH w AS (UPDATE t SET v = 'w' WHERE id = 7 RETURNING 1) SELECT * FROM w"),
+    "cursor": ("t", "BEGIN; DECLARE c CURSOR FOR SELECT * FROM t FOR UPDATE; FETCH c; UPDATE t SET v = 'c' WHERE CURRENT OF c; COMMIT"),
+    "view": ("t", "UPDATE seen SET v = 'view' WHERE id = 7"),
+    "replica": ("t", "SET session_replication_role = replica; UPDATE t SET v = 'x' WHERE id = 7"),
+    "partition": ("parts", "UPDATE parts SET v = 'x' WHERE id = 7"),
+    "from one partition to another": ("parts", "UPDATE parts SET id = 170 WHERE id = 7"),
+    "toast": ("toasted", "UPDATE toasted SET v = repeat('y', 9000) WHERE id = 1"),
+    "unlogged": ("loose", "UPDATE loose SET v = 'x'"),
+    "COPY FREEZE": ("quiet", "BEGIN; TRUNCATE quiet; COPY quiet FROM PROGRAM 'printf 1' (FREEZE); COMMIT"),
+    "rewrite": ("t", "ALTER TABLE t ALTER n TYPE bigint USING n + 1"),
+    "update and VACUUM FULL": ("t", "UPDATE t SET v = 'x' WHERE id = 7; VACUUM FULL t"),
+    "update and VACUUM FREEZE": ("t", "UPDATE t SET v = 'x' WHERE id = 7; VACUUM FREEZE t"),
+    "column made anew": ("t", "ALTER TABLE t DROP n; ALTER TABLE t ADD n integer"),
+    "truncate": ("t", "TRUNCATE t CASCADE"),
+    "table made anew": ("quiet", "DROP TABLE quiet; CREATE TABLE quiet AS SELECT 2 AS id"),
+}
+# These change nothing.
+ROLLED_BACK = {
+    "transaction": "BEGIN; UPDATE t SET v = 'x'; ROLLBACK",
+    "savepoint": "BEGIN; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; COMMIT",
+    "truncate": "BEGIN; TRUNCATE t CASCADE; ROLLBACK",
+    "two phases": "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; PREPARE TRANSACTION 'p'; ROLLBACK PREPARED 'p'",
+    "locks": "BEGIN; SELECT * FROM t FOR UPDATE; COMMIT",
+    "vacuum": "VACUUM FREEZE",
+    "analyze": "ANALYZE",
+    "index": "CREATE INDEX ON t (v)",
+}
+_EDIT = "UPDATE t SET v = 'x' WHERE id = 7"
+
+
+class Stand:
+    """A database of a server of its own, which a test may stop, and what was measured in it."""
+
+    def __init__(self, cluster: embedded.Cluster) -> None:
+        self.cluster = cluster
+        self.server = Server(bin_dir=str(cluster.bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+        self.name = "stand"
+
+    def fresh(self, *statements: str) -> Stand:
+        self.run("DROP DATABASE IF EXISTS stand WITH (FORCE)", "DROP ROLE IF EXISTS idle", "CREATE DATABASE stand", database="postgres")
+        self.run(*_FILLED, *statements)
+        self.before = self.look()
+        assert self.before["counters"]["why_not"] == ""
+        return self
+
+    def run(self, *statements: str, database: str = "") -> None:
+        """In a session of its own."""
+        with Session(self.server, database or self.name, "tests", deadline_s=60) as session:
+            for statement in statements:
+                # psql sends what is between two semicolons by itself.
+                session.execute(statement)
+
+    def look(self, **how: Any) -> dict[str, Any]:
+        with Session(self.server, self.name, "tests", deadline_s=60) as session:
+            return take_fingerprint(session, **how)
+
+    def changed(self, **how: Any) -> dict[str, Any]:
+        return self.look(since=self.before, proof="changed", **how)
+
+    def restart(self, how: str) -> None:
+        done = embedded._pg_ctl(self.cluster, "restart", 60, "-m", how, "-l", self.cluster.log)
+        assert done.returncode == 0, done.stdout
+
+    def crash(self) -> None:
+        """One process is killed; the server ends all others, recovers and goes on."""
+        with Session(self.server, "postgres", "tests") as session:
+            session.execute("CHECKPOINT")
+            pid = session.value("SELECT pg_backend_pid() AS v")
+            embedded._run(self.cluster.system_user, 10, Path("/bin/kill"), "-9", str(pid))
+            with pytest.raises(PostgresError):
+                for _ in range(100):
+                    session.execute("SELECT pg_sleep(0.1)")
+        for _ in range(100):
+            try:
+                self.run("SELECT 1")
+                return
+            except PostgresError:
+                pass
+        raise AssertionError("the server did not come back")
+
+
+@pytest.fixture(scope="module", params=[15, 16, 18])
+def cluster(request: pytest.FixtureRequest) -> Iterator[embedded.Cluster]:
+    programs = postgres_versions.find(request.param)
+    with tempfile.TemporaryDirectory(prefix="counters-") as name:
+        Path(name).chmod(0o711)
+        # Vacuuming would be somebody else in the database now and then, and must not make a difference.
+        made = embedded.start_cluster(Path(name) / "server", programs, settings={"max_prepared_transactions": "5"})
+        yield made
+        embedded.remove_cluster(made)
+
+
+@pytest.fixture
+def stand(cluster: embedded.Cluster, monkeypatch: pytest.MonkeyPatch) -> Stand:
+    """Of which no table is small: all that is known of them comes from the counters."""
+    monkeypatch.setattr(fingerprint_table, "_SMALL_BYTES", -1)
+    return Stand(cluster).fresh()
+
+
+def told(stand: Stand, found: dict[str, Any]) -> set[str]:
+    """Tables of which something is said to have changed."""
+    return {change.object.split(".")[0] for change in data_diff.compare(stand.before, found)}
+
+
+def untouched(found: dict[str, Any], by: str = "counters") -> set[str]:
+    return {name for name, table in found["tables"].items() if table["proof"] == "untouched" and table["proved_by"] == by}
+
+
+def test_where_nothing_was_written_nothing_is_read(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = fingerprint_table.ask
+    monkeypatch.setattr(fingerprint_table, "ask", lambda session, questions: asked.extend(one.table for one in questions) or ask(session, questions))
+    found = stand.changed()
+    assert untouched(found) == set(stand.before["tables"]) and asked == []
+    assert "counters_not_used" not in found
+    assert data_diff.compare(stand.before, found) == []
+    assert found["tables"]["t"]["rows"] == found["tables"]["t"]["old_rows"] == 200
+    # And from there on.
+    stand.before = found
+    stand.run(_EDIT)
+    assert told(stand, stand.changed()) == {"t"}
+
+
+def test_what_is_written_is_found(stand: Stand) -> None:
+    """One way after the other, each held against what was found by counters before it."""
+    for number, (way, (table, sql)) in enumerate(COUNTED.items()):
+        sql = sql.replace("'x'", f"'x{number}'")
+        stand.run(*([sql] if sql.startswith("DO") else sql.split("; ")))
+        found, full = stand.changed(connections=2), stand.look(since=stand.before)
+        assert "counters_not_used" not in found, way
+        assert table in told(stand, found), way
+        assert "still" in untouched(found), way
+        assert proved_tables(found) == proved_tables(full), way
+        stand.before = found
+
+
+def test_what_is_not_written_is_not(stand: Stand) -> None:
+    for way, sql in ROLLED_BACK.items():
+        stand.run(*sql.split("; "))
+        found = stand.changed()
+        assert told(stand, found) == set() and "counters_not_used" not in found, way
+        assert untouched(found) | untouched(found, "row versions") == set(stand.before["tables"]), way
+        stand.before = found
+
+
+def proved_tables(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: test_properties.proved(table) for name, table in found["tables"].items()}
+
+
+def _role(stand: Stand) -> None:
+    stand.run("CREATE ROLE idle SUPERUSER LOGIN", "ALTER ROLE idle SET track_counts = off")
+    other = Server(bin_dir=stand.server.bin_dir, host=stand.server.host, port=stand.server.port, user="idle")
+    with Session(other, stand.name, "tests") as session:
+        session.execute(_EDIT)
+
+
+def _system(stand: Stand) -> None:
+    stand.run("ALTER SYSTEM SET track_counts = off", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.5)")
+    stand.run("SHOW track_counts", _EDIT)
+    stand.run("ALTER SYSTEM RESET track_counts", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.5)")
+
+
+def _reset(stand: Stand, how: str) -> None:
+    stand.run(_EDIT)
+    stand.run(f"SELECT {how}")
+
+
+def _crash(stand: Stand) -> None:
+    stand.run(_EDIT)
+    stand.crash()
+
+
+def _restart(stand: Stand, how: str) -> None:
+    stand.run(_EDIT, "CHECKPOINT")
+    stand.restart(how)
+
+
+_FUNCTION = "CREATE FUNCTION sly() RETURNS void LANGUAGE plpgsql"
+LIES: dict[str, tuple[Callable[[Stand], None], str]] = {
+    "role": (_role, "track_counts is set for a role or a database"),
+    "database": (
+        lambda stand: stand.run("ALTER DATABASE stand SET track_counts = off") or stand.run("SET track_counts = off", _EDIT),
+        "counting is off (track_counts)",
+    ),
+    "function's setting": (
+        lambda stand: stand.run(f"{_FUNCTION} SET track_counts = off AS $$BEGIN {_EDIT}; END$$", "SELECT sly()"),
+        "a function speaks of track_counts",
+    ),
+    "function's text": (
+        lambda stand: stand.run(f"{_FUNCTION} AS $$BEGIN SET TRACK_COUNTS = off; {_EDIT}; END$$", "SELECT sly()"),
+        "a function speaks of track_counts",
+    ),
+    "system": (_system, "the server has read its settings anew"),
+    "reset": (lambda stand: _reset(stand, "pg_stat_reset()"), "counters of the database were reset"),
+    "reset of one": (lambda stand: _reset(stand, "pg_stat_reset_single_table_counters('t'::regclass)"), "counters of the database were reset"),
+    "crash": (_crash, "the server crashed, or its counters were reset"),
+    "immediate stop": (lambda stand: _restart(stand, "immediate"), "the server was started anew"),
+    "restart": (lambda stand: _restart(stand, "fast"), "the server was started anew"),
+}
+
+
+def test_counters_that_may_lie_are_not_believed(stand: Stand) -> None:
+    for way, (lie, reason) in LIES.items():
+        stand.run("UPDATE t SET v = 'value'", "SELECT pg_stat_reset()")
+        stand.before = stand.look()
+        lie(stand)
+        found = stand.changed()
+        assert found["counters_not_used"] == reason, way
+        # A crash empties tables that are not logged.
+        assert told(stand, found) - {"loose"} == {"t"}, way
+        assert untouched(found) == set() and "quiet" in untouched(found, "row versions"), way
+        stand.run("ALTER DATABASE stand RESET track_counts", "DROP FUNCTION IF EXISTS sly()", "DROP ROLE IF EXISTS idle")
+
+
+def test_what_was_so_before_and_is_not_any_more(stand: Stand) -> None:
+    """A function is dropped once it was called, and a setting taken away."""
+    for on, off, reason in (
+        (f"{_FUNCTION} AS $$BEGIN SET track_counts = off; END$$", "DROP FUNCTION sly()", "a function speaks of track_counts"),
+        ("ALTER DATABASE stand SET track_counts = on", "ALTER DATABASE stand RESET track_counts", "track_counts is set for a role or a database"),
+    ):
+        stand.run(on)
+        stand.before = stand.look()
+        stand.run("SET track_counts = off", f"UPDATE t SET v = '{reason}' WHERE id = 7", off)
+        found = stand.changed()
+        assert (found["counters_not_used"], told(stand, found)) == (reason, {"t"})
+
+
+def test_who_is_still_connected_may_have_more_to_tell(stand: Stand) -> None:
+    with Session(stand.server, stand.name, "tests") as other:
+        # What it has counted goes to the server, and the next only a second later.
+        other.execute("SELECT pg_stat_force_next_flush()")
+        other.execute("UPDATE noisy SET t = 3 WHERE id = 1")
+        other.execute(_EDIT)
+        found = stand.changed()
+        assert found["counters_not_used"] == "somebody else is connected to the database"
+        assert told(stand, found) == {"t", "noisy"}
+    # Once it has left, which takes the server a moment.
+    found = stand.changed()
+    assert "counters_not_used" not in found and told(stand, found) == {"t", "noisy"}
+
+
+def _while_compared(monkeypatch: pytest.MonkeyPatch, before: Callable[[], object], after: Callable[[], object]) -> None:
+    """Something happens just before and just after the counters are read to be compared."""
+    read = row_counters._read
+
+    def wrapped(session: Session) -> dict[int, str]:
+        compared = session.value("SELECT current_setting('transaction_isolation') AS v") == "repeatable read"
+        if compared:
+            before()
+        found = read(session)
+        if compared:
+            after()
+        return found
+
+    monkeypatch.setattr(row_counters, "_read", wrapped)
+
+
+def test_who_leaves_while_they_are_read_has_told_too_late(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Session(stand.server, stand.name, "tests") as other:
+        other.execute("SELECT pg_stat_force_next_flush()")
+        other.execute("UPDATE noisy SET t = 3 WHERE id = 1")
+        other.execute(_EDIT)
+        _while_compared(monkeypatch, lambda: None, lambda: (other.close(), time.sleep(0.5)))
+        found = stand.changed()
+    assert found["counters_not_used"] == "somebody else is connected to the database"
+    assert told(stand, found) == {"t", "noisy"}
+
+
+def test_who_comes_while_they_are_read_may_do_anything_to_them(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    guests: list[Session] = []
+    _while_compared(monkeypatch, lambda: guests.append(Session(stand.server, stand.name, "tests")), lambda: None)
+    assert stand.changed()["counters_not_used"] == "somebody else is connected to the database"
+    assert len(guests) == 1
+    guests[0].close()
+
+
+def test_who_resets_them_while_they_are_read_and_leaves(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand.run(_EDIT)
+    _while_compared(monkeypatch, lambda: (stand.run("SELECT pg_stat_reset()"), time.sleep(0.5)), lambda: None)
+    found = stand.changed()
+    assert found["counters_not_used"] == "counters of the database were reset"
+    assert told(stand, found) == {"t"}
+
+
+def test_what_is_written_while_a_fingerprint_is_taken_is_found_by_the_next(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written after its snapshot: it has not seen it, so it must not have counted it."""
+    read = relations.read_relations
+
+    def late(session: Session) -> Any:
+        monkeypatch.undo()
+        stand.run(_EDIT)
+        return read(session)
+
+    monkeypatch.setattr(relations, "read_relations", late)
+    stand.before = stand.look()
+    monkeypatch.setattr(fingerprint_table, "_SMALL_BYTES", -1)
+    found = stand.changed()
+    assert told(stand, found) == {"t"} and "counters_not_used" not in found
+
+
+def test_two_phases_around_a_fingerprint(stand: Stand) -> None:
+    stand.run("BEGIN", "UPDATE t SET v = 'x' WHERE id = 7", "PREPARE TRANSACTION 'p'")
+    stand.before = stand.look()
+    assert told(stand, stand.changed()) == set()
+    stand.run("COMMIT PREPARED 'p'")
+    found = stand.changed()
+    assert told(stand, found) == {"t"} and "counters_not_used" not in found
+
+
+def test_counters_of_another_database_say_nothing(stand: Stand) -> None:
+    """Made from it as a template: files have the same names there, and counters begin anew."""
+    stand.run("DROP DATABASE IF EXISTS twin WITH (FORCE)", "CREATE DATABASE twin TEMPLATE stand", database="postgres")
+    stand.name = "twin"
+    try:
+        stand.run("SET track_counts = off", _EDIT)
+        found = stand.changed()
+        assert found["counters_not_used"] == "they were counted in another database"
+        assert told(stand, found) == {"t"} and "quiet" in untouched(found, "row versions")
+    finally:
+        stand.run("DROP DATABASE twin WITH (FORCE)", database="postgres")
+
+
+def test_other_storage_is_not_believed(stand: Stand) -> None:
+    stand.run("CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler", "CREATE TABLE odd (id integer) USING other")
+    stand.before = stand.look()
+    assert "counted" not in stand.before["tables"]["odd"]
+    assert untouched(stand.changed(), "row versions") == {"odd"}
+
+
+def test_a_session_that_never_counts_is_found_out_by_what_is_small(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    stand.run("CREATE TABLE alembic_version (version_num text)", "INSERT INTO alembic_version VALUES ('a')")
+    stand.run("INSERT INTO t SELECT g, repeat('long ', 100), g FROM generate_series(1000, 5000) AS g")
+    stand.before = stand.look()
+    assert untouched(stand.changed()) == {"t"}
+    stand.run("SET track_counts = off", _EDIT, "UPDATE alembic_version SET version_num = 'b'")
+    found = stand.changed(connections=2)
+    assert found["counters_not_used"] == row_counters.CONTRADICTED
+    assert told(stand, found) == {"t", "alembic_version"} and untouched(found) == set()
+
+
+def test_whoever_doubts_is_heard(stand: Stand) -> None:
+    # What no look at the server finds out.
+    stand.run("SET track_counts = off", _EDIT)
+    found = stand.changed(distrust="a statement may have switched counting off")
+    assert found["counters_not_used"] == "a statement may have switched counting off"
+    assert told(stand, found) == {"t"}
+
+
+def test_a_fingerprint_of_older_evidence_has_no_counters(stand: Stand) -> None:
+    del stand.before["counters"]
+    found = stand.changed()
+    assert found["counters_not_used"] == "nothing was counted before" and untouched(found) == set()
+    assert "counters" not in stand.look(proof="counts")
+
+
+_STATEMENTS = [
+    "UPDATE t SET v = v || '{n}' WHERE id % 50 = {n}",
+    "UPDATE t SET n = n WHERE id = {n}",
+    "DELETE FROM t WHERE id = {n}",
+    "INSERT INTO t VALUES (1000 + {n}, NULL, {n}) ON CONFLICT DO NOTHING",
+    "INSERT INTO triggers VALUES ({n})",
+    "UPDATE parts SET id = 199 - id WHERE id = {n}",
+    "DELETE FROM quiet WHERE id = {n}",
+    "INSERT INTO quiet VALUES ({n})",
+    "TRUNCATE quiet",
+    "UPDATE toasted SET v = repeat('{n}', 9000)",
+    "UPDATE loose SET v = v",
+    "ALTER TABLE quiet ADD c{n} integer DEFAULT {n}",
+    "ALTER TABLE t ALTER n TYPE bigint",
+    "ALTER TABLE t ALTER n TYPE integer",
+    "SELECT writes()",
+]
+_BATCH = st.tuples(
+    st.sampled_from(["plain", "rolled back", "savepoint", "two phases", "several sessions", "VACUUM", "open"]),
+    st.lists(st.tuples(st.sampled_from(_STATEMENTS), st.integers(0, 9)), min_size=1, max_size=4),
+)
+
+
+@given(batches=st.lists(_BATCH, min_size=1, max_size=3))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whatever_is_done_the_counters_say_what_reading_says(stand: Stand, batches: list[tuple[str, list[tuple[str, int]]]]) -> None:
+    stand.fresh()
+    guests: list[Session] = []
+    for how, edits in batches:
+        statements = [sql.format(n=number) for sql, number in edits]
+        # A column that is there already is the end of its transaction, and of nothing else.
+        runs = {
+            "plain": [[sql] for sql in statements],
+            "rolled back": [["BEGIN", *statements, "ROLLBACK"]],
+            "savepoint": [["BEGIN", statements[0], "SAVEPOINT s", *statements, "ROLLBACK TO s", statements[-1], "COMMIT"]],
+            "two phases": [["BEGIN", *statements, "PREPARE TRANSACTION 'p'", "COMMIT PREPARED 'p'"]],
+            "several sessions": [[sql] for sql in statements],
+            "VACUUM": [[*statements, "VACUUM"]],
+            "open": [],
+        }[how]
+        for run in runs:
+            with contextlib.suppress(PostgresError):
+                stand.run(*run)
+        if how == "open":
+            guests.append(Session(stand.server, stand.name, "tests", deadline_s=20))
+            for sql in statements:
+                with contextlib.suppress(PostgresError):
+                    guests[-1].execute(sql)
+    changed, full = stand.changed(connections=2), stand.look(since=stand.before)
+    for guest in guests:
+        guest.close()
+    assert proved_tables(changed) == proved_tables(full), batches
+    assert bool(guests) == ("counters_not_used" in changed)
