@@ -22,8 +22,8 @@ a table of their own (`large_objects`).
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import queue
 import threading
 from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -154,20 +154,21 @@ def _refuse_unknown(declared: Mapping[str, str], jobs: List[Job], tables: Option
 
 
 def _run(session: Session, jobs: List[Job], snapshot_id: Optional[str], connections: int, counter: Counter) -> Dict[str, Dict[str, Any]]:
-    """All jobs, biggest table first, over `connections` sessions in one snapshot."""
+    """All jobs, biggest table first, over `connections` sessions in one snapshot.
+
+    The small ones are this session's, while others begin: it has opened every table to know its size, which another one would do again.
+    """
     counter.total += sum(job.relation.size for job in jobs)
-    todo: queue.Queue[List[Job]] = queue.Queue()
-    for batch in batches(jobs):
-        todo.put(batch)
-    helpers = min(connections, todo.qsize()) - 1
+    todo = collections.deque(batches(jobs))
+    helpers = min(connections, len(todo)) - 1
     done: Dict[str, Dict[str, Any]] = {}
     errors: List[BaseException] = []
 
     def work(own: Session) -> None:
         while not errors:
             try:
-                batch = todo.get_nowait()
-            except queue.Empty:
+                batch = todo.pop() if own is session and todo[-1][0].small else todo.popleft()
+            except IndexError:
                 return
             done.update(prove(batch, own))
             counter.done += sum(job.relation.size for job in batch)

@@ -160,7 +160,7 @@ class Job:
         seed = self.seed()
         values = ["count(*)", f"count(*) FILTER (WHERE NOT {self.is_new})" if self.is_new else "NULL"]
         for column in columns:
-            digest = hash_sql.hash_value(column.value, column.kind, seed) if column.name in wanted else None
+            digest = self._digest(column, seed) if column.name in wanted else None
             values += [_counted(column, digest), f"sum({digest})" if digest else "NULL"]
         row_columns = self._row_columns() if wanted and "row_hash" not in entry else []
         if row_columns:
@@ -183,6 +183,11 @@ class Job:
         entry["columns"] = {column.name: entry["columns"][column.name] for column in self.relation.columns}
         if row_columns:
             entry["row_hash"] = {"columns": row_columns, "hash": answer[-1] or "0"}
+
+    def _digest(self, column: Column, seed: str) -> str:
+        if self.key == [column.name]:
+            return hash_sql.hash_of_key(column.value, column.kind, seed)
+        return hash_sql.hash_value(column.value, column.kind, seed)
 
     def _non_null(self, columns: List[Column], wanted: Collection[str], answer: Answer) -> Generator[Question, Answer, Dict[str, int]]:
         """How many values of each column are not NULL; asked for again where a sum does not tell."""

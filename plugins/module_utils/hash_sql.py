@@ -165,6 +165,13 @@ def key_seed(value: str, kind: ColumnType, seed: str) -> str:
     return hash_value(value, kind, seed)
 
 
+def hash_of_key(value: str, kind: ColumnType, seed: str) -> str:
+    """`hash_value` of a key of one column, whose `key_seed` is `seed`: a bigint is bound to itself, so that its seed tells what folding hides."""
+    if kind.base == ("pg_catalog", "int8"):
+        return f"pg_catalog.hashint8extended({value}, {seed})"
+    return hash_value(value, kind, seed)
+
+
 def canonical_text(value: str, kind: ColumnType) -> str:
     """A text that equal values have in every type that can hold them: 5, 5.0 and 5.00 are one number, json is compared as jsonb."""
     schema, name = kind.base

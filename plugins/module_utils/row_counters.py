@@ -6,7 +6,7 @@
 PostgreSQL counts every row version that it writes or deletes in a heap, of whatever statement (COPY, triggers, foreign keys, replication, what is
 rolled back, prepared transactions), until somebody keeps it from counting or the counts are lost. So they speak for a table only where
 
-- its file and its TOAST table's, their sizes and all counters are the same as before,
+- its file and its TOAST table's, its size and all counters are the same as before,
 - the server is 15 or later: before, counters travel in packets that may be lost,
 - it was not restarted, did not crash (which sets the moment since when it counts), has not read its settings anew, and nobody reset the counters,
 - counting is on, and no setting of a role or database and no function that is there speaks of `track_counts`,
@@ -39,11 +39,11 @@ _OWN_DATABASE = "(SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname 
 
 # 2 is PostgreSQL's heap: what other storage counts is not known. 16384 is FirstNormalObjectId.
 _COUNTERS = """
-SELECT c.oid::bigint AS id, pg_catalog.concat_ws(' ', pg_catalog.pg_relation_filenode(c.oid), pg_catalog.pg_relation_size(c.oid),
+SELECT c.oid::bigint AS id, pg_catalog.concat_ws(' ',
     pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid), pg_catalog.pg_stat_get_tuples_deleted(c.oid),
     pg_catalog.pg_stat_get_tuples_hot_updated(c.oid), c.reltoastrelid, pg_catalog.pg_relation_filenode(c.reltoastrelid),
-    pg_catalog.pg_relation_size(c.reltoastrelid), pg_catalog.pg_stat_get_tuples_inserted(c.reltoastrelid),
-    pg_catalog.pg_stat_get_tuples_updated(c.reltoastrelid), pg_catalog.pg_stat_get_tuples_deleted(c.reltoastrelid)) AS counted
+    pg_catalog.pg_stat_get_tuples_inserted(c.reltoastrelid), pg_catalog.pg_stat_get_tuples_updated(c.reltoastrelid),
+    pg_catalog.pg_stat_get_tuples_deleted(c.reltoastrelid)) AS counted
 FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' AND c.relam = 2 AND c.relpersistence <> 't' AND c.oid >= 16384
 """
 
@@ -176,7 +176,7 @@ def _read(session: Session) -> Dict[int, str]:
 def _of(relation: Relation, counters: Mapping[int, str]) -> Optional[List[str]]:
     found = [counters.get(int(file.split(":")[0])) for file in relation.files]
     known = [counted for counted in found if counted is not None]
-    return known if known and len(known) == len(found) else None
+    return [*relation.files, str(relation.size), *known] if known and len(known) == len(found) else None
 
 
 def _is_alone(session: Session, patience_s: float = 0.0) -> bool:

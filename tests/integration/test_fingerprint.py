@@ -236,6 +236,25 @@ def test_large_numbers_moved_along_rows_show(own: Session) -> None:
     assert not data_diff.compare(before, take_fingerprint(own))
 
 
+def test_large_keys_show_and_need_not_be_the_key_any_more(own: Session) -> None:
+    """A key of one bigint is hashed with itself as the seed."""
+    own.execute("CREATE TABLE large (id bigint PRIMARY KEY)")
+    keys = [f"{high}::bigint << 32 | {low}" for high in (-3, -1, 0, 1, 2, 2147483647) for low in (0, 1, 2147483647, 4294967295)]
+    seen = []
+    for key in keys:
+        own.execute(f"TRUNCATE large; INSERT INTO large VALUES ({key})")
+        seen.append(take_fingerprint(own)["tables"]["large"]["columns"]["id"]["hash"])
+    assert len(set(seen)) == len(keys)
+    own.execute("TRUNCATE large")
+    own.execute(f"INSERT INTO large VALUES ({'), ('.join(keys)})")
+    before = take_fingerprint(own)
+    own.execute("ALTER TABLE large DROP CONSTRAINT large_pkey")
+    own.execute("ALTER TABLE large ALTER id DROP NOT NULL")
+    assert data_diff.compare(before, take_fingerprint(own, since=before)) == []
+    own.execute("UPDATE large SET id = id + (1::bigint << 32) WHERE id = 1")
+    assert "large.id" in {change.object for change in data_diff.compare(before, take_fingerprint(own, since=before))}
+
+
 def test_bytes_of_any_length_show(own: Session) -> None:
     """Short ones are hashed in another way than long ones; neither ends at a NUL, and NULL is none of them."""
     own.execute("CREATE TABLE files (id integer PRIMARY KEY, body bytea)")
