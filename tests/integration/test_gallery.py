@@ -81,6 +81,8 @@ def test_proof_of_what_was_touched_gives_the_same_answers(stand: Stand, name: st
     proof = record["data_proof"]["after"]
     assert proof["asked"] == "changed"
     assert proof["tables"]["untouched"] >= 8
+    # Nothing that ran is doubted; on a busy machine a session may take its time to leave.
+    assert proof.get("counters_not_used") in (None, "somebody else is connected to the database")
     # Alembic's own table is always written, and what an enum's value is called is not stored with the rows of shifts.
     assert len(set(proof["hashed"]) - {"alembic_version", "shifts"}) == 1
     assert "proved untouched" in next(line["detail"] for line in record["checklist"] if line["item"] == "existing data undamaged") or case.findings
