@@ -114,7 +114,11 @@ class RowCounters:
         guards = session.row(_GUARDS)
         self.why_not = _cannot_count(guards)
         self._guards: Dict[str, Any] = {name: guards[name] for name in _SAME}
-        self._noted = _read(session) if not self.why_not else {}
+        self._noted: Dict[int, str] = {}
+        if not self.why_not:
+            # What this session itself has written and not told yet; it does as soon as this is answered.
+            session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
+            self._noted = _read(session)
         self._now: Dict[int, str] = {}
         # Why nothing is compared; "" while the counters are believed.
         self.distrusted = "nothing was compared"

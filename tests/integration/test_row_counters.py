@@ -376,6 +376,16 @@ def test_what_is_written_while_a_fingerprint_is_taken_is_found_by_the_next(stand
     assert told(stand, found) == {"t"} and "counters_not_used" not in found
 
 
+def test_what_the_session_itself_wrote_is_counted(stand: Stand) -> None:
+    with Session(stand.server, stand.name, "tests") as session:
+        session.execute("SELECT pg_stat_force_next_flush()")
+        session.execute("UPDATE noisy SET t = 3 WHERE id = 1")
+        stand.before = take_fingerprint(session)
+        session.execute(_EDIT)
+        found = take_fingerprint(session, since=stand.before, proof="changed")
+        assert told(stand, found) == {"t"} and "noisy" in untouched(found)
+
+
 def test_two_phases_around_a_fingerprint(stand: Stand) -> None:
     stand.run("BEGIN", "UPDATE t SET v = 'x' WHERE id = 7", "PREPARE TRANSACTION 'p'")
     stand.before = stand.look()
