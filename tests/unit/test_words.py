@@ -173,7 +173,7 @@ _NOBODY_READS = (
     "is there already, owned by 4", "sum(least(", "sum(greatest(", "COALESCE(", "columns and 3 rows",
     "there is no such column2", "other sessions active, 5", "replace(lower(", "on production and 3 on dev", "is of 3: text may sort",
     "pip install jmespath", "in place of x.*.a.b", 'the query begins with "1"3', "a JMESPath expression", "(), which JMESPath does not have3",
-    "the default of 1",
+    "the default of 1", "this module is run by the others",
 )  # fmt: skip
 
 
