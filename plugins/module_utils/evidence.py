@@ -13,6 +13,7 @@ from typing import Any, Collection, Dict, List, Mapping, Optional, Set
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
+    earlier_rows,
     files,
     fingerprint,
     number_checks,
@@ -83,6 +84,8 @@ def gather(
         if FINGERPRINT in what:
             with progress.counted(work, "of tables read") as counter:
                 taken = _fingerprint(session, work, moment, expectations, proof, connections, counter, renamed, only_migrations)
+            if moment in _UPGRADED:
+                _add_earlier(session, work, taken, renamed)
             files.write_json(work.file("evidence", f"fingerprint-{moment}.json"), taken)
             rows = sum(table["rows"] for table in taken["tables"].values())
             said.append(f"{rows:,} rows of {len(taken['tables'])} tables fingerprinted")
@@ -141,6 +144,13 @@ def _doubt(work: WorkDirectory) -> str:
     if not ran:
         return row_counters.UNKNOWN
     return next((why for why in map(row_counters.doubt, map(files.read_json_lines, ran)) if why), "")
+
+
+def _add_earlier(session: Session, work: WorkDirectory, taken: Dict[str, Any], renamed: renames.Renames) -> None:
+    path = work.file("evidence", "snapshot-before.json")
+    if os.path.exists(path):
+        before = renamed.of_fingerprint(files.read_json(work.file("evidence", "fingerprint-before.json")))
+        earlier_rows.add(session, taken, before, lambda: files.read_json(path)["sequences"], renamed)
 
 
 def _follow_rows(

@@ -297,7 +297,9 @@ def _data(bench: Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
         lost = {renames.label(name) for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
         changes = judge_data.changes_between(prints["after"], prints["again"], expected.Expectations(), own)
         earlier = renames.of_fingerprint(prints["before"]) if "before" in prints else None
-        only_new = judge_data.only_new_rows_differ(earlier, prints["after"], prints["again"]) if earlier else []
+        checks = evidence.checks.get("before")
+        behind = None if checks is None else {renames.label(one["column"]) for one in checks["sequences_behind"]}
+        only_new = judge_data.only_new_rows_differ(earlier, prints["after"], prints["again"], behind) if earlier else []
         found["again"] = [change.to_json() for change in changes]
         for code, thing, message, severity in judge_data.of_second_upgrade(changes, only_new):
             if thing not in lost:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, judge_rows, report_markdown, report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import findings, judge_data, judge_rows, report_markdown, report_text
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, CODES, INFO, WARNING, Finding
@@ -341,6 +341,23 @@ def test_a_second_upgrade_with_another_schema_is_no_go() -> None:
 def test_a_second_upgrade_with_other_data_is_a_warning() -> None:
     record = judge(spoil(good(), "fingerprints", "again", fingerprint(note="5")))
     assert (record["verdict"], codes(record)) == (GO_WITH_WARNINGS, ["again-differs-data"])
+
+
+def test_rows_under_other_numbers_hide_no_earlier_row_that_differs() -> None:
+    def prints(**entries: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """Of before, after and again; those of the latter two are what is known of the earlier rows."""
+        found: list[dict[str, Any]] = [{"tables": {"t": {"rows": 3, "old_rows": 2, "key": ["id"]}}}]
+        return found + [{"tables": {"t": {"rows": 4, "old_rows": 2, "key": ["id"], **(more or {})}}} for more in entries.values()]
+
+    one = {"earlier": {"rows": 3, "columns": {"id": "1", "rate": "2"}}}
+    other = {"earlier": {"rows": 3, "columns": {"id": "1", "rate": "3"}}}
+    found = judge_data.only_new_rows_differ
+    assert found(*prints(after=one, again=one), behind=()) == ["t"]
+    assert found(*prints(after=one, again=other), behind=()) == [], "an earlier row differs"
+    assert found(*prints(after=one, again=None), behind=()) == found(*prints(after=None, again=None), behind=()) == [], "nobody knows"
+    assert found(*prints(after=one, again={**one, "rows": 5}), behind=()) == [], "not as many were added"
+    assert found(*prints(after=one, again=one), behind=["t.id"]) == [], "an earlier row may have any number"
+    assert found(*prints(after=one, again=one)) == [], "nor is that known"
 
 
 def test_orphans_are_no_go() -> None:

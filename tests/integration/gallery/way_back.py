@@ -89,4 +89,10 @@ CASES = [
          "ALTER TABLE users DROP COLUMN nick", frozenset({("again-differs", "users.nick")})),
     Case("the second upgrade writes something else", "ALTER TABLE users ADD COLUMN token text;\nUPDATE users SET token = gen_random_uuid()::text",
          "ALTER TABLE users DROP COLUMN token", frozenset({("again-differs-data", "users.token")}), "GO with warnings"),
+    Case("the second upgrade writes something else to old rows, beside new ones",
+         "UPDATE cities SET zone = gen_random_uuid()::text WHERE id = 3;\nINSERT INTO cities (name, zone) VALUES ('Тверь', 'Europe/Moscow')",
+         "DELETE FROM cities WHERE id > 8;\nUPDATE cities SET zone = 'Europe/Moscow' WHERE id = 3",
+         frozenset({("again-differs-data", "cities"), ("again-differs-data", "cities.name"), ("again-differs-data", "cities.zone"),
+                    ("again-differs-data", "cities.id")}), "GO with warnings",
+         expectations="changes: {cities: {rows: {added: 1}}, cities.zone: {changed: true}}\n", infos=frozenset({("rows-changed", "cities")})),
 ]  # fmt: skip
