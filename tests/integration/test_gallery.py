@@ -14,6 +14,7 @@ _HERE = Path(__file__).parent
 sys.path.extend([str(_HERE), str(_HERE / "gallery"), str(_HERE.parent / "mutation")])
 
 import data  # noqa: E402
+import expecting  # noqa: E402
 import linted  # noqa: E402
 import rules  # noqa: E402
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import squawk  # noqa: E402
@@ -99,9 +100,14 @@ def test_counting_alone_sees_rows_but_no_values(stand: Stand) -> None:
     assert set(record["data_proof"]["after"]["tables"]) == {"counts"}
 
 
+def test_what_is_declared_is_an_expression_over_the_old_value() -> None:
+    assert expecting.misread() == ""
+
+
 def test_the_gallery_is_as_large_as_promised() -> None:
-    assert len(BAD) >= 50
-    assert len(GOOD) >= 30
+    # By migrations of their own, on a real server.
+    assert sum(case.of is None for case in BAD) >= 50
+    assert sum(case.of is None for case in GOOD) >= 30
     assert all(case.verdict == "GO" and not case.findings for case in GOOD)
     assert all(case.verdict != "GO" and case.findings for case in BAD)
     names = [case.name for case in ALL]
@@ -109,20 +115,23 @@ def test_the_gallery_is_as_large_as_promised() -> None:
 
 
 # So many of the judge's rules are changed, one at a time. Each is chosen by what it is: whoever changes other code meets the same ones.
-ONE_IN = 260
+ONE_IN = 60
 
 
 def test_a_changed_rule_makes_the_gallery_fail(stand: Stand, tmp_path: Path) -> None:
-    """A sample of what tests/mutation/mutate.py tries, over the evidence that the tests above have made."""
+    """A sample of what tests/mutation/mutate.py tries, over the evidence that the tests above have made.
+
+    When the records were written the gallery itself noticed 42 of this sample's 49, and 240 of the first 253 of one in four of all; unit tests see to
+    the rest. Three in four are held: that leaves a sample of fifty, which other code may come to have, more than two deviations.
+    """
     for case in ALL:
         if not (stand.kept / case.slug).is_dir():
             stand.rehearse(case)
     judges = Judges(tmp_path, rules.unit_tests, stand.kept)
-    assert not judges.gallery_fails()
     chosen = [mutant for file in rules.files() for mutant in mutants_of(file) if mutant.is_one_in(ONE_IN) and mutant.key not in rules.EQUIVALENT]
-    noticed = {mutant.name: judges.try_out(mutant) for mutant in chosen}
+    noticed = {mutant.name: by for mutant, by in judges.noticed(chosen)}
     assert [name for name, by in noticed.items() if by == "nobody"] == [], (
         "write a test that holds it, or name it in EQUIVALENT of tests/mutation/rules.py"
     )
-    # Of a large sample the gallery notices two thirds, and unit tests what no migration shows; so few say no more than that it does notice.
-    assert len(noticed) > 5 and "gallery" in noticed.values()
+    by_gallery = [name for name, by in noticed.items() if by == "gallery"]
+    assert len(noticed) > 30 and len(by_gallery) >= len(noticed) * 3 / 4, sorted(set(noticed) - set(by_gallery))

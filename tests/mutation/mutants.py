@@ -6,6 +6,7 @@ import ast
 import copy
 import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rules import MODULE_UTILS, NOT_RULES
 
@@ -15,26 +16,51 @@ COMPARISONS = {
 }  # fmt: skip
 
 
+class Place(NamedTuple):
+    """Lines of a statement, or of the head of one that has others in it."""
+
+    first: int
+    last: int
+
+
 class Mutant:
-    """One change: the `variant`th of the `number`th node. `key` tells it from others without its line, so that it stays when the file grows."""
+    """One change: the `variant`th of the `number`th node. `key` tells it from others without its line, so that it stays when the file grows.
+
+    Where a function says the same twice, two have one key; no two have one `id`.
+    """
 
     def __init__(self, file: str, owner: str, line: int, what: str, number: int, variant: int) -> None:
         self.file = file
         self.name = f"{file}:{line}: {what}"
         self.key = f"{file}:{owner}: {what}"
+        self.id = f"{file} {number} {variant}"
         self._number = number
         self._variant = variant
 
     @property
-    def source(self) -> str:
-        """The file with the change in it."""
-        tree = ast.parse((MODULE_UTILS / self.file).read_text(encoding="utf-8"))
-        node = list(ast.walk(tree))[self._number]
+    def tree(self) -> ast.Module:
+        """The file with the change in it; what was not changed has its old lines."""
+        tree, node = self._original()
         if _is_taken_out(node):
-            _replace(tree, node, node.operand if isinstance(node, ast.UnaryOp) else ast.Pass())
+            _replace(tree, node, node.operand if isinstance(node, ast.UnaryOp) else ast.copy_location(ast.Pass(), node))
         else:
             _change(node, self._variant)
-        return ast.unparse(ast.fix_missing_locations(tree))
+        return ast.fix_missing_locations(tree)
+
+    @property
+    def source(self) -> str:
+        """The same as text."""
+        return ast.unparse(self.tree)
+
+    @property
+    def place(self) -> Place | None:
+        """The lines that whoever meets the change comes by; None outside of functions, where everybody does who imports the file."""
+        tree, node = self._original()
+        return _place(tree, node)
+
+    def _original(self) -> tuple[ast.Module, ast.AST]:
+        tree = ast.parse((MODULE_UTILS / self.file).read_text(encoding="utf-8"))
+        return tree, list(ast.walk(tree))[self._number]
 
     def is_one_in(self, share: int) -> bool:
         """Chosen by what it is: another change of the code chooses no others."""
@@ -61,6 +87,22 @@ def _owners(tree: ast.Module) -> dict[ast.AST, str]:
         if isinstance(node, ast.FunctionDef):
             found.update(dict.fromkeys(ast.walk(node), node.name))
     return found
+
+
+def _place(tree: ast.Module, node: ast.AST) -> Place | None:
+    parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
+    statement: ast.AST = node
+    while not isinstance(statement, ast.stmt):
+        statement = parents[statement]
+    # The head of a function is evaluated where the function is made.
+    within, inner = parents.get(statement), isinstance(statement, (ast.FunctionDef, ast.ClassDef))
+    while not isinstance(within, (ast.FunctionDef, ast.Module)):
+        within = parents[within] if within is not None else tree
+    if inner or isinstance(within, ast.Module):
+        return None
+    first = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", []))])
+    body = getattr(statement, "body", None)
+    return Place(first, max(first, body[0].lineno - 1 if isinstance(body, list) else statement.end_lineno or first))
 
 
 def _variants(node: ast.AST) -> int:

@@ -3,22 +3,23 @@
     python tests/mutation/mutate.py [--renderers] [--sample 60] [--seed 1] [--only judge_data.py] [--list]
 
 The gallery runs once, with real databases, and keeps its evidence. Then, for each change ("mutant"), all of that evidence is judged again by the
-changed judge, in a copy of the collection: the gallery's documented findings must no longer come out. What the gallery bears is given to the unit
-tests. A mutant that both bear is a survivor: a rule that nothing holds in place. Some are equivalent to the original; the rest want a test.
-With --renderers there is no gallery: what reports are made of is held by unit tests alone, and no database is needed.
+changed judge (judge_gallery.py): what is documented of the cases must no longer come out. What the gallery bears is given to the unit tests, in a
+copy of the collection. A mutant that both bear is a survivor: a rule that nothing holds in place. Some are equivalent to the original; the rest want
+a test. With --renderers there is no gallery: what reports are made of is held by unit tests alone, and no database is needed.
 A change is one operator, constant, condition or statement. Exit code 1 if there are survivors that EQUIVALENT does not name.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
@@ -49,8 +50,18 @@ class Judges:
         if subprocess.run(argv, cwd=ROOT, env=environment, check=False).returncode != 0:
             raise SystemExit("the gallery fails as it is: mend that first")
 
-    def gallery_fails(self) -> bool:
-        return any(self.evidence.iterdir()) and self._fails([str(ROOT / "tests" / "mutation" / "judge_gallery.py"), str(self.evidence)])
+    def noticed_by_gallery(self, mutants: Sequence[Mutant]) -> dict[str, str]:
+        """Id of a mutant → the case that notices it, "" where none does."""
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as ids:
+            ids.write("".join(f"{mutant.id}\n" for mutant in mutants))
+            ids.flush()
+            argv = [sys.executable, str(ROOT / "tests" / "mutation" / "judge_gallery.py"), str(self.evidence), "--ids", ids.name]
+            path = os.pathsep.join([str(ROOT / "collections"), str(ROOT / "src")])
+            done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=False, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit("the gallery cannot be judged as it is: mend that first")
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        return {one["id"]: one["by"] for one in found}
 
     def units_fail(self, file: str | None = None) -> bool:
         paths = [str(rules.UNIT / name) for name in self.tests(file)]
@@ -75,15 +86,21 @@ class Judges:
             return True
         return done.returncode != 0
 
-    def try_out(self, mutant: Mutant) -> str:
-        """Who noticed: gallery, units or nobody."""
+    def units_notice(self, mutant: Mutant) -> bool:
+        """Whether unit tests fail with it."""
         place = self.module_utils / mutant.file
         original = place.read_bytes()
         try:
             place.write_text(mutant.source, encoding="utf-8")
-            return "gallery" if self.gallery_fails() else "units" if self.units_fail(mutant.file) else "nobody"
+            return self.units_fail(mutant.file)
         finally:
             place.write_bytes(original)
+
+    def noticed(self, mutants: Sequence[Mutant], gallery: bool = True) -> Iterator[tuple[Mutant, str]]:
+        """Who noticed each: gallery, units or nobody."""
+        found = self.noticed_by_gallery(mutants) if gallery else {}
+        for mutant in mutants:
+            yield mutant, "gallery" if found.get(mutant.id) else "units" if self.units_notice(mutant) else "nobody"
 
 
 def main() -> int:
@@ -106,11 +123,10 @@ def main() -> int:
         judges = Judges(Path(work), (lambda _file: RENDERER_TESTS) if options.renderers else rules.unit_tests, options.evidence)
         if not options.renderers and not any(judges.evidence.iterdir()):
             judges.keep_gallery()
-        if judges.gallery_fails() or judges.units_fail():
-            raise SystemExit("the tests fail as they are: mend that first")
+        if judges.units_fail():
+            raise SystemExit("the unit tests fail as they are: mend that first")
         noticed: dict[str, list[Mutant]] = {"gallery": [], "units": [], "nobody": []}
-        for mutant in mutants:
-            by = judges.try_out(mutant)
+        for mutant, by in judges.noticed(mutants, gallery=not options.renderers):
             noticed[by].append(mutant)
             print(f"{by:8} {mutant.name}", flush=True)
     survivors = [mutant for mutant in noticed["nobody"] if mutant.key not in EQUIVALENT]

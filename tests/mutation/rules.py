@@ -33,8 +33,9 @@ RENDERERS = [
     "report_markdown.py", "report_sarif.py", "report_text.py",
 ]  # fmt: skip
 RENDERER_TESTS = ["test_renderers.py", "test_reports.py"]
-# Text for people, and how much of it: "file:function".
+# "file:function": text for people, and how much of it; and what only tests ask.
 NOT_RULES = {
+    "data_diff.py:answers",
     *(f"judge_timeline.py:{name}" for name in ("shorten", "_lock_message", "record_of", "text")),
     *(f"structure_indexes.py:{name}" for name in ("_columns", "_how_to_drop")),
     "findings.py:markdown",

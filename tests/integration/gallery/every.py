@@ -1,26 +1,55 @@
-"""All cases of the gallery, and the codes that no case of it can have."""
+"""All cases of the gallery, and the codes that no migration of it can have."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+
+import altered
 import asked
+import clocked
 import data
 import expecting
 import failing
+import forms
 import good
 import linted
 import locks
+import looked_for
+import policies
 import structure
 import told
 import way_back
 from stand import Case
 
-BAD: list[Case] = [*failing.CASES, *data.CASES, *way_back.CASES, *structure.CASES, *locks.CASES, *expecting.CASES, *told.CASES]
-GOOD: list[Case] = good.CASES
+BAD: list[Case] = [
+    *failing.CASES,
+    *data.CASES,
+    *way_back.CASES,
+    *structure.CASES,
+    *locks.CASES,
+    *expecting.CASES,
+    *told.CASES,
+    *altered.BAD,
+    *forms.BAD,
+    *clocked.BAD,
+    *policies.BAD,
+    *looked_for.BAD,
+]
+GOOD: list[Case] = [*good.CASES, *altered.GOOD, *forms.GOOD, *clocked.GOOD, *policies.GOOD, *looked_for.GOOD]
 ASKED: list[Case] = asked.CASES
 LINTED: list[tuple[Case, linted.Answers]] = linted.CASES
 ALL: list[Case] = [*BAD, *GOOD, *ASKED, *(case for case, _answers in LINTED)]
 
-# What is no doing of a migration: why the gallery cannot show it, and the test that does.
+
+def judged() -> Iterator[Case]:
+    """All, and what may have been proved in the other way too."""
+    for case in ALL:
+        yield case
+        yield dataclasses.replace(case, proof="changed")
+
+
+# What is no doing of a migration, and is shown with evidence that was altered: why, and the test that shows it as it happens.
 NOT_HERE: dict[str, tuple[str, str]] = {
     "preflight": ("hosts are looked at before there is a copy", "e2e/test_terminal.py::test_json_lines"),
     "hook-failed": ("it is of tasks of the playbook", "e2e/test_other_playbooks.py::test_masking_that_fails_names_its_file_and_reaches_the_end"),

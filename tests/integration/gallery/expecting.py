@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file
 from stand import Case
 
 _UP = """\
@@ -72,3 +74,45 @@ CASES = [
     _unmet("assertion contains", "assertions: [{name: a, query: keys(after.tables), contains: drafts}]\n", "keys(after.tables)"),
     _unmet("assertion truthy", "assertions: [{name: a, query: back.tables.visits}]\n", "back.tables.visits"),
 ]  # fmt: skip
+
+# What an expression of a declared change may not be, and what is said of it; and what it may be.
+UNREADABLE = {
+    "old; DROP TABLE users": "it holds ';'",
+    "old -- + 1": "it holds '--'",
+    "old /* + 1 */": "it holds '/*'",
+    "E'\\\\' || old": "it holds a backslash",
+    "'old": "a quote is not closed",
+    '"old': "a quote is not closed",
+    "old || 'it''s": "a quote is not closed",
+    "'old'": "it does not use the word old",
+    "gold + older": "it does not use the word old",
+    "old || $1": "it holds '$' outside quotes",
+    "$$a$$ || old": "it holds '$' outside quotes",
+    "(old": "its parentheses do not match",
+    "old)": "its parentheses do not match",
+    "old) + (1": "its parentheses do not match",
+    "old + ')'": "",
+    "old || '$' || \"a$b\"": "",
+    "((old)) * 2": "",
+    "OLD / 100.0": "",
+    "coalesce(old, '')": "",
+    "old || ' \" '": "",
+    '"(" || old': "",
+}
+
+
+def misread() -> str:
+    """The first expression of which something else is said; "" if there is none."""
+    for expression, problem in UNREADABLE.items():
+        found = _problem(expression)
+        if bool(found) != bool(problem) or problem not in found:
+            return f"{expression}: {found}"
+    return ""
+
+
+def _problem(expression: str) -> str:
+    try:
+        expectations_file.parse(json.dumps({"changes": {"contracts.note": {"expect": expression}}}), "expectations.yml")
+    except expectations_file.ExpectationsError as error:
+        return str(error)
+    return ""

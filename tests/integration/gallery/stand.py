@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import documented as documented_records
 from agent_project import Project
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
     backup,
+    data_diff,
     database_facts,
     drift,
     evidence,
@@ -27,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     side_database,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
+from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import PRODUCTION, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
@@ -35,6 +39,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.stairway import Stairway
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file, policy_file, squawk
+from evidence_documents import Documents, nothing
 
 PRODUCTION_DATABASE = "gallery"
 ROLE = "gallery_reader"
@@ -64,6 +69,8 @@ class Case:
     `base`: SQL of production's revision, where it is not what made production.
     `target`: where the upgrade goes (rehearsal_target). `stands`: the revision that production stands on.
     `deadline_s`: how long one run of the application may take.
+    `of`, `changes`: no migration of its own, but the evidence of another case, with such changes, and with its own expectations where it has some.
+    `exact`: the times that are said are the same in each run; `measured`: all of its times and sizes are written down.
     `more`: further revisions (name, down revision, up, down). `env`: arguments for `Project.env`.
     """
 
@@ -78,6 +85,10 @@ class Case:
     production: str = ""
     more: tuple[tuple[str, str, str, str], ...] = ()
     env: tuple[tuple[str, Any], ...] = ()
+    of: Case | None = None
+    changes: Callable[[Documents], None] = nothing
+    exact: bool = False
+    measured: bool = False
     proof: str = "full"
     show_keys: bool = False
     says: tuple[str, ...] = ()
@@ -87,10 +98,40 @@ class Case:
     stands: str = BASE
     deadline_s: float = 60
 
+    def alter(self, original: Path, changed: Path) -> None:
+        """Make its evidence of that of another case."""
+        shutil.rmtree(changed, ignore_errors=True)
+        shutil.copytree(original, changed, copy_function=os.link)
+        documents = Documents(changed)
+        if self.expectations:
+            documents["expectations.json"] = expectations_file.parse(self.expectations, "expectations.yml").to_json()
+        self.changes(documents)
+        documents.write()
+
     def judge(self, evidence_directory: str) -> dict[str, Any]:
         """The record of evidence that was gathered for this case, under its policy."""
+        found = evidence_files.load(evidence_directory)
+        self._look_at_what_was_measured(found)
         policy = policy_file.parse(self.policy, "policy.yml") if self.policy else _CALM
-        return judge(evidence_files.load(evidence_directory), assertions.evaluate, policy)
+        return judge(found, assertions.evaluate, policy)
+
+    def _look_at_what_was_measured(self, found: Evidence) -> None:
+        """By the rules that the judge shares with the host: what was expected, and whose rows were followed one by one."""
+        if self.expectations:
+            assert expectations_file.parse(self.expectations, "expectations.yml") == found.expectations
+        prints, asked = found.fingerprints, found.expectations
+        for moment in ("after", "back") if self.of is None else ():
+            rows = found.rows.get(moment) or {"tables": {}}
+            if not {"before", moment} <= prints.keys() or rows.get("error"):
+                continue
+            upgraded = moment == "after"
+            accepted = [name for name, change in asked.changes.items() if change.kind == "changed" and upgraded]
+            declared = asked.declared_expressions() if upgraded else {}
+            renames = found.renames("before", moment)
+            follow = data_diff.to_follow(prints["before"], prints[moment], declared, accepted, self.show_keys, renames)
+            followed = {table: sorted(entry["columns"]) for table, entry in rows["tables"].items()}
+            wanted = {table: sorted(columns) for table, columns in follow.items() if table not in evidence_files.version_tables(found)}
+            assert followed == wanted, f"{moment}: followed {followed}, to follow {wanted}"
 
     def differences(self, record: dict[str, Any]) -> str:
         """What is not as documented: other blockers and warnings, another verdict, information that is missing; "" if nothing is."""
@@ -101,7 +142,9 @@ class Case:
         documented = (loud, record["verdict"]) == (set(self.findings), self.verdict) and set(self.infos) <= quiet
         unsaid = [fragment for fragment in self.says if fragment not in messages]
         # Changed rows that were not counted would be told so.
-        return "" if documented and not unsaid and "could not be measured: there is" not in messages else f"{messages}\nnot said: {unsaid}"
+        if not documented or unsaid or "could not be measured: there is" in messages:
+            return f"{messages}\nnot said: {unsaid}"
+        return documented_records.differences(self, record)
 
     @property
     def slug(self) -> str:
@@ -146,6 +189,11 @@ class Stand:
 
     def rehearse(self, case: Case) -> dict[str, Any]:
         """The record."""
+        if case.of is not None:
+            if not (self.kept / case.of.slug).is_dir():
+                self.rehearse(case.of)
+            case.alter(self.kept / case.of.slug, self.kept / case.slug)
+            return case.judge(str(self.kept / case.slug))
         run = _Run(self, case)
         try:
             run.go()
