@@ -9,6 +9,7 @@ Runs inside the application's Python: standard library only.
 from __future__ import annotations
 
 import collections
+import io
 import json
 import os
 import signal
@@ -25,6 +26,23 @@ WAIT_S = 0.02
 _encode = json.JSONEncoder(default=str).encode
 
 
+def _print_at_once() -> None:
+    """As with `python -u`, here and in what the application starts: the process may be killed, and what it said is not to be lost.
+
+    It was not started so, since then it would have read its program, which comes on standard input, byte by byte."""
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, f"__{name}__")
+        if getattr(sys, name) is not stream:
+            # What the site's own code put before it goes on writing to it.
+            stream.reconfigure(line_buffering=True)
+            continue
+        raw: Any = io.FileIO(stream.fileno(), "w", closefd=False)
+        at_once = io.TextIOWrapper(raw, encoding=stream.encoding, errors=stream.errors, newline="\n", write_through=True)
+        setattr(sys, name, at_once)
+        setattr(sys, f"__{name}__", at_once)
+
+
 class Channel:
     """Takes standard output away from the application and writes events to it.
 
@@ -36,6 +54,7 @@ class Channel:
         self._nonce = nonce
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
+        _print_at_once()
         self._lock = threading.Lock()
         self._started = time.monotonic_ns()
         self._waiting: Deque[Dict[str, Any]] = collections.deque()

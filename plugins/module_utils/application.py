@@ -244,7 +244,8 @@ class _Runner:
         application = self._application
         argv = [*application.command, "-"]
         environment = {name: value for name, value in os.environ.items() if not agent_suspects.leads_to_a_database(name, value)}
-        environment["PYTHONUNBUFFERED"] = "1"
+        # It would have the agent read byte by byte, each with a call of the system; the agent sees to its own output.
+        environment.pop("PYTHONUNBUFFERED", None)
         if application.chdir and not os.path.isdir(application.chdir):
             return _refused("DirectoryMissing", f"the application directory {application.chdir} does not exist")
         try:

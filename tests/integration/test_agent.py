@@ -183,6 +183,26 @@ def test_every_end_is_told(place: Place, where: str, body: str, kind: str, says:
         assert outcome.error["file"] == ("migrations/env.py" if where == "env.py" else "migrations/versions/a1.py")
 
 
+def test_what_was_printed_is_kept_however_the_process_ends(place: Place) -> None:
+    child = "subprocess.run([sys.executable, '-c', 'import os; print(42 * 10); os._exit(0)'], check=True)"
+    says = "sys.stdout.write('to the end'); sys.__stdout__.write(' of output'); sys.stderr.write(' and of errors'); print(' überall')"
+    Project(place.directory).revision("a1", f"import os, subprocess, sys\n{child}\n{says}\nos.kill(os.getpid(), 9)")
+    outcome = place.run()
+    assert outcome.error is not None and outcome.error["kind"] == "ProcessEnded"
+    assert "420" in place.log and "to the end of output and of errors überall" in place.log
+
+
+def test_output_may_go_through_what_the_site_puts_before_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(place.directory)
+    before = "class Before:\n    def write(self, text):\n        sys.__stdout__.write(text.upper())\n    def flush(self):\n        pass\n"
+    project.write("site/sitecustomize.py", f"import sys\n{before}sys.stdout = Before()\n")
+    project.revision("a1", "import os\nprint('said')\nos.kill(os.getpid(), 9)")
+    monkeypatch.setenv("PYTHONPATH", str(place.directory / "site"))
+    outcome = place.run()
+    assert outcome.error is not None and outcome.error["kind"] == "ProcessEnded"
+    assert "SAID" in place.log
+
+
 @pytest.mark.parametrize(
     "body, kind",
     [
