@@ -16,8 +16,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.names import 
 
 # What existed before the run. Traffic meets these relations only: nobody waits for a table that the migration has just made.
 RELATIONS_SQL = """
-SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint,
-       coalesce(i.indrelid, 0)::bigint
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid

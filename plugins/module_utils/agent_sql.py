@@ -75,7 +75,7 @@ class Text:
         for statement in self.statements:
             if _kind(statement) != "acts" or statement.word == "rollback":
                 continue
-            if not _NAMES_ITS_LOCKS.match(statement.sql):
+            if not _NAMES_ITS_LOCKS.match(statement.sql) or "cascade" in statement.sql.lower():
                 return None
             found |= names_in(statement.sql)
         return found
@@ -251,9 +251,7 @@ def _all(statements: Tuple[Statement, ...], depth: int) -> Iterator[Statement]:
 
 
 # Statements that lock nothing but what they name, and what belongs to it; all others (DO, CASCADE, ALTER DOMAIN, …) are not trusted to.
-_NAMES_ITS_LOCKS = re.compile(
-    r"\s*(create\s+(unique\s+)?(table|index|sequence|type)\b|alter\s+table\b|comment\s+on\b)(?!.*\bcascade\b)", re.IGNORECASE | re.DOTALL
-)
+_NAMES_ITS_LOCKS = re.compile(r"\s*(create\s+(unique\s+)?(table|index|sequence|type)\b|alter\s+table\b|comment\s+on\b)", re.IGNORECASE)
 
 
 _VALUE = r"(?:''|\b\d+(?:\.\d+)?\b|\bnull\b|\btrue\b|\bfalse\b|\bdefault\b|%s|%\(\w+\)s|\$\d+)"
