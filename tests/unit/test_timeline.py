@@ -356,3 +356,10 @@ def test_a_revision_answers_for_the_locks_that_it_took_and_for_no_others() -> No
 def test_rows_are_those_that_a_migration_wrote_itself(sql: str, written: int) -> None:
     (row,) = timeline_summary.summarise([current(), begin("a", 0), {**statement("a", 1, 2, sql=sql), "rows": 7}, end("a", 3, 3)])["revisions"]
     assert (row["statements"], row["rows"]) == (1, written)
+
+
+def test_a_statement_that_ends_where_a_window_begins_keeps_nothing() -> None:
+    event = {"event": "statement", "t": 10.0, "t0": 0.0, "t1": 10.0}
+    assert timeline.longest_statement([event], 10.0, 20.0) is None
+    assert timeline.longest_statement([event], 9.0, 20.0) == event
+    assert timeline.longest_statement([{**event, "t0": 20.0, "t1": 30.0}], 10.0, 20.0) is None
