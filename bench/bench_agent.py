@@ -91,11 +91,13 @@ def write_project(directory: Path, revisions: list[list[str]], env: str = ENV) -
 
 
 class Bench:
-    def __init__(self, cluster: embedded.Cluster, directory: Path, python: str, driver: str, keeps: bool) -> None:
+    def __init__(self, cluster: embedded.Cluster, directory: Path, python: str, driver: str, prefix: str, keeps: bool) -> None:
         self.cluster = cluster
         self.directory = directory
         self.python = python
         self.driver = driver
+        # What its databases' names begin with.
+        self.prefix = prefix
         # Whether databases stay until the end.
         self.keeps = keeps
         self.runs = 0
@@ -104,9 +106,9 @@ class Bench:
         server = Server(bin_dir=str(self.cluster.bin_dir), host=str(self.cluster.socket_directory), port=self.cluster.port, user=self.cluster.user)
         with Session(server, "postgres", "bench") as session:
             if not self.keeps:
-                session.execute(f"DROP DATABASE IF EXISTS bench_{self.runs} WITH (FORCE)")
+                session.execute(f"DROP DATABASE IF EXISTS {self.prefix}_{self.runs} WITH (FORCE)")
             self.runs += 1
-            name = f"bench_{self.runs}"
+            name = f"{self.prefix}_{self.runs}"
             session.execute(f"CREATE DATABASE {name} TEMPLATE template0")
             session.execute(f'COMMENT ON DATABASE {name} IS \'{{"rehearsal": {{"id": "bench"}}}}\'')
         with Session(server, name, "bench") as session:
@@ -173,7 +175,9 @@ def main() -> int:
             for name, revisions in projects.items():
                 directory = Path(work) / name.replace(" ", "-")
                 write_project(directory, revisions, ASYNC_ENV if options.driver == "asyncpg" else ENV)
-                compared = Bench(cluster, directory, options.python, options.driver, keeps=len(revisions) > 1).compare(name, options.rounds)
+                prefix = name.replace(" ", "_")
+                bench = Bench(cluster, directory, options.python, options.driver, prefix, keeps=len(revisions) > 1)
+                compared = bench.compare(name, options.rounds)
                 print(json.dumps(compared), flush=True)
                 within = within and bool(compared["within"])
         finally:
