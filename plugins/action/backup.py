@@ -23,6 +23,8 @@ _READ = (
     'while [ ! -p "$p" ]; do n=$((n+1)); if [ $n -gt 600 ]; then exit 75; fi; sleep 0.1; done; exec cat "$p"'
 )
 _END_WAIT_S = 60.0
+# An archive ends with two blocks of zeros (POSIX, ustar).
+_END_OF_ARCHIVE = bytes(1024)
 
 
 class ActionModule(StageAction):
@@ -49,6 +51,14 @@ class ActionModule(StageAction):
         return result
 
 
+def ends_as_archive(path: str) -> bool:
+    """Whether a tar file has its end."""
+    with open(path, "rb") as archive:
+        size = archive.seek(0, os.SEEK_END)
+        archive.seek(max(size - len(_END_OF_ARCHIVE), 0))
+        return archive.read() == _END_OF_ARCHIVE
+
+
 class _Reader:
     """Takes the archive from the pipe to the controller (0600, renamed when it is whole), in a thread."""
 
@@ -58,6 +68,8 @@ class _Reader:
         self._partial = f"{self._local}.partial"
         self._failure: Exception | None = None
         self._moved = 0
+        # What pg_basebackup writes has a manifest of its own, against which all of it is held.
+        self._proved_apart = arguments.get("method", "dump") != "dump"
         os.makedirs(os.path.dirname(self._local), mode=files.PRIVATE_DIRECTORY, exist_ok=True)
         path = f"{arguments.get('work_dir') or DEFAULT_BASE}/{arguments['id']}-production/{dump_outlets.PIPE}"
         self._meter = carry.Meter(
@@ -89,6 +101,9 @@ class _Reader:
             raise AnsibleConnectionFailure("the end of the backup did not arrive")
         if self._failure is not None:
             raise self._failure
+        # That both sides ended well does not say that all between them arrived.
+        if not self._proved_apart and not ends_as_archive(self._partial):
+            raise AnsibleConnectionFailure("the backup broke off before its end, though nobody said so; it has to be made again")
         os.replace(self._partial, self._local)
         return self._moved
 
