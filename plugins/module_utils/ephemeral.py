@@ -160,11 +160,15 @@ class Ephemeral:
         if pid is None:
             return
         started, deadline = process_start(pid), time.monotonic() + _STOP_S
+
+        def runs() -> bool:
+            return started is not None and process_start(pid) == started
+
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT if immediately else signal.SIGINT)
-        while process_start(pid) == started is not None and time.monotonic() < deadline:
+        while runs() and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY_S)
-        if process_start(pid) == started is not None:
+        if runs():
             raise EphemeralError(f"the copy's own server in {self.home} (process {pid}) did not stop within {_STOP_S} s")
         self.work.unregister_process(pid)
 
