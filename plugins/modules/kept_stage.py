@@ -48,6 +48,7 @@ code_missing:
 
 import gc
 import importlib
+import inspect
 import json
 import os
 import pwd
@@ -90,9 +91,21 @@ def main() -> None:
     gc.disable()
     # As with a module that is unpacked: nothing of the directory that this happens to be started in is imported.
     sys.path[:] = [code, *(path for path in sys.path if path not in ("", "."))]
-    loader = importlib.import_module("ansible.module_utils._internal._ansiballz._loader")
-    given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
-    loader.run_module(json_params=given, profile="legacy", module_fqn=CARRIER, modlib_path=code, extensions={})
+    given = {
+        "json_params": json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
+        "profile": "legacy",
+        "module_fqn": CARRIER,
+        "modlib_path": code,
+        "extensions": {},
+    }
+    try:
+        run_module = importlib.import_module("ansible.module_utils._internal._ansiballz._loader").run_module
+        inspect.signature(run_module).bind(**given)
+    except (ImportError, AttributeError, TypeError):
+        # Ansible's own way into a module, which another version may have changed: then it is sent whole.
+        sys.stdout.write(json.dumps({"code_missing": True}))
+        return
+    run_module(**given)
 
 
 if __name__ == "__main__":

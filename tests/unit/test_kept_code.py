@@ -104,6 +104,13 @@ def test_nothing_is_begun_with_code_that_may_not_be_ours(work: WorkDirectory, ar
     assert run_with(work, stage="evidence") == {"code_missing": True}
 
 
+@pytest.mark.parametrize("loader", ["def run_module(*, other):\n    print('{}')\n", "run = None\n", "import nothing_of_that_name\n"])
+def test_where_ansible_has_another_way_into_a_module_it_is_sent_whole(work: WorkDirectory, archive: str, loader: str) -> None:
+    kept_code.keep(archive, work)
+    next(Path(work.file(kept_code.DIRECTORY)).rglob("_loader.py")).write_text(loader)
+    assert run_with(work, stage="evidence") == {"code_missing": True}
+
+
 def test_nothing_is_kept_without_a_marked_directory(work: WorkDirectory, archive: str) -> None:
     Path(work.file("rehearsal.json")).unlink()
     kept_code.keep(archive, work)
