@@ -15,6 +15,7 @@ _PACKAGE = "ansible_collections.migrations.rehearsal.plugins."
 NO_RULES = {
     "deploy_commands.py": "commands for the night of the deploy, which say nothing for or against it",
     "deploy_plan.py": "steps for the night of the deploy, which say nothing for or against it",
+    "ending.py": "waits for a program to end",
     "errors.py": "the error that all modules share",
     "files.py": "reads and writes",
     "identity.py": "reads and writes the marker",
