@@ -49,9 +49,9 @@ class Gallery:
         _remember_what_is_read()
         self.files = rules.files()
         self.names = [*_cases(kept), EXPRESSIONS]
-        documented = importlib.import_module("documented")
+        written = importlib.import_module("written_records")
         for name in _cases(kept):
-            documented.known(name)
+            written.known(name)
         if not self.names:
             raise SystemExit(f"there is no evidence in {kept}")
         # In a fork, so that no module of this process remembers anything of it; what was read comes back by its lines.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import documented as documented_records
+import written_records
 from agent_project import Project
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     application,
@@ -144,7 +144,7 @@ class Case:
         # Changed rows that were not counted would be told so.
         if not documented or unsaid or "could not be measured: there is" in messages:
             return f"{messages}\nnot said: {unsaid}"
-        return documented_records.differences(self, record)
+        return written_records.differences(self, record)
 
     @property
     def slug(self) -> str:

@@ -3,7 +3,7 @@
 Written anew, after a change on purpose, by
 
     GALLERY_EVIDENCE=/tmp/evidence python -m pytest tests/integration/test_gallery.py -k "not changed_rule"   (or some cases)
-    PYTHONPATH=collections:src python tests/integration/gallery/documented.py /tmp/evidence
+    PYTHONPATH=collections:src python tests/integration/gallery/written_records.py /tmp/evidence
 
 of which the first fails then; read the difference before you commit it. What has no evidence there stays as it is.
 
