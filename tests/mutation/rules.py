@@ -48,6 +48,11 @@ EQUIVALENT: dict[str, str] = {
     "other_mode.py:_taken_again: if (id(hold), event['revision'], weaker) in told: → if False:": (
         "the same lock, taken again later and held to the same end, is within the first: told twice it lengthens no window"
     ),
+    "judge_timeline.py:of_upgrade: if over: → if True:": "_one_transaction itself speaks only of what is over its budget; this spares the work",
+    **dict.fromkeys(
+        (f"judge_squawk.py:{name}: False → True" for name in ("_read", "_written", "_lock_timeout", "_outside_transaction", "_of_event", "answers")),
+        "whether a claim matters is of no account unless it was confirmed, which these answers are not",
+    ),
 }
 
 

@@ -321,3 +321,9 @@ def test_the_real_one_reads_masked_sql(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "require-concurrent-index-creation" in {claim["rule"] for claim in found["claims"] if claim["sql"] == INDEX}
     assert found["not_read"] == [{"revision": "b2", "sql": "ALTER GARBAGE (("}]
     assert os.listdir(tmp_path) == [".squawk.toml"]
+
+
+def test_a_rehearsal_that_never_asked_squawk_says_that_nothing_was_read() -> None:
+    record = judge_squawk.record_of(None, [])
+    assert (record["statements"], record["not_read"], record["claims"], record["version"]) == (0, 0, [], None)
+    assert record["reason"] == "the evidence holds no answer of squawk"
