@@ -170,7 +170,7 @@ class Probe:
 
     def wants_after(self, text: Text, sql: str, t0: float, t1: float, revision: Optional[str]) -> bool:
         """Whether to ask after a text; if not, it waits to be told with the next answer."""
-        self._begin(t0)
+        self.begins(t0)
         for statement in text.statements:
             if statement.word in _CHANGE_SETTINGS:
                 self._statement_timeout = None
@@ -189,22 +189,19 @@ class Probe:
 
     def wait(self, text: Text, sql: str, t0: float, revision: Optional[str]) -> None:
         """What the text did is told with the next answer."""
-        self._begin(t0)
+        self.begins(t0)
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append(_Waiting(t0, sql[:2000], text, revision))
 
-    def _begin(self, t0: float) -> None:
+    def begins(self, t0: float) -> None:
+        """A transaction is open, from then on if it was not before; of what it holds nothing more is known than was."""
         self.open = True
         if self._known_at is None:
             self._known_at = t0
 
-    def begins(self, now: float) -> None:
-        """A transaction is open, of which nothing is known."""
-        self._begin(now)
-
     def begins_unseen(self, since: float) -> None:
         """A transaction is open that was not there `since` then: whatever it holds was taken in between."""
-        self._begin(since)
+        self.begins(since)
         self._based = True
 
     def _may_lock(self, text: Text) -> bool:
