@@ -115,6 +115,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "expectations": expectations.to_json(),
             "expressions": expectations.declared_expressions(),
             "hooks": hooks,
+            # Whether nothing else runs on the copy once the evidence of before is there.
+            "only_migrations": not hooks.keys() - {"after_restore"},
             **({"template": kept.known} if kept else {}),
         }
         if self._play_context.check_mode or not boolean(self._task.args.get("record", True)):
