@@ -155,7 +155,8 @@ def test_a_russian_report_has_no_english_sentence_of_ours(made: Callable[[], dic
 
 # Modules whose errors end a run before there is a record, or that are no part of one, or of no report; and the judge's own, which have templates.
 _NOT_HEARD = re.compile(
-    r"words|report|html_|findings|judge|snapshot|hash_sql|schema_|data_diff|compared_table|expectations|policy_file|inventory_values|yaml_nodes|prepare|added_tasks"
+    r"words|report|html_|findings|judge|snapshot|hash_sql|schema_|data_diff|compared_table|expectations"
+    r"|policy_file|inventory_values|yaml_nodes|prepare|added_tasks"
     r"|declared_variables|copy_values|postgres_place|masking|application_masking|column_forms|history|sweep|workflow_stats|changed_rows"
     r"|untouched|row_counters|structure_|timeline|record|places"
     r"|progress|statement_fold|verdict|server_settings|watch|agent_probe|inside|files|hook|stage|plan_text|deploy_plan|identity"
