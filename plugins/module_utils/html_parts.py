@@ -8,10 +8,10 @@ from __future__ import annotations
 import shlex
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, report_chart, report_figures
+from ansible_collections.migrations.rehearsal.plugins.module_utils import html_compared, html_waits, report_chart, report_figures
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import Html, join, tag
-from ansible_collections.migrations.rehearsal.plugins.module_utils.html_tables import Cell, Column, Row, short_list, sql, table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.html_tables import Cell, Column, Row, duration, figure, short_list, sql, table
 from ansible_collections.migrations.rehearsal.plugins.module_utils.report_figures import Record
 from ansible_collections.migrations.rehearsal.plugins.module_utils.verdict import GO, GO_WITH_WARNINGS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
@@ -30,7 +30,7 @@ def parts(record: Record, say: Speaker) -> Iterator[Part]:
         ("findings", say("Findings"), _findings),
         ("plan", say("Deploy plan"), _plan),
         ("revisions", say("Revisions"), _revisions),
-        ("waits", say("Who waits during the upgrade"), _waits),
+        ("waits", say("Who waits during the upgrade"), html_waits.waits),
         ("sizes", say("Size of tables"), _sizes),
         ("data", say("Existing data"), _data),
         ("schema", say("Schema"), _schema),
@@ -197,49 +197,19 @@ def _revisions(record: Record, say: Speaker) -> Html:
                 tag("div", row["message"]),
                 tag("div", row["file"], class_="faint") if row["file"] else None,
             ),
-            _ms(report_figures.ms(row["seconds"]), say),
+            duration(report_figures.ms(row["seconds"]), say),
             short_list(report_figures.telling_locks(row), say),
-            _ms(row["blocked_reads_ms"], say),
-            _ms(row["blocked_writes_ms"], say),
+            duration(row["blocked_reads_ms"], say),
+            duration(row["blocked_writes_ms"], say),
             short_list(report_figures.rewritten(row, say), say),
-            _figure(row["rows"], say.number),
-            _figure(row["wal_bytes"], say.size),
-            _ms(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say),
+            figure(row["rows"], say.number),
+            figure(row["wal_bytes"], say.size),
+            duration(report_figures.ms(row["back"]["seconds"]) if row["back"] else None, say),
         )
         for number, row in enumerate(rows, 1)
     ]
     whose = say("What waits is told of the locks that a revision took itself: the longest of them, to the end of its transaction.")
     return join(report_chart.timeline(record, say), tag("p", whose, class_="faint"), table(say("Revisions"), columns, shown, say))
-
-
-def _ms(ms: Optional[float], say: Speaker) -> Cell:
-    return _figure(ms, say.duration)
-
-
-def _figure(value: Optional[float], said: Callable[[float], str]) -> Cell:
-    """A dash for what was not measured; it sorts first."""
-    return Cell("–", -1) if value is None else Cell(said(value), value)
-
-
-def _waits(record: Record, say: Speaker) -> Html:
-    run = record["timelines"].get("upgrade")
-    if not run or not report_figures.waiting_rows(record):
-        return Html("")
-    other = say("in one transaction") if run["mode"] == "transaction_per_migration" else say("with transaction_per_migration")
-    columns = [
-        Column(say("table")), Column(say("what waits")), Column(say("at a stretch"), numeric=True), Column(say("in all"), numeric=True),
-        Column(say("{mode} (computed)", mode=other), numeric=True), Column(say("locked by")), Column(say("kept by")),
-    ]  # fmt: skip
-    rows: List[Row] = [
-        (
-            tag("code", name), say.word(what), *(_ms(entry[key], say) for key in ("longest_ms", "total_ms", "other_mode_ms")),
-            short_list(entry["took"], say), short_list(entry["kept"], say),
-        )
-        for name, what, entry in report_figures.waiting_rows(record)
-    ]  # fmt: skip
-    said = report_figures.waiting(record, say)
-    left = tag("p", say("{count:count more table|more tables} in the evidence", count=run["tables_left_out"])) if run["tables_left_out"] else None
-    return join(tag("p", said), table(say("Who waits during the upgrade"), columns, rows, say), left)
 
 
 def _sizes(record: Record, say: Speaker) -> Html:
@@ -320,7 +290,7 @@ def _statements(record: Record, say: Speaker) -> Html:
     rows: List[Row] = [
         (
             sql(entry["sql"]), Cell(say.number(entry["calls"]), entry["calls"]),
-            *(_ms(entry[key], say) for key in ("total_ms", "max_ms", "mean_ms")),
+            *(duration(entry[key], say) for key in ("total_ms", "max_ms", "mean_ms")),
             Cell(say.number(entry["rows"]), entry["rows"]), report_chart.histogram(entry, folded["bounds_ms"], say),
             short_list(entry["revisions"], say),
         )
@@ -387,7 +357,7 @@ def _application(record: Record, say: Speaker) -> Html:
 def _stages(record: Record, say: Speaker) -> Html:
     columns = [Column(say("stage")), Column(say("host")), Column(say("status")), Column(say("time"), numeric=True), Column("", wide=True)]
     rows = [
-        (say.word(stage["name"]), stage["host"], say.word(stage["status"]), _ms(stage["seconds"] * 1000, say), stage_note(stage, say))
+        (say.word(stage["name"]), stage["host"], say.word(stage["status"]), duration(stage["seconds"] * 1000, say), stage_note(stage, say))
         for stage in record["stages"]
     ]
     lines = [tag("li", line) for line in clean_up_lines(record["cleanup"], say)]

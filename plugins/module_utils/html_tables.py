@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional, Sequence, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.html_elements import Child, Html, join, tag
 from ansible_collections.migrations.rehearsal.plugins.module_utils.words import Speaker
@@ -86,3 +86,13 @@ def short_list(items: Sequence[str], say: Speaker, most: int = _LONG_LIST) -> Ht
         return join(*shown)
     rest = shown[most:]
     return join(*shown[:most], tag("details", tag("summary", say("and {more} more", more=len(rest))), *rest))
+
+
+def duration(ms: Optional[float], say: Speaker) -> Cell:
+    """Milliseconds, as a person reads them."""
+    return figure(ms, say.duration)
+
+
+def figure(value: Optional[float], said: Callable[[float], str]) -> Cell:
+    """A dash for what was not measured; it sorts first."""
+    return Cell("–", -1) if value is None else Cell(said(value), value)

@@ -17,6 +17,8 @@ Record = Mapping[str, Any]
 SIGNS: Mapping[str, str] = {"ok": "✔", "failed": "✘", "not measured": "–"}
 # Characters of the first blocker's message that stand beside the verdict.
 _LONGEST_REASON = 180
+# Times in a record have three decimals, so that the length of a window is known to within one.
+_ROUNDED_MS = 0.01
 
 # Locks below these keep no traffic waiting.
 TELLING_LOCKS = ("Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
@@ -121,6 +123,14 @@ def waiting_rows(record: Record, most: Optional[int] = None) -> List[Tuple[str, 
     allowed = record["budgets"]["blocked_writes_ms"]
     longer = [entry for entry in run.get("ddl") or () if entry["longest_ms"] > max(allowed, traffic.get(entry["table"], 0.0))]
     return rows + [(entry["table"], "schema changes", entry) for entry in longer[:most]]
+
+
+def longest_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """{"took": […], "kept": […]} of the longest of a table's windows; empty lists where the record does not tell them of that one."""
+    told = [(end - begin, owners) for (begin, end), owners in zip(entry["windows"], entry["owners"])]
+    longest = max(told, key=lambda one: one[0], default=(0.0, {"took": [], "kept": []}))
+    # The record tells a table's first windows only, rounded.
+    return longest[1] if longest[0] >= entry["longest_ms"] - _ROUNDED_MS else {"took": [], "kept": []}
 
 
 def size_rows(record: Record, say: Speaker, most: Optional[int] = None) -> List[Tuple[str, str, str, int]]:

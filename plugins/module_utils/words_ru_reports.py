@@ -135,6 +135,7 @@ TEXTS: Dict[str, str] = {
     "{mode} (computed)": "{mode} (расчёт)",
     "locked by": "кто взял",
     "kept by": "кто держал",
+    "{count:count statement|statements}": "{count:count команда|команды|команд}",
     "{count:count more table|more tables} in the evidence": "ещё {count:count таблица|таблицы|таблиц} — в свидетельствах",
     "What the upgrade does to data": "Что обновление делает с данными",
     "What the way back loses": "Что теряется при откате",

@@ -295,6 +295,21 @@ def test_every_table_that_waits_has_its_row_and_its_lane(rich: dict[str, Any]) -
     assert "3 more tables in the evidence" in part(rich, "waits")
 
 
+def test_who_took_and_kept_the_longest_window_is_told_with_the_statement(rich: dict[str, Any]) -> None:
+    entry = rich["timelines"]["upgrade"]["tables"][0]["reads"]
+
+    def window(name: str) -> dict[str, Any]:
+        return {"took": [{"revision": "r1", "sql": f"ALTER {name}"}], "kept": [{"revision": "r2", "sql": f"UPDATE {name}", "ms": 41.0}]}
+
+    entry.update(windows=[[0.0, 5.0], [10.0, 60.0], [70.0, 71.0]], longest_ms=50.0, owners=[window("first"), window("longest"), window("last")])
+    row = cells(part(rich, "waits"))[0]
+    assert "ALTER longest" in row[5] and "UPDATE longest" in row[6] and "41 ms" in row[6]
+    assert not [name for name in ("first", "last") if name in " ".join(row)]
+    # It is not among those that the record tells one by one.
+    entry["longest_ms"] = 900.0
+    assert "ALTER" not in " ".join(cells(part(rich, "waits"))[0])
+
+
 def test_statements_are_told_with_their_figures(rich: dict[str, Any]) -> None:
     folded = rich["statements"]["upgrade"]
     rows = cells(part(rich, "statements"))
