@@ -128,9 +128,10 @@ def waiting_rows(record: Record, most: Optional[int] = None) -> List[Tuple[str, 
 def longest_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """{"took": […], "kept": […]} of the longest of a table's windows; empty lists where the record does not tell them of that one."""
     told = [(end - begin, owners) for (begin, end), owners in zip(entry["windows"], entry["owners"])]
-    longest = max(told, key=lambda one: one[0], default=(0.0, {"took": [], "kept": []}))
+    nobody: Tuple[float, Mapping[str, Any]] = (0.0, {"took": [], "kept": []})
+    longest = max(told, key=lambda one: one[0], default=nobody)
     # The record tells a table's first windows only, rounded.
-    return longest[1] if longest[0] >= entry["longest_ms"] - _ROUNDED_MS else {"took": [], "kept": []}
+    return longest[1] if longest[0] >= entry["longest_ms"] - _ROUNDED_MS else nobody[1]
 
 
 def size_rows(record: Record, say: Speaker, most: Optional[int] = None) -> List[Tuple[str, str, str, int]]:
