@@ -27,20 +27,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, basebackup, copying, ephemeral, files, kept_server, kept_template
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    backup,
+    basebackup,
+    clean_up,
+    copying,
+    ephemeral,
+    files,
+    kept_server,
+    kept_template,
+    spare_copy,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, format_time, new_id, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
-from bench_fingerprint import ROWS_FOR_LIMITS, SOURCE, STOCK, fill
+from bench_fingerprint import ROWS_FOR_LIMITS, SOURCE, STOCK, fill, touch
 
 from migration_rehearsal import embedded
 
 RUNBOOK, EXISTING, EPHEMERAL = "the runbook's commands", "dump, existing server", "dump, ephemeral server"
 PULLED_EXISTING, PULLED_EPHEMERAL = "dump, pulled, existing server", "dump, pulled, ephemeral server"
 PHYSICAL, PULLED, ALONE, PGCOPYDB = "physical, carried", "physical, pulled by dev", "pg_basebackup alone", "pgcopydb"
-AGAIN, AGAIN_OWN = "again, from the template", "again, ephemeral server"
+AGAIN, AGAIN_OWN, AGAIN_ANEW = "again, from the template", "again, ephemeral server", "again, ephemeral server, all files"
 # No part of a way's seconds: what a rehearsal does next, and what it waits for then, before a migration is measured.
 PROOF, DISK = "after it: proof of all values", "after that: waiting for the disk"
 LIMITS = {
@@ -193,22 +203,28 @@ class Bench:
         self.say(AGAIN, time.perf_counter() - start)
 
     def again_own(self, place: Path) -> None:
-        """The same in a server of the copy's own, of which the files are kept."""
-        order, _there = self.order(place, None)
-        manifest = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
-        made = copying.from_basebackup(order, manifest, "", self.server)
-        own = ephemeral.load(order.work)
+        """The same in a server of the copy's own, of which the files are kept; then once more without what the last rehearsal has left."""
+        first, _there = self.order(place, None)
+        manifest = basebackup.manifest_of(self.server, SOURCE, first.marker.id, backup.Limits())
+        made = copying.from_basebackup(first, manifest, "", self.server)
+        own = ephemeral.load(first.work)
         assert own is not None
-        kept = kept_server.keep(own, order.database, order.marker, DEADLINE_S)
-        ephemeral.settle_on_disk(order.work, order.marker.id, DEADLINE_S)
-        own.stop()
-        second, _there = self.order(place / "second", None)
-        self.settle()
-        start = time.perf_counter()
-        copying.from_template(second, made.manifest, {**kept, "copy": made.copy})
-        self.say(AGAIN_OWN, time.perf_counter() - start)
-        self.until_migrated(place / "second")
-        second.work.remove()
+        kept = kept_server.keep(own, first.database, first.marker, DEADLINE_S)
+        self.until_migrated(place)
+        with Session(own.server, first.database, "bench", deadline_s=DEADLINE_S) as session:
+            print(f"  then {touch(session):.1%} of the bytes are touched", flush=True)
+        clean_up.clean_up(None, first.database, first.marker.id, first.work, clean_up.KEEP_TEMPLATE, DEADLINE_S)
+        for name, left in ((AGAIN_OWN, True), (AGAIN_ANEW, False)):
+            order, _there = self.order(place / str(left), None)
+            if not left:
+                shutil.rmtree(os.path.join(kept["directory"], spare_copy.SPARE))
+            assert spare_copy.there_is(kept["directory"], str(place)) == left
+            self.settle()
+            start = time.perf_counter()
+            copying.from_template(order, made.manifest, {**kept, "copy": made.copy})
+            self.say(name, time.perf_counter() - start)
+            self.until_migrated(place / str(left))
+            clean_up.clean_up(None, order.database, order.marker.id, order.work, clean_up.KEEP_NONE, DEADLINE_S)
 
     def carried(self, place: Path) -> None:
         order, there = self.order(place, None)
@@ -317,8 +333,8 @@ def main() -> int:
             for name in LIMITS:
                 if " / " in name:
                     bench.ratio(*name.split(" / "))
-            for other in (EPHEMERAL, PHYSICAL):
-                bench.ratio(other, RUNBOOK)
+            for other, under in ((EPHEMERAL, RUNBOOK), (PHYSICAL, RUNBOOK), (AGAIN_ANEW, EXISTING)):
+                bench.ratio(other, under)
         finally:
             embedded.remove_cluster(cluster)
     passed = {name: value for name, value in bench.figures.items() if name in LIMITS and value > LIMITS[name]}

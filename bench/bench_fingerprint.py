@@ -48,6 +48,19 @@ FROM generate_series(1, {rows}) AS g
 """
 
 
+def touch(session: Session) -> float:
+    """What an upgrade does: to one table of medium size and all tiny ones; their part of the bytes."""
+    session.execute("UPDATE medium_3 SET amount = amount + 1 WHERE id % 10 = 3")
+    for n in range(TINY):
+        session.execute(f"UPDATE tiny_{n} SET name = name || '!' WHERE id = 1")
+    return float(
+        session.value(
+            "SELECT sum(pg_table_size(c.oid)) FILTER (WHERE relname ~ 'medium_3|tiny')::float8 / sum(pg_table_size(c.oid)) AS v "
+            "FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+    )
+
+
 def timed(call: Callable[[], object], times: int) -> float:
     """Median seconds."""
     seconds = []
@@ -130,14 +143,7 @@ class Bench:
             self.ratio("full proof", "count(*)")
             if "restore" in self.figures:
                 self.ratio("full proof", "restore")
-            # The upgrade touches one table of medium size and all tiny ones.
-            session.execute("UPDATE medium_3 SET amount = amount + 1 WHERE id % 10 = 3")
-            for n in range(TINY):
-                session.execute(f"UPDATE tiny_{n} SET name = name || '!' WHERE id = 1")
-            touched = session.value(
-                "SELECT sum(pg_table_size(c.oid)) FILTER (WHERE relname ~ 'medium_3|tiny')::float8 / sum(pg_table_size(c.oid)) AS v "
-                "FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            )
+            touched = touch(session)
             print(f"then {touched:.1%} of the bytes are touched")
             name = "proof with 95 % untouched"
             self.say(name, timed(lambda: take_fingerprint(session, since=before, proof="changed", connections=connections), times))

@@ -17,6 +17,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     kept_server,
     kept_template,
     side_database,
+    spare_copy,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -141,6 +142,9 @@ def clean_up_own_server(database: Optional[str], rehearsal_id: str, work: WorkDi
             "problems": problems,
             "kept": [{"thing": kept.database, "expires": kept.expires}],
         }
+    if own is not None and not own.running:
+        # Into the directory of the template that it was made from, where that is kept.
+        spare_copy.leave(own.home)
     try:
         if keep == KEEP_BACKUP and database:
             state = _keep_backup_only(work)

@@ -5,7 +5,8 @@
 
 They lie beside the data directory that they are a copy of, made while its server was stopped, with a marker of their own. The work directory of the
 rehearsal stays for as long, and `sweep` removes it with all of them. Nothing ever runs in them: the control file, which every start of a server
-writes, shows if anything did. Where the file system can share blocks between files, the copies take neither time nor room.
+writes, shows if anything did. Where the file system can share blocks between files, the copies take neither time nor room; elsewhere what the last
+rehearsal has done with is used again (spare_copy.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 import shutil
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, ephemeral, files, kept_template, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, ephemeral, files, kept_template, progress, spare_copy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, EphemeralError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.kept_template import Kept, TemplateRefused
@@ -31,7 +32,7 @@ _FICLONE = 0x40049409
 _WAL_FILE = re.compile(r"[0-9A-F]{24}")
 _CONTROL = os.path.join("global", "pg_control")
 _CONTROL_S = 60.0
-_REMOVED_WITH_THE_SERVER = ("data", "socket", "log")
+_REMOVED_WITH_THE_SERVER = ("data", "socket", "log", spare_copy.NOTE)
 
 
 def keep(own: Ephemeral, copy: str, marker: Marker, deadline_s: float) -> Dict[str, Any]:
@@ -53,6 +54,7 @@ def keep(own: Ephemeral, copy: str, marker: Marker, deadline_s: float) -> Dict[s
         os.mkdir(home, files.PRIVATE_DIRECTORY)
         ephemeral.own(own.owner, home)
         _copy(own, own.data, data, facts["bytes"])
+        spare_copy.note(own.home, home)
         own.flush(data)
     except OSError as error:
         raise EphemeralError(f"the copy could not be kept in {home}: {error.strerror}") from None
@@ -94,12 +96,20 @@ def refusals(kept: Mapping[str, Any], now: Optional[datetime.datetime] = None) -
 
 
 def take(own: Ephemeral, kept: Mapping[str, Any]) -> None:
-    """Fill the empty home of a new server with what was kept. Raises TemplateRefused and EphemeralError."""
+    """Fill the empty home of a new server with what was kept; where an earlier one has left its data directory, with that, made equal to it.
+
+    Raises TemplateRefused and EphemeralError."""
     against = refusals(kept)
     if against:
         raise TemplateRefused("; ".join(against))
+    template = kept["directory"]
     try:
-        _copy(own, os.path.join(kept["directory"], "data"), own.data, kept["bytes"])
+        stamps = spare_copy.claim(own.home, template)
+        if stamps is None:
+            _copy(own, os.path.join(template, "data"), own.data, kept["bytes"])
+        else:
+            _copy_what_differs(own, os.path.join(template, "data"), stamps)
+        spare_copy.note(own.home, template)
     except OSError as error:
         raise EphemeralError(f"the template {kept['directory']} could not be copied to {own.data}: {error.strerror}") from None
 
@@ -112,6 +122,7 @@ def look(own: Ephemeral, rehearsal_id: str) -> Optional[Kept]:
 
 def leave_only(own: Ephemeral, work: WorkDirectory) -> Tuple[List[str], List[str]]:
     """Remove everything of a rehearsal whose server is stopped but what is kept of it: (what was removed, what could not be, in words)."""
+    spare_copy.leave(own.home)
     failures = work.remove_entries(except_for=(ephemeral.DIRECTORY, ELSEWHERE, MARKER_FILE))
     paths = [os.path.join(own.home, name) for name in _REMOVED_WITH_THE_SERVER]
     paths = [path for path in dict.fromkeys([*paths, own.sockets]) if os.path.lexists(path)]
@@ -146,6 +157,19 @@ def _copy(own: Ephemeral, source: str, target: str, expected: int) -> None:
 
         shutil.copytree(source, target, symlinks=True, ignore=passed_over, copy_function=one)
     ephemeral.own_all(own.owner, target)
+
+
+def _copy_what_differs(own: Ephemeral, source: str, stamps: Mapping[str, Any]) -> None:
+    """Make a data directory that once was equal to the source equal to it again."""
+    paths = spare_copy.written_to(source, own.data, stamps)
+    with progress.counted(own.work, "copied", sum(os.path.getsize(os.path.join(source, path)) for path in paths)) as counter:
+
+        def one(path: str, to: str) -> None:
+            _copy_file(path, to)
+            counter.done += os.path.getsize(to)
+
+        spare_copy.copy_anew(source, own.data, paths, one)
+    ephemeral.own_all(own.owner, own.data)
 
 
 def _first_wal_file(own: Ephemeral, data: str) -> str:

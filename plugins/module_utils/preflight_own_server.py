@@ -10,7 +10,15 @@ import os
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import disk, ephemeral, kept_server, outside_world, preflight_file, server_programs
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    disk,
+    ephemeral,
+    kept_server,
+    outside_world,
+    preflight_file,
+    server_programs,
+    spare_copy,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import (
@@ -79,6 +87,9 @@ def look(
     share, what = _COPY_SHARE, "the copy in a server of its own"
     if keep == "template":
         share, what = share + 1, "the copy in a server of its own, with its template"
+    if kept and spare_copy.there_is(kept["directory"], base):
+        # It takes the place of what is there already.
+        share -= 1
     problems += disk_problem(disk.free_here(base), base, int(size * share) + _ROOM_FOR_SERVER, "dev", what)
     return facts, problems, findings
 

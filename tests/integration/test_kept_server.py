@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +118,28 @@ def test_another_server_starts_on_it_as_often_as_wanted_and_it_stays_as_it_was(s
         assert (gone["copy"], gone["left"], gone["problems"]) == ("dropped", [], [])
 
 
+def test_another_go_takes_the_files_that_the_last_one_did_not_write_to(stand: Stand) -> None:
+    spare = Path(stand.kept["directory"]) / "spare"
+    order, made = stand.go()
+    untouched = stand.ask(made, lambda session: session.value("SELECT pg_relation_filepath('pg_proc')"))
+    inode = (Path(stand.own(order).data) / untouched).stat().st_ino
+    stand.ask(made, lambda session: session.execute("UPDATE shifts SET rate = 0; CREATE TABLE more AS SELECT * FROM shifts; CHECKPOINT"))
+    cleaned = stand.clean(order)
+    assert (cleaned["copy"], cleaned["left"], cleaned["problems"]) == ("dropped", [], [])
+    assert (spare / "data" / untouched).stat().st_ino == inode
+    order, made = stand.go()
+    assert not spare.exists() and (Path(stand.own(order).data) / untouched).stat().st_ino == inode
+    assert data_diff.compare(stand.before, stand.ask(made, take_fingerprint)) == []
+    assert stand.ask(made, lambda session: session.value(_DATABASES)) == order.database
+    assert stand.ask(made, lambda session: session.value("SELECT to_regclass('more') IS NULL"))
+    # One that was killed may have processes that go on writing.
+    pid = stand.own(order).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    cleaned = stand.clean(order)
+    assert (cleaned["left"], cleaned["problems"]) == ([], []) and not spare.exists()
+
+
 def test_only_the_wal_that_is_needed_was_kept(stand: Stand) -> None:
     wal = [path for path in (Path(stand.kept["directory"]) / "data" / "pg_wal").iterdir() if path.is_file()]
     assert len(wal) == 1
@@ -134,6 +158,23 @@ def test_what_does_not_fit_is_refused_and_nothing_is_started(stand: Stand) -> No
     assert not stand.own(order).running
     _facts, problems, _findings = preflight_own_server.look(order.wish, str(stand.place), {}, kept={**stand.kept, "control": "0"})
     assert [problem for problem in problems if problem.startswith("dev: a server has been started")]
+
+
+def test_what_is_used_again_needs_no_room(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, _made = stand.go()
+    stand.clean(order)
+    assert (Path(stand.kept["directory"]) / "spare").exists()
+    size = 10 << 30
+    production = {"server_version_num": 150000, "collate": "C", "ctype": "C", "size_bytes": size}
+    monkeypatch.setattr("ansible_collections.migrations.rehearsal.plugins.module_utils.disk.free_here", lambda _path: size)
+
+    def refused() -> list[str]:
+        _facts, problems, _findings = preflight_own_server.look(order.wish, str(stand.place), production, kept=stand.kept)
+        return [problem for problem in problems if "the copy in a server of its own" in problem]
+
+    assert refused() == []
+    shutil.rmtree(Path(stand.kept["directory"]) / "spare")
+    assert len(refused()) == 1
 
 
 def test_when_it_has_expired_it_is_refused_and_swept(stand: Stand) -> None:
