@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,11 +36,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def fill(disk: Path) -> None:
-    """Take all the room that there is."""
-    with open(disk / "filler", "wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"\0" * (1 << 20))
+@contextlib.contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """All the room that there is, and what becomes free meanwhile, is somebody else's."""
+    ended = threading.Event()
+
+    def fill() -> None:
+        with open(disk / "filler", "wb", buffering=0) as file:
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"\0" * (1 << 20))
+                ended.wait(0.01)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("side", ["production", "dev"])
@@ -49,8 +65,8 @@ def test_a_disk_that_fills_up_is_said_and_nothing_is_left(demo: Demo, small_disk
     process = demo.start(inventory, tmp_path / "run")
     while process.poll() is None and not list((small_disk / "work").glob(f"2*-{side}/rehearsal.json")):
         time.sleep(0.005)
-    fill(small_disk)
-    played = finish(process, tmp_path / "run")
+    with filled(small_disk):
+        played = finish(process, tmp_path / "run")
     assert played.rc != 0 and played.record is not None and played.record["verdict"] == "INCOMPLETE", played.stdout
     told = [finding["message"] for finding in played.record["findings"] if finding["severity"] == "blocker"]
     assert any("No space left on device" in message for message in told), told
