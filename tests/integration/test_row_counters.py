@@ -111,6 +111,9 @@ class Stand:
     def fresh(self, *statements: str) -> Stand:
         self.run("DROP DATABASE IF EXISTS stand WITH (FORCE)", "DROP ROLE IF EXISTS idle", "CREATE DATABASE stand", database="postgres")
         self.run(*_FILLED, *statements)
+        # A session adds what it wrote before it leaves, which is a moment after its client has.
+        with Session(self.server, self.name, "tests", deadline_s=60) as session:
+            assert row_counters._is_alone(session, 20.0)
         self.before = self.look()
         assert self.before["counters"]["why_not"] == ""
         return self
