@@ -14,11 +14,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 sys.path.append(str(Path(__file__).parent))
 
 import rich_schema  # noqa: E402
+from copy_rehearsal import Begin, Rehearsal, execute, marker_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,32 @@ def installed(postgres_servers: Callable[[int], Any]) -> Iterator[Session]:
             yield session
     finally:
         server.drop_database(name)
+
+
+@pytest.fixture
+def begin(postgres_server: Any, tmp_path: Path) -> Iterator[Begin]:
+    """Back a database up; its copies are dropped after the test, whoever made them."""
+    made: list[tuple[Server, str]] = []
+
+    def start(database: str, source: Server | None = None, target: Server | None = None, name: str = "") -> Rehearsal:
+        marker = marker_of(new_id())
+        work = WorkDirectory.at(str(tmp_path / "work"), marker.id, "dev")
+        work.create(marker)
+        manifest = take_backup(source or postgres_server.server, database, marker.id, work, Limits())
+        name = name or f"copy_{marker.id}"
+        made.append((target or postgres_server.server, name))
+        return Rehearsal(marker, work, manifest, files.sha256(work.file(backup.MANIFEST)), name)
+
+    yield start
+    for server, name in made:
+        with Session(server, "postgres", "tests") as session:
+            session.execute(f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
+
+
+@pytest.fixture
+def packed(postgres_server: Any, database: str, begin: Begin) -> Rehearsal:
+    execute(postgres_server.server, database, "CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n")
+    return begin(database)
 
 
 @pytest.fixture

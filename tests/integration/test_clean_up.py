@@ -1,22 +1,35 @@
-"""Clean-up does not take its own word for it: what a look afterwards still finds is told."""
+"""Clean-up takes all but what is to be kept, and does not take its own word for it: what a look afterwards still finds is told."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import datetime
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import application, clean_up, copy_database, migration_findings
 from ansible_collections.migrations.rehearsal.plugins.module_utils.application import Application
+from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database import drop_copy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, copy_database_name, new_id
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
+    READ_ONLY,
+    PostgresError,
+    Server,
+    Session,
+    quote_identifier,
+    quote_literal,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 sys.path.append(str(Path(__file__).parent))
 
 from agent_project import Project  # noqa: E402
+from copy_rehearsal import Rehearsal, connect, exists, marker_of, require_clean_up_takes_all  # noqa: E402
 
 pytestmark = pytest.mark.integration
 
@@ -113,3 +126,79 @@ def test_a_work_directory_that_is_only_said_to_be_removed_is_told(postgres_serve
         patched.setattr(WorkDirectory, "remove", lambda _self: True)
         assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == [work.path]
     assert cleaned(postgres_server.server, None, rehearsal_id, tmp_path)["left"] == []
+
+
+def test_the_copy_goes_even_while_somebody_works_in_it(packed: Rehearsal, postgres_server: Any) -> None:
+    server = postgres_server.server
+    packed.copy_to(server)
+    busy = connect(server, packed.name)
+    busy.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+    require_clean_up_takes_all(server, packed)
+    with pytest.raises(psycopg.OperationalError):
+        busy.execute("SELECT 1")
+    busy.close()
+
+
+def test_clean_up_on_a_server_that_is_gone_is_not_silent(packed: Rehearsal) -> None:
+    nowhere = Server(host="/nowhere", port=1, user="x", bin_dir="")
+    cleaned = clean_up.clean_up(nowhere, packed.name, packed.marker.id, packed.work, "none", 30)
+    assert cleaned["copy"] == "left" and cleaned["problems"]
+    assert isinstance(cleaned["problems"][0], str)
+    with pytest.raises(PostgresError):
+        drop_copy(nowhere, packed.name, packed.marker.id, 30)
+
+
+@pytest.mark.parametrize("keep", ["copy", "backup"])
+def test_what_is_not_there_is_not_said_to_be_kept(postgres_server: Any, tmp_path: Path, keep: str) -> None:
+    marker = marker_of(new_id())
+    work = WorkDirectory.at(str(tmp_path), marker.id, "dev")
+    work.create(marker)
+    cleaned = clean_up.clean_up(postgres_server.server, f"copy_{marker.id}", marker.id, work, keep, 30)
+    assert (cleaned["copy"], cleaned["work_directory"]) == ("absent", "removed")
+    assert (cleaned["left"], cleaned["problems"]) == ([], [])
+    assert not os.path.exists(work.path)
+
+
+def test_a_kept_backup_is_the_backup_alone(packed: Rehearsal, postgres_server: Any) -> None:
+    packed.copy_to(postgres_server.server)
+    Path(packed.work.file("evidence.tar.gz")).write_text("")
+    cleaned = clean_up.clean_up(postgres_server.server, packed.name, packed.marker.id, packed.work, "backup", 30)
+    assert (cleaned["copy"], cleaned["work_directory"], cleaned["left"], cleaned["problems"]) == ("dropped", "kept", [], [])
+    assert sorted(os.listdir(packed.work.path)) == ["dump", "manifest.json", "rehearsal.json"]
+
+
+def test_a_kept_copy_stays_alone(packed: Rehearsal, postgres_server: Any) -> None:
+    packed.copy_to(postgres_server.server)
+    cleaned = clean_up.clean_up(postgres_server.server, packed.name, packed.marker.id, packed.work, "copy", 30)
+    assert (cleaned["copy"], cleaned["work_directory"], cleaned["left"], cleaned["problems"]) == ("kept", "removed", [], [])
+    assert exists(postgres_server.server, packed.name)
+
+
+def test_two_clean_ups_at_once_do_not_end_each_other(packed: Rehearsal, postgres_server: Any) -> None:
+    """Two inventory names of one host and server are swept side by side."""
+    server, late = postgres_server.server, datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+    base = os.path.dirname(packed.work.path)
+    for _time in range(4):
+        packed.work.create(packed.marker)
+        copy_database.create_copy(server, packed.name, packed.marker, packed.manifest, 30)
+        for number in range(200):
+            Path(packed.work.file("evidence", str(number))).write_text("")
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(lambda _number: clean_up.sweep(server, True, base, late, 30, False), range(4)))
+        assert [result["problems"] for result in results] == [[]] * 4
+        assert sum(f"database {packed.name}" in result["removed"] for result in results) == 1
+        assert not exists(server, packed.name) and not os.path.exists(packed.work.path)
+
+
+def test_one_that_could_not_be_marked_is_told_and_left_alone(postgres_server: Any, tmp_path: Path) -> None:
+    """The process ended between making and marking it: nobody else has such a name, and still it carries no marker."""
+    marker = marker_of(new_id())
+    work = WorkDirectory.at(str(tmp_path), marker.id, "dev")
+    work.create(marker)
+    name = postgres_server.create_database(copy_database_name(marker.id))
+    try:
+        cleaned = clean_up.clean_up(postgres_server.server, name, marker.id, work, "none", 30)
+        assert cleaned["copy"] == "left" and name in cleaned["problems"][0]
+        assert exists(postgres_server.server, name)
+    finally:
+        postgres_server.drop_database(name)

@@ -59,7 +59,7 @@ NOT_HERE: dict[str, tuple[str, str]] = {
     "left-behind": ("clean-up needs a host", "e2e/test_interrupt.py::test_a_dev_server_that_is_gone_midway_is_not_a_silent_green"),
     "copy-differs": (
         "the copy is made of production itself",
-        "integration/test_copy_database.py::test_a_backup_that_did_not_arrive_as_it_was_taken_is_refused",
+        "integration/test_unpacking.py::test_a_backup_that_did_not_arrive_as_it_was_taken_is_refused",
     ),
     "copy-not-proved": ("production is there", "e2e/test_ephemeral.py::test_an_existing_backup_needs_no_production"),
     "dump-chosen": ("no way of copying is chosen", "e2e/test_ephemeral.py::test_it_says_why_it_is_no_physical_copy"),
