@@ -45,6 +45,20 @@ def installed(postgres_servers: Callable[[int], Any]) -> Iterator[Session]:
 
 
 @pytest.fixture
+def own(postgres_server: Any, database: str) -> Iterator[Session]:
+    """A session of an empty database."""
+    with Session(postgres_server.server, database, "tests") as session:
+        yield session
+
+
+@pytest.fixture
+def contracts(own: Session) -> Session:
+    own.execute("CREATE TABLE contracts (id integer PRIMARY KEY, hourly_rate integer, note varchar(50))")
+    own.execute("INSERT INTO contracts SELECT g, CASE WHEN g % 10 = 0 THEN NULL ELSE g * 7 END, 'note ' || g FROM generate_series(1, 10000) AS g")
+    return own
+
+
+@pytest.fixture
 def begin(postgres_server: Any, tmp_path: Path) -> Iterator[Begin]:
     """Back a database up; its copies are dropped after the test, whoever made them."""
     made: list[tuple[Server, str]] = []

@@ -20,8 +20,8 @@ _HERE = Path(__file__).parent
 sys.path.extend([str(_HERE.parent), str(_HERE), str(_HERE / "gallery")])
 
 import rich_schema  # noqa: E402
-import test_fingerprint  # noqa: E402
 import test_schema_round_trip  # noqa: E402
+import typed_values  # noqa: E402
 from every import ALL  # noqa: E402
 from postgres_versions import MAJORS  # noqa: E402
 from stand import Stand  # noqa: E402
@@ -84,10 +84,10 @@ def prepare(session: Session) -> None:
     for statement in ("CREATE TYPE mood AS ENUM ('low', 'high')", "CREATE TYPE pair AS (a integer, b text)", "CREATE DOMAIN cents AS numeric",
                       "CREATE DOMAIN day AS date CHECK (VALUE IS NOT NULL)", "CREATE DOMAIN bytes AS bytea"):  # fmt: skip
         session.execute(statement)
-    for kind, values in test_fingerprint.VALUES.items():
-        table = quote_identifier(test_fingerprint.table_of(kind))
+    for kind, values in typed_values.VALUES.items():
+        table = quote_identifier(typed_values.table_of(kind))
         session.execute(f"CREATE TABLE {table} (id integer PRIMARY KEY, v {kind})")
-        test_fingerprint.fill(session, kind, dict(enumerate(values)))
+        typed_values.fill(session, kind, dict(enumerate(values)))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def on_the_newest(postgres_servers: Callable[[int], Any]) -> dict[str, Any]:
     name = newest.create_database("every_type")
     with Session(newest.server, name, "tests") as session:
         prepare(session)
-        found = test_fingerprint.proved(take_fingerprint(session))
+        found = typed_values.proved(take_fingerprint(session))
     newest.drop_database(name)
     return found
 
@@ -105,7 +105,7 @@ def test_every_value_has_a_hash_of_its_own_and_the_same_in_every_version(server:
     name = server.create_database("every_value")
     with Session(server.server, name, "tests") as session:
         prepare(session)
-        assert test_fingerprint.proved(take_fingerprint(session)) == on_the_newest
+        assert typed_values.proved(take_fingerprint(session)) == on_the_newest
         with proof_transaction(session):
             for relation in read_relations(session)[0]:
                 column = relation.by_name["v"]
