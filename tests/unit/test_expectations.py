@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, Migration rehearsal maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Expectations as data, and as checks of revision and structure; what an expression over old may be."""
+
 from __future__ import annotations
 
 import json
@@ -22,7 +24,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations 
     expression_problem,
     same_value,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import between
 
 
 def column(type_: str, nullable: bool = True, default: str | None = None) -> dict[str, Any]:
@@ -302,64 +303,6 @@ def test_what_is_declared_as_dropped_must_be_gone(name: str, ok: bool, measured:
     ]
 
 
-def rows(value: Any, checks: Any) -> Check:
-    expectations = Expectations(after_upgrade=Structure({"t": TableExpectation(existing_rows={"c": value})}))
-    (check,) = check_existing_rows(expectations, checks)
-    return check
-
-
-def measured_rows(**changed: Any) -> dict[str, Any]:
-    return {"existing_rows": [{"table": "t", "column": "c", "expected": True, "rows": 200, "matching": 200, **changed}]}
-
-
-def test_a_value_that_no_row_can_hold_is_measured() -> None:
-    check = rows(True, {"existing_rows": [{"table": "t", "column": "c", "expected": True, "no_value_of": "integer"}]})
-    assert (check.ok, check.measured) == (False, "no value of type integer")
-
-
-def test_existing_rows_that_all_hold_the_value() -> None:
-    assert rows(True, measured_rows()) == Check("every existing row holds t.c = true", "upgrade", "t.c", True, "200 of 200 rows", "true in every row")
-    assert rows(None, measured_rows(expected=None)).ok
-    assert rows("Смена", measured_rows(expected="Смена")).item == 'every existing row holds t.c = "Смена"'
-    assert rows(True, measured_rows(rows=0, matching=0)).ok
-
-
-@pytest.mark.parametrize("matching", [199, 0])
-def test_one_other_row_is_enough(matching: int) -> None:
-    check = rows(True, measured_rows(matching=matching))
-    assert (check.ok, check.measured) == (False, f"{matching} of 200 rows")
-
-
-@pytest.mark.parametrize(
-    "checks",
-    [
-        {},
-        {"existing_rows": None},
-        {"existing_rows": []},
-        measured_rows(table="u"),
-        measured_rows(column="d"),
-        measured_rows(expected=False),
-        measured_rows(expected=1),
-        measured_rows(matching=None),
-        measured_rows(rows=None),
-        {"existing_rows": [{"table": "t", "column": "c", "rows": 1, "matching": 1}]},
-    ],
-)
-def test_what_was_not_measured_is_not_ok(checks: dict[str, Any]) -> None:
-    check = rows(True, checks)
-    assert (check.ok, check.measured) == (False, "not measured")
-
-
-def test_a_measurement_without_a_value_is_not_one_of_null() -> None:
-    assert rows(None, {"existing_rows": [{"table": "t", "column": "c", "rows": 1, "matching": 1}]}).measured == "not measured"
-
-
-def test_the_worst_of_two_measurements_counts() -> None:
-    entries = measured_rows()["existing_rows"] + measured_rows(matching=3)["existing_rows"]
-    assert rows(True, {"existing_rows": entries}).measured == "3 of 200 rows"
-    assert not rows(True, {"existing_rows": entries}).ok
-
-
 @pytest.mark.parametrize(
     "expression",
     [
@@ -425,83 +368,3 @@ def test_expressions_that_cannot_be_used(expression: str, problem: str) -> None:
 def test_same_value_is_the_equality_of_json(left: Any, right: Any, same: bool) -> None:
     assert same_value(left, right) is same
     assert same_value(right, left) is same
-
-
-# Which table and column is which: a table's OID, and its columns with their numbers.
-Known = dict[str, tuple[int, dict[str, int]]]
-
-
-def _declared(name: str, change: Change, before: Known, after: Known) -> tuple[bool, str]:
-    """The check of one declared change, where the values were compared as `between` pairs the names."""
-    wanted = Expectations(changes={name: change})
-    identities = [{"tables": {table: {"oid": oid, "columns": columns} for table, (oid, columns) in one.items()}} for one in (before, after)]
-    snapshots = {
-        moment: {"tables": {table: {"columns": dict.fromkeys(columns, {})} for table, (_oid, columns) in one.items()}}
-        for moment, one in (("before", before), ("after", after))
-    }
-    (check,) = check_structure(wanted, snapshots, ["r"], between(*identities, wanted.told_renames()))
-    return check.ok, check.measured
-
-
-def test_a_copy_that_was_not_made_is_not_met() -> None:
-    before: Known = {"t": (1, {"a": 1, "k": 2}), "old": (2, {"k": 1})}
-
-    def measured(name: str, became: str, **after: tuple[int, dict[str, int]]) -> tuple[bool, str]:
-        return _declared(name, Change("renamed", became=became), before, after)
-
-    assert measured("t.a", "b", t=(1, {"k": 2, "b": 3})) == measured("t.a", "b", other=(1, {"k": 2, "b": 3})) == (True, "present")
-    assert measured("old", "new", new=(7, {"k": 1})) == (True, "present")
-    assert measured("t.a", "b", t=(1, {"a": 1, "b": 3})) == (False, "t.a is there still")
-    assert measured("t.a", "b", t=(1, {"k": 2})) == measured("old", "new", t=(1, {"k": 2})) == (False, "absent")
-    assert measured("old", "new", old=(2, {"k": 1}), new=(7, {"k": 1})) == (False, "old is there still")
-    assert measured("t.x", "b", t=(1, {"b": 3})) == (False, "t.x was not there before")
-
-
-def test_a_copy_is_not_met_where_the_catalog_says_another() -> None:
-    before: Known = {"t": (1, {"a": 1, "k": 2}), "old": (2, {"k": 1})}
-
-    def measured(name: str, became: str, **after: tuple[int, dict[str, int]]) -> tuple[bool, str]:
-        return _declared(name, Change("renamed", became=became), before, after)
-
-    assert measured("t.a", "b", t=(1, {"a2": 1, "k": 2, "b": 3})) == (False, "t.a is called t.a2 now"), "its values were compared with those of a2"
-    assert measured("t.a", "a2", t=(1, {"a2": 1, "k": 2, "b": 3})) == (True, "present"), "nobody had to say it, but it is so"
-    assert measured("t.a", "b", t=(1, {"k2": 2, "b": 3}), old=(2, {"k": 1})) == (True, "present")
-    assert measured("t.a", "b", t=(1, {"b": 2})) == (False, "t.k is called t.b now")
-    assert measured("t.a", "k", t=(1, {"k": 2})) == (False, "t.k was there before")
-    assert measured("old", "new", other=(2, {"k": 1}), new=(7, {"k": 1})) == (False, "old is called other now")
-    assert measured("old", "t", t=(1, {"a": 1, "k": 2})) == (False, "t was there before")
-    assert measured("old", "new", new=(1, {"a": 1, "k": 2})) == (False, "t is called new now")
-    assert measured("t.a", "b", t2=(1, {"a": 1, "k": 2, "b": 3})) == (False, "t.a is called t2.a now")
-
-
-def test_a_copy_is_not_met_where_nobody_knows_what_became_what() -> None:
-    snapshots = {"before": {"tables": {"t": {"columns": {"a": {}}}}}, "after": {"tables": {"t": {"columns": {"b": {}}}}}}
-    (check,) = check_structure(Expectations(changes={"t.a": Change("renamed", became="b")}), snapshots, ["r"])
-    assert (check.ok, check.measured) == (False, "not measured"), "no value was compared under another name"
-
-
-def test_what_is_only_called_otherwise_is_not_dropped() -> None:
-    before: Known = {"t": (1, {"a": 1, "k": 2}), "old": (2, {"k": 1})}
-
-    def measured(name: str, **after: tuple[int, dict[str, int]]) -> tuple[bool, str]:
-        return _declared(name, Change("dropped"), before, after)
-
-    assert measured("t.a", t=(1, {"a2": 1, "k": 2})) == (False, "t.a is called t.a2 now")
-    assert measured("t.a", t2=(1, {"a": 1, "k": 2})) == (False, "t.a is called t2.a now")
-    assert measured("old", archive=(2, {"k": 1})) == (False, "old is called archive now")
-    assert measured("t.a", t=(1, {"a": 9})) == measured("old", old=(9, {})) == (False, "present")
-    assert measured("t.a", t=(1, {"k": 2})) == measured("t.a", t2=(1, {"k": 2})) == measured("t.a") == measured("old") == (True, "absent")
-    assert measured("t.x", t=(1, {"k": 2})) == (True, "absent, and it was not there earlier either")
-
-
-def test_rows_that_cannot_be_told_apart_accuse_nobody() -> None:
-    wanted = Expectations(after_upgrade=Structure({"t": TableExpectation(existing_rows={"c": 1})}))
-
-    def checked(**more: Any) -> tuple[bool, str, str | None]:
-        entry = {"table": "t", "column": "c", "expected": 1, "rows": 5, "matching": 5, **more}
-        (check,) = check_existing_rows(wanted, {"existing_rows": [entry]})
-        return check.ok, check.code, check.severity
-
-    assert checked() == checked(unclear=0, reason="") == (True, "expectation-not-met", None)
-    assert checked(unclear=2, reason="no backup") == (False, "data-not-compared", "warning")
-    assert checked(unclear=2, reason="no backup", matching=4) == (False, "expectation-not-met", None)
