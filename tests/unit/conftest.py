@@ -1,7 +1,8 @@
-"""Lets unit tests import the builders that lie beside them."""
+"""Lets unit tests import the builders that lie beside them, and gives them records."""
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 
@@ -20,3 +21,27 @@ def record() -> dict[str, Any]:
     from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 
     return judge(evidence_builder.good(), lambda *_arguments: [])
+
+
+@pytest.fixture(scope="session")
+def kept_records() -> dict[str, Any]:
+    # It lies beside this folder, and what is tested without it asks for none of these.
+    import report_records
+
+    return {"rich": report_records.rich(), "no_go": report_records.no_go(), "go": report_records.go()}
+
+
+@pytest.fixture
+def rich(kept_records: dict[str, Any]) -> dict[str, Any]:
+    """The record of a rehearsal in which there is something of everything, to be altered at will."""
+    return copy.deepcopy(kept_records["rich"])
+
+
+@pytest.fixture
+def no_go(kept_records: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(kept_records["no_go"])
+
+
+@pytest.fixture
+def go(kept_records: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(kept_records["go"])

@@ -303,3 +303,35 @@ def test_a_renderer_that_breaks_loses_nothing_else(tmp_path: Path, monkeypatch: 
 def test_the_documented_formats_are_those_that_there_are() -> None:
     page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", page, re.MULTILINE)) == set(reports.FILES.items())
+
+
+def test_junit_has_a_red_case_for_what_is_red(rich: dict[str, Any]) -> None:
+    root = ElementTree.fromstring(reports.render(rich, "junit"))
+    missed = root.find("testsuite[@name='rehearsal.expectations']/testcase/failure")
+    assert missed is not None and missed.get("message") == "measured no table nowhere, expected present"
+    for finding in rich["findings"]:
+        finding["severity"] = "warning" if finding["code"] == "expectation-not-met" else finding["severity"]
+    root = ElementTree.fromstring(reports.render(rich, "junit"))
+    assert root.find("testsuite[@name='rehearsal.expectations']/testcase/failure") is None
+    assert root.find("testsuite[@name='rehearsal.expectations']/testcase/skipped") is not None
+    (case,) = [one for one in root.iter("testcase") if str(one.get("name")).startswith("expectation-not-met:")]
+    assert "table nowhere" in str(case.findtext("system-out"))
+    checklist = {case.get("name"): case.find("failure") is not None for case in root.iterfind("testsuite[@name='rehearsal.checklist']/testcase")}
+    assert checklist == {line["item"]: line["status"] == "failed" for line in rich["checklist"]}
+
+
+def test_sarif_leads_to_the_line_and_knows_what_is_accepted(rich: dict[str, Any]) -> None:
+    finding = rich["findings"][0]
+    finding.update(file="versions/a b.py", line=7, accepted={"reason": "known", "until": "2027-01-01", "severity": "warning", "expired": False})
+    (run,) = json.loads(reports.render(rich, "sarif"))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("versions/a%20b.py", 7)
+    assert run["results"][0]["suppressions"][0]["status"] == "accepted"
+    assert run["invocations"][0]["executionSuccessful"] is True
+    finding["accepted"]["expired"] = True
+    finding["file"] = "/opt/versions/a.py"
+    del finding["line"]
+    result = json.loads(reports.render({**rich, "verdict": "INCOMPLETE"}, "sarif"))["runs"][0]
+    assert "suppressions" not in result["results"][0] and result["invocations"][0]["executionSuccessful"] is False
+    place = result["results"][0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"], place["region"]["startLine"]) == ({"uri": "file:///opt/versions/a.py"}, 1)
