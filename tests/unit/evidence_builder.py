@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_files import Evidence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import expectations_file
 from snapshot_builder import EMPTY, column, table
 
 ID = "20261122-223011-9f3a2c"
@@ -81,3 +82,21 @@ def good(expectations: Expectations | None = None, **replaced: Any) -> Evidence:
         ),
     )  # fmt: skip
     return dataclasses.replace(evidence, **replaced)
+
+
+def spoil(evidence: Evidence, part: str, key: str, value: Any) -> Evidence:
+    """Replace one document of a part; None removes it."""
+    documents = dict(getattr(evidence, part))
+    documents.pop(key, None)
+    if value is not None:
+        documents[key] = value
+    return dataclasses.replace(evidence, **{part: documents})
+
+
+def expecting(text: str) -> Expectations:
+    return expectations_file.parse(text, "expectations.yml")
+
+
+def codes(record: dict[str, Any], *severities: str) -> list[str]:
+    """Those of the findings, or of the findings of these severities."""
+    return [one["code"] for one in record["findings"] if not severities or one["severity"] in severities]

@@ -108,3 +108,9 @@ def test_the_command_lists_the_codes(capsys: pytest.CaptureFixture[str]) -> None
     assert len(capsys.readouterr().out.splitlines()) == len(CODES)
     assert cli.main(["findings", "--markdown"]) == 0
     assert capsys.readouterr().out == findings.markdown()
+
+
+def test_every_code_is_complete() -> None:
+    for code, known in CODES.items():
+        assert known.severity in findings.SEVERITIES, code
+        assert all(text.strip() for text in (known.title, known.meaning, known.advice)), code

@@ -1,4 +1,4 @@
-"""What the judge says of the checks of rows, and of data that is told with something else already."""
+"""What the judge says of the checks of rows, of sequences, and of data that is told with something else already."""
 
 from __future__ import annotations
 
@@ -33,3 +33,28 @@ def test_columns_of_an_emptied_table_are_told_with_it(left: int) -> None:
     ]
     told = [thing for _code, thing, _message, _severity in judge_data.of_upgrade(changes, Expectations())]
     assert told == (["users", "users.email"] if left else ["users"])
+
+
+def _counter(last_value: int | None, increment: int = 1, **more: Any) -> dict[str, Any]:
+    record = {"schema": "public", "name": "bills", "increment": increment, "start": 1, "last_value": last_value, "owned_by": None, "cycle": False}
+    return {"sequences": {"bills": {**record, **more}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (_counter(100), _counter(100), ""),
+        (_counter(100), _counter(101), ""),
+        (_counter(None), _counter(None), ""),
+        (_counter(100), {"sequences": {}}, ""),
+        (_counter(100, cycle=True), _counter(5, cycle=True), ""),
+        (_counter(100, owned_by="bills.id"), _counter(5, owned_by="bills.id"), ""),
+        (_counter(-5, -1), _counter(-6, -1), ""),
+        (_counter(1000), _counter(5), "bills was set back from 1,000 to 5: numbers that it has given come again"),
+        (_counter(100), _counter(None), "bills was set back from 100 to 1"),
+        (_counter(-5, -1), _counter(-4, -1), "bills was set back from -5 to -4"),
+    ],
+)
+def test_a_sequence_of_no_column_must_not_go_back(before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+    found = [message for _code, _object, message, _severity in judge_rows.of_sequences(before, after)]
+    assert len(found) == bool(said) and all(message.startswith(said) for message in found)

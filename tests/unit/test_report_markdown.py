@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import reports
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_markdown, reports
 from markdown_it import MarkdownIt
 
 sys.path.append(str(Path(__file__).parents[1]))
 
 import report_records  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
+from evidence_builder import good, stage  # noqa: E402
 
 
 def test_markdown_is_short_and_says_what_it_leaves_out() -> None:
@@ -68,3 +71,9 @@ def test_names_that_mean_harm_break_no_row_of_markdown() -> None:
     assert "<img" not in page and "<script" not in page and "</script" not in page and "<a " not in page
     for element in ("table", "tr", "td", "details", "summary"):
         assert page.count(f"<{element}>") == plain.count(f"<{element}>"), element
+
+
+def test_a_pipe_in_a_message_does_not_break_a_table() -> None:
+    evidence = good()
+    stages = [*evidence.stages, stage("upgrade", status="failed", error="a | b\nc")]
+    assert "a \\| b c |" in report_markdown.markdown(judge(dataclasses.replace(evidence, stages=stages)))

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import report_text
+from ansible_collections.migrations.rehearsal.plugins.module_utils import report_markdown, report_text
 
 sys.path.append(str(Path(__file__).parents[1]))
 
 import report_records  # noqa: E402
+from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge  # noqa: E402
+from evidence_builder import good, shifts, snapshot, spoil  # noqa: E402
+from snapshot_builder import column  # noqa: E402
 
 
 def test_one_of_several_is_said_rightly(go: dict[str, Any], no_go: dict[str, Any]) -> None:
@@ -35,3 +38,22 @@ def test_a_terminal_obeys_no_name() -> None:
     assert not [line for line in shown.splitlines() if line.startswith("GO")]
     # The two blanks between the verdict, the database and the rehearsal are ours.
     assert re.match(r"NO-GO  \S", shown)
+
+
+def test_reports_say_verdict_checklist_findings_and_path() -> None:
+    record = judge(spoil(good(), "snapshots", "back", snapshot(shifts(other=column("text")))))
+    block = report_text.verdict_block(record, "/r/report.md")
+    assert block.startswith("NO-GO  prod1/shop")
+    assert "BLOCKER downgrade-leaves-trace: column shifts.other added: text" in block
+    assert block.endswith("Report: /r/report.md")
+    text = report_markdown.markdown(record)
+    assert text.startswith("# NO-GO: prod1/shop\n")
+    assert text.index("## Checklist") < text.index("## Blockers") < text.index("## Revisions") < text.index("<b>Clean-up</b>")
+
+
+def test_the_summary_has_one_line_a_database() -> None:
+    records = [judge(good()), judge(spoil(good(), "cleanup", "dev", None))]
+    lines = report_text.summary_table(records).splitlines()
+    assert len(lines) == 3
+    assert lines[1].split()[0] == "GO"
+    assert "left-behind" in lines[2]
