@@ -8,7 +8,7 @@ Runs inside the application's Python: standard library only.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel import Channel
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import Text
@@ -29,6 +29,8 @@ class Folding:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        # The first statement at a place, until there is a second one: most have no equal, and what equal ones share is costly to say.
+        self._first: Dict[_Key, Optional[Text]] = {}
         self._told: Dict[_Key, int] = {}
         self._folded: Dict[_Key, Dict[str, Any]] = {}
         self._since = 0.0
@@ -40,18 +42,35 @@ class Folding:
             self.flush()
             self._channel.emit_soon("statement", **event)
             return
-        key = (event["revision"], event["connection"], event.get("line"), event["autocommit"], event.get("raw"), text.shape)
-        told = self._told.get(key, 0)
-        if told < TOLD_ALONE:
-            if len(self._told) >= _MOST_SHAPES:
-                self._told.clear()
-            self._told[key] = told + 1
+        place = (event["revision"], event["connection"], event.get("line"), event["autocommit"], event.get("raw"))
+        key = self._many(place, text)
+        if key is None:
             self.flush()
             self._channel.emit_soon("statement", **event)
             return
         self._fold(key, event, ms)
         if event["t1"] - self._since > _WAITS_MS or len(self._folded) >= _MOST_SHAPES:
             self.flush()
+
+    def _many(self, place: _Key, text: Text) -> Optional[_Key]:
+        """What the equal ones of a statement share, once TOLD_ALONE of them were told."""
+        if place not in self._first:
+            if len(self._first) >= _MOST_SHAPES:
+                self._first.clear()
+            self._first[place] = text
+            return None
+        first = self._first[place]
+        if first is not None:
+            self._first[place] = None
+            self._count((*place, first.shape))
+        key = (*place, text.shape)
+        return key if self._count(key) > TOLD_ALONE else None
+
+    def _count(self, key: _Key) -> int:
+        if len(self._told) >= _MOST_SHAPES and key not in self._told:
+            self._told.clear()
+        self._told[key] = self._told.get(key, 0) + 1
+        return self._told[key]
 
     def _fold(self, key: _Key, event: Dict[str, Any], ms: float) -> None:
         if not self._folded:

@@ -8,7 +8,6 @@ Runs inside the application's Python: standard library and the application's SQL
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Any, Callable, Dict, Optional
 
@@ -16,13 +15,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_channel
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_connection import is_outside
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_fence import Fence
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_folding import Folding
+from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_lines import Lines
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_measuring import Measuring, Running
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_raw import install_process_tracking, install_raw_tracking
 from ansible_collections.migrations.rehearsal.plugins.module_utils.agent_sql import read_text
 
 MOST_SQL = 20_000
-# Frames between a statement and the line that asked for it: SQLAlchemy's, Alembic's and the project's own helpers.
-_MOST_FRAMES = 200
 # A statement that takes longer than this is told before its end, in milliseconds.
 _LONG_MS = 100.0
 
@@ -35,6 +33,7 @@ class Watcher:
         self._fence: Optional[Fence] = None
         self._measuring: Optional[Measuring] = None
         self._folding = Folding(channel)
+        self._lines = Lines()
         self._revision: Optional[str] = None
         # The file that its code came from, as its frames name it.
         self._file: Optional[str] = None
@@ -249,16 +248,7 @@ class Watcher:
 
     def _line(self) -> Optional[int]:
         """Where the revision's own file asks for the statement that is on its way; None where no frame of it is in sight."""
-        if self._file is None or not self._own:
-            return None
-        frame = sys._getframe(1)
-        for _number in range(_MOST_FRAMES):
-            if frame.f_code.co_filename == self._file:
-                return frame.f_lineno
-            if frame.f_back is None:
-                break
-            frame = frame.f_back
-        return None
+        return self._lines.find(self._file) if self._file is not None and self._own else None
 
     def _busy(self) -> _Busy:
         return _Busy(self._local)
