@@ -2,10 +2,10 @@
 
     PYTHONPATH=src:collections python bench/bench_copying.py [--rows 3800000] [--times 1] [--ways existing,ephemeral,straight,physical,again]
 
-Starts a server of its own (production, and dev's existing server) with PostgreSQL's default settings for durability and memory, and removes it.
+Starts two servers (production, and dev's existing one) with PostgreSQL's default settings for durability and memory, and removes them.
 3,800,000 rows make about 2 GB. «Transfer» is one copy of the archive to another directory, for both sides alike. A line a figure; with --rows 3000000
 or more exit code 1 if a limit is passed (below that, fixed costs decide). pgcopydb is measured where it is on PATH and knows the server's version.
-Needs about six times the room of the database in the directory for temporary files (TMPDIR).
+Needs about twenty times the room of the database in the directory for temporary files (TMPDIR).
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ LIMITS = {
     "memory (MB)": 150.0,
 }
 DEADLINE_S = 3600.0
+# Of all memory, in bytes: so that nobody has to wait for room.
+LEFT_FREE = 1 << 30
 
 
 class Bench:
-    def __init__(self, server: Server, base: Path, options: argparse.Namespace) -> None:
-        self.server, self.base, self.times = server, base, options.times
+    def __init__(self, production: Server, dev: Server, base: Path, options: argparse.Namespace) -> None:
+        self.production, self.dev, self.base, self.times = production, dev, base, options.times
         self.figures: dict[str, float] = {}
-        self.dev_databases: list[str] = []
+        self.places: list[Path] = []
 
     def say(self, name: str, value: float, unit: str = "s") -> None:
         self.figures[name] = value
@@ -112,26 +114,30 @@ class Bench:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
+        """A directory for one way. What it makes stays until the end: whenever ext4 makes a file, it looks at the inodes that were deleted within the
+        last minutes, so that each way would pay for the files of the one before it."""
         path = Path(tempfile.mkdtemp(prefix="way-", dir=self.base))
         path.chmod(0o711)
+        self.places.append(path)
         try:
             yield path
         finally:
-            for work in path.glob("work/*"):
-                WorkDirectory(str(work)).remove()
-            shutil.rmtree(path, ignore_errors=True)
-            for database in self.dev_databases:
-                self.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-            self.dev_databases.clear()
+            for work in path.rglob("work/*"):
+                WorkDirectory(str(work)).stop_processes()
+
+    def remove(self) -> None:
+        """Everything that the ways have made, also what of it lies elsewhere."""
+        for path in self.places:
+            for work in path.rglob("work/*"):
+                if WorkDirectory(str(work)).marker() is not None:
+                    WorkDirectory(str(work)).remove()
 
     def settle(self) -> None:
-        """What an earlier way left to be written is not the next one's to wait for."""
-        self.execute("CHECKPOINT")
+        """What an earlier way left to be written is not the next one's to wait for, and memory is as where a machine has run for a while."""
+        for server in (self.production, self.dev):
+            execute(server, "CHECKPOINT")
         os.sync()
-
-    def execute(self, statement: str) -> None:
-        with Session(self.server, "postgres", "bench", deadline_s=DEADLINE_S) as session:
-            session.execute(statement)
+        fill_memory(self.base / f"cached-{len(list(self.base.glob('cached-*')))}")
 
     def part(self, name: str, start: float) -> float:
         now = time.perf_counter()
@@ -143,15 +149,15 @@ class Bench:
     def runbook(self, place: Path) -> None:
         """pg_dump in plain SQL, a copy of the file, createdb, psql."""
         start = time.perf_counter()
-        conninfo = self.server.conninfo(SOURCE, "bench")
-        subprocess.run(self.server.tool("pg_dump", f"--dbname={conninfo}", f"--file={place}/dump.sql"), check=True)
+        conninfo = self.production.conninfo(SOURCE, "bench")
+        subprocess.run(self.production.tool("pg_dump", f"--dbname={conninfo}", f"--file={place}/dump.sql"), check=True)
         start = self.part("pg_dump", start)
         shutil.copyfile(place / "dump.sql", place / "arrived.sql")
         start = self.part("copy of the file", start)
-        self.dev_databases.append("bench_runbook")
-        self.execute("CREATE DATABASE bench_runbook TEMPLATE template0")
-        restore = ["psql", "--no-psqlrc", "--quiet", f"--file={place}/arrived.sql", f"--dbname={self.server.conninfo('bench_runbook', 'bench')}"]
-        subprocess.run(self.server.tool(*restore), check=True, stdout=subprocess.DEVNULL)
+        name = f"bench_{place.name.replace('-', '_')}"
+        execute(self.dev, f'CREATE DATABASE "{name}" TEMPLATE template0')
+        restore = ["psql", "--no-psqlrc", "--quiet", f"--file={place}/arrived.sql", f"--dbname={self.dev.conninfo(name, 'bench')}"]
+        subprocess.run(self.dev.tool(*restore), check=True, stdout=subprocess.DEVNULL)
         self.part("psql", start)
 
     def order(self, place: Path, server: Server | None) -> tuple[copying.Order, WorkDirectory]:
@@ -161,11 +167,9 @@ class Bench:
         there, here = (WorkDirectory.at(str(place / "work"), marker.id, side) for side in ("production", "dev"))
         there.create(marker)
         here.create(marker)
-        wish = Wish(bin_dir=self.server.bin_dir, directory=str(place / "server"))
+        wish = Wish(bin_dir=self.production.bin_dir, directory=str(place / "server"))
         (place / "server").mkdir(mode=0o711, parents=True)
         name = f"bench_{marker.id[-6:]}"
-        if server is not None:
-            self.dev_databases.append(name)
         return copying.Order(name, marker, here, server, wish, jobs=2, deadline_s=DEADLINE_S), there
 
     def carry(self, there: WorkDirectory, order: copying.Order) -> str:
@@ -177,7 +181,7 @@ class Bench:
     def dumped(self, place: Path, server: Server | None) -> copying.Order:
         order, there = self.order(place, server)
         start = time.perf_counter()
-        backup.take_backup(self.server, SOURCE, order.marker.id, there, backup.Limits())
+        backup.take_backup(self.production, SOURCE, order.marker.id, there, backup.Limits())
         start = self.part("backup", start)
         arrived = self.carry(there, order)
         start = self.part("copy of the archive", start)
@@ -189,24 +193,22 @@ class Bench:
 
     def again(self, place: Path) -> None:
         """The first run's backup to restore, a template of its copy, and the second run's copy of that."""
-        order = self.dumped(place, self.server)
-        kept = kept_template.keep(self.server, order.database, order.marker, DEADLINE_S)
-        self.dev_databases.append(kept["database"])
+        order = self.dumped(place, self.dev)
+        kept = kept_template.keep(self.dev, order.database, order.marker, DEADLINE_S)
         told = {"differences": [], "stopped": [], "missing_roles": [], "proved_by": "counts"}
         known = {**kept, "copy": told, "revisions": {}, "production_version_num": kept["server_version_num"]}
         manifest = files.read_json(order.work.file(backup.MANIFEST))
         second = Marker(new_id(), order.marker.source, order.marker.created, order.marker.expires)
-        self.dev_databases.append("bench_again")
         self.settle()
         start = time.perf_counter()
-        kept_template.make_copy(self.server, "bench_again", second, manifest, known, DEADLINE_S)
+        kept_template.make_copy(self.dev, "bench_again", second, manifest, known, DEADLINE_S)
         self.say(AGAIN, time.perf_counter() - start)
 
     def again_own(self, place: Path) -> None:
         """The same in a server of the copy's own, of which the files are kept; then once more without what the last rehearsal has left."""
         first, _there = self.order(place, None)
-        manifest = basebackup.manifest_of(self.server, SOURCE, first.marker.id, backup.Limits())
-        made = copying.from_basebackup(first, manifest, "", self.server)
+        manifest = basebackup.manifest_of(self.production, SOURCE, first.marker.id, backup.Limits())
+        made = copying.from_basebackup(first, manifest, "", self.production)
         own = ephemeral.load(first.work)
         assert own is not None
         kept = kept_server.keep(own, first.database, first.marker, DEADLINE_S)
@@ -229,7 +231,7 @@ class Bench:
     def carried(self, place: Path) -> None:
         order, there = self.order(place, None)
         start = time.perf_counter()
-        manifest = basebackup.take(self.server, SOURCE, order.marker.id, there, backup.Limits())
+        manifest = basebackup.take(self.production, SOURCE, order.marker.id, there, backup.Limits())
         start = self.part("backup", start)
         arrived = self.carry(there, order)
         start = self.part("copy of the archive", start)
@@ -239,23 +241,23 @@ class Bench:
     def straight(self, place: Path, server: Server | None) -> None:
         """Rows from server to server, as dev pulls them."""
         order, _there = self.order(place, server)
-        facts = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
-        equal(copying.from_production(order, facts, self.server, backup.Limits()))
+        facts = basebackup.manifest_of(self.production, SOURCE, order.marker.id, backup.Limits())
+        equal(copying.from_production(order, facts, self.production, backup.Limits()))
 
     def pulled(self, place: Path) -> None:
         order, _there = self.order(place, None)
-        manifest = basebackup.manifest_of(self.server, SOURCE, order.marker.id, backup.Limits())
-        equal(copying.from_basebackup(order, manifest, "", self.server))
+        manifest = basebackup.manifest_of(self.production, SOURCE, order.marker.id, backup.Limits())
+        equal(copying.from_basebackup(order, manifest, "", self.production))
 
     def alone(self, place: Path) -> None:
-        conninfo = self.server.conninfo("", "bench")
+        conninfo = self.production.conninfo("", "bench")
         argv = ["pg_basebackup", f"--pgdata={place}/alone", "--checkpoint=fast", "--wal-method=stream", f"--dbname={conninfo}"]
-        subprocess.run(self.server.tool(*argv), check=True)
+        subprocess.run(self.production.tool(*argv), check=True)
 
     def pgcopydb(self, place: Path) -> None:
         """Straight into an empty database of a server that is made for it, with the same settings as ours while it is filled."""
         order, _there = self.order(place, None)
-        with Session(self.server, SOURCE, "bench") as session:
+        with Session(self.production, SOURCE, "bench") as session:
             manifest = {
                 "server": backup.server_settings.read(session),
                 "server_version_num": session.value("SELECT current_setting('server_version_num')::int AS v"),
@@ -264,13 +266,36 @@ class Bench:
         with Session(own.server, "postgres", "bench") as session:
             session.execute("CREATE DATABASE copied TEMPLATE template0")
         argv = ["pgcopydb", "clone", "--table-jobs", "2", "--index-jobs", "2", "--dir", f"{place}/pgcopydb"]
-        between = ["--source", self.server.conninfo(SOURCE, "bench"), "--target", own.server.conninfo("copied", "bench")]
-        environment = {**os.environ, "PATH": f"{self.server.bin_dir}:{os.environ['PATH']}"}
+        between = ["--source", self.production.conninfo(SOURCE, "bench"), "--target", own.server.conninfo("copied", "bench")]
+        environment = {**os.environ, "PATH": f"{self.production.bin_dir}:{os.environ['PATH']}"}
         subprocess.run([*argv, *between], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def reached(cluster: embedded.Cluster) -> Server:
+    return Server(bin_dir=str(cluster.server_bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
+
+
+def execute(server: Server, statement: str) -> None:
+    with Session(server, "postgres", "bench", deadline_s=DEADLINE_S) as session:
+        session.execute(statement)
 
 
 def equal(made: copying.Made) -> None:
     assert made.copy["differences"] == [], made.copy["differences"]
+
+
+def fill_memory(path: Path) -> None:
+    """Have (nearly) all memory that is free hold a file of nothing, which gives way to whatever needs room.
+
+    Where a virtual machine gets its memory from the host page by page, writing to a page for the first time costs several times as much as to one
+    that was used before, and pages that were free for some seconds are given back: ways would be told apart by that.
+    """
+    free = next(int(line.split()[1]) << 10 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemFree:"))
+    path.touch()
+    os.truncate(path, max(free - LEFT_FREE, 0))
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
 
 
 def memory() -> float:
@@ -296,13 +321,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         Path(work).chmod(0o711)
-        cluster = embedded.start_cluster(Path(work) / "server", embedded.find_binaries(options.bin_dir), settings=STOCK)
+        programs = embedded.find_binaries(options.bin_dir)
+        clusters = [embedded.start_cluster(Path(work) / side, programs, settings=STOCK) for side in ("production", "dev")]
+        bench = Bench(reached(clusters[0]), reached(clusters[1]), Path(work), options)
         try:
-            server = Server(bin_dir=str(cluster.server_bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
-            print(f"PostgreSQL {cluster.major}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
-            bench = Bench(server, Path(work), options)
-            bench.execute(f"CREATE DATABASE {SOURCE} TEMPLATE template0")
-            with Session(server, SOURCE, "bench", deadline_s=DEADLINE_S) as session:
+            print(f"PostgreSQL {clusters[0].major}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+            execute(bench.production, f"CREATE DATABASE {SOURCE} TEMPLATE template0")
+            with Session(bench.production, SOURCE, "bench", deadline_s=DEADLINE_S) as session:
                 start = time.perf_counter()
                 fill(session, options.rows)
                 size = session.value("SELECT pg_database_size(current_database()) AS v") / 1e6
@@ -310,11 +335,11 @@ def main() -> int:
             if "runbook" in ways:
                 bench.measure(RUNBOOK, bench.runbook)
             if "existing" in ways:
-                bench.measure(EXISTING, lambda place: void(bench.dumped(place, server)))
+                bench.measure(EXISTING, lambda place: void(bench.dumped(place, bench.dev)))
             if "ephemeral" in ways:
                 bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
             if "straight" in ways:
-                bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, server))
+                bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, bench.dev))
                 bench.measure(PULLED_EPHEMERAL, lambda place: bench.straight(place, None))
             if "physical" in ways:
                 bench.measure(ALONE, bench.alone)
@@ -336,7 +361,9 @@ def main() -> int:
             for other, under in ((EPHEMERAL, RUNBOOK), (PHYSICAL, RUNBOOK), (AGAIN_ANEW, EXISTING)):
                 bench.ratio(other, under)
         finally:
-            embedded.remove_cluster(cluster)
+            bench.remove()
+            for cluster in clusters:
+                embedded.remove_cluster(cluster)
     passed = {name: value for name, value in bench.figures.items() if name in LIMITS and value > LIMITS[name]}
     if options.rows >= ROWS_FOR_LIMITS and passed:
         print(json.dumps({"passed": passed}), file=sys.stderr)

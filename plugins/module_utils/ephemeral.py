@@ -225,10 +225,11 @@ class Ephemeral:
             return int(file.read())
 
     def _libraries(self, wanted: str) -> Tuple[List[str], List[str]]:
-        directory = library_directory(self.bin_dir)
+        names = list_items(wanted)
+        directory = library_directory(self.bin_dir) if names else None
         kept: List[str] = []
         left_out: List[str] = []
-        for name in list_items(wanted):
+        for name in names:
             plain = os.path.basename(name).split(".")[0]
             if plain in server_settings.ACTING_LIBRARIES:
                 left_out.append(f"{server_settings.PRELOADED}: {plain} was left out: it acts on its own")

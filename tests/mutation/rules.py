@@ -30,8 +30,8 @@ NO_RULES = {
     "words_heard.py": "text for people",
 }
 RENDERERS = [
-    "html_compared.py", "html_parts.py", "html_tables.py", "report_chart.py", "report_figures.py", "report_html.py", "report_junit.py",
-    "report_markdown.py", "report_sarif.py", "report_text.py",
+    "html_compared.py", "html_parts.py", "html_tables.py", "html_waits.py", "report_chart.py", "report_figures.py", "report_html.py",
+    "report_junit.py", "report_markdown.py", "report_sarif.py", "report_text.py",
 ]  # fmt: skip
 RENDERER_TESTS = [
     "test_html_parts.py", "test_report_figures.py", "test_report_findings.py", "test_report_markdown.py", "test_report_text.py", "test_reports.py",
