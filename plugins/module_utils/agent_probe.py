@@ -42,7 +42,7 @@ EXACT_STATEMENTS = 100
 SLOW_MS = 5.0
 # A statement is slow when it took at least so many times what its measurement costs: on a busy server everything takes longer.
 WORTH = 20.0
-WORTH_AT_END = 100.0
+WORTH_AT_END = 200.0
 # The weight of the last measurement in what one costs: one that had to wait for the machine says little.
 _LATEST = 0.2
 # Of a long row of statements that were told later, so many are enough to name a rewrite's reason.
