@@ -5,7 +5,8 @@
 
 It is left beside the template, within what the template's marker covers and sweep removes. That a file was not written to is told by its inode, its
 size and both of its times: nobody can set the time of the last change of the inode (ctime), and every write sets it. Linux counts it in ticks of at
-most 10 ms; between the moment when a file is noted and the first write to it a server starts, which takes longer.
+most 10 ms; between the moment when a file is noted and the first write to it a server starts, which takes longer. After a crash of the machine a file
+may hold what was written to it, and not the time of it: then nothing is used again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def note(home: str, template: str) -> None:
             return  # It leads to files that are not looked at.
         if stat.S_ISREG(found.st_mode):
             stamps[path] = _stamp(found)
-    files.write_json(os.path.join(home, NOTE), {"template": template, "files": stamps})
+    files.write_json(os.path.join(home, NOTE), {"template": template, "boot": _boot(), "files": stamps})
 
 
 def leave(home: str) -> None:
@@ -79,9 +80,10 @@ def claim(home: str, template: str) -> Optional[Mapping[str, Any]]:
         return None
     stamps: Optional[Mapping[str, Any]] = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = files.read_json(os.path.join(taken, NOTE))["files"]
-        os.rename(os.path.join(taken, "data"), os.path.join(home, "data"))
-        stamps = told
+        told = files.read_json(os.path.join(taken, NOTE))
+        if told["boot"] and told["boot"] == _boot():
+            os.rename(os.path.join(taken, "data"), os.path.join(home, "data"))
+            stamps = told["files"]
     shutil.rmtree(taken)
     return stamps
 
@@ -108,6 +110,15 @@ def copy_anew(source: str, target: str, paths: Sequence[str], copy: Callable[[st
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(target, path))
         copy(os.path.join(source, path), os.path.join(target, path))
+
+
+def _boot() -> str:
+    """What the kernel calls the time since it was started; empty where it does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def _entries(root: str) -> Iterator[Tuple[str, os.stat_result]]:

@@ -161,12 +161,24 @@ def test_a_directory_with_links_is_not_noted(places: Places) -> None:
     assert not (places.home / spare_copy.NOTE).exists()
 
 
-@pytest.mark.parametrize("damage", [lambda spare: (spare / spare_copy.NOTE).unlink(), lambda spare: shutil.rmtree(spare / "data")])
+def started_anew(spare: Path) -> None:
+    note = files.read_json(str(spare / spare_copy.NOTE))
+    files.write_json(str(spare / spare_copy.NOTE), {**note, "boot": "before the crash"})
+
+
+@pytest.mark.parametrize("damage", [started_anew, lambda spare: (spare / spare_copy.NOTE).unlink(), lambda spare: shutil.rmtree(spare / "data")])
 def test_one_that_cannot_be_used_goes(places: Places, damage: Callable[[Path], object]) -> None:
     spare_copy.leave(str(places.home))
     damage(places.template / "spare")
     assert spare_copy.claim(str(places.next), str(places.template)) is None
     assert os.listdir(places.next) == [] and not (places.template / "spare").exists()
+
+
+def test_where_the_kernel_does_not_say_since_when_it_runs_nothing_is_used_again(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare_copy, "_boot", lambda: "")
+    spare_copy.note(str(places.home), str(places.template))
+    spare_copy.leave(str(places.home))
+    assert spare_copy.claim(str(places.next), str(places.template)) is None
 
 
 def test_only_one_gets_it(places: Places) -> None:
