@@ -206,6 +206,7 @@ def every_type() -> Model:
 # What a proof is most easily blind to. `second` chooses the row, and of `write` the value too: NULL, then those of VALUES.
 _EQUAL_PAIR = rows_of("", {"c0": "a"}, {"c0": "a"})
 _TWO_ROWS = rows_of("k0", {"k0": "1", "c0": "a"}, {"k0": "2", "c0": "b"})
+_WITHOUT_KEY: Model = {"one": Table([], {"c0": "text", "c1": "text", "c2": "text"}, [{"c0": "a", "c1": "b", "c2": "c"}])}
 _NULL_AND_EMPTY = rows_of("k0", {"k0": "1", "c0": None}, {"k0": "2", "c0": ""})
 
 
@@ -215,6 +216,7 @@ _NULL_AND_EMPTY = rows_of("k0", {"k0": "1", "c0": None}, {"k0": "2", "c0": ""})
 @example(_TWO_ROWS, [("delete", 0, 0, 0), ("insert", 0, 3, 4), ("insert", 0, 3, 5)])
 @example(_NULL_AND_EMPTY, [("swap", 0, 0, 0)])
 @example(rows_of("k0", {"k0": "1", "c0": None}), [("write", 0, 1, 0)])
+@example(_WITHOUT_KEY, [("drop column", 0, 0, 0)])
 @example(every_type(), [("write", 0, 2, 0)])
 @example(every_type(), [("write", 0, 2, number) for number in range(len(VALUES))])
 @example(every_type(), [("write", 0, 0, number) for number in range(len(VALUES))])
