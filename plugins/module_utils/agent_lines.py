@@ -20,9 +20,8 @@ _MOST_WAYS = 16
 class Lines:
     """Finds the innermost frame of a file by the ways that led there before.
 
-    Since Python 3.11 a frame is an object only once somebody looks at it, and walking over thirty of them makes thirty: that costs as much as
-    everything else that is done about a statement. From one operation to the next the way is the same: so many calls deep, the last of them to the
-    same function.
+    Since Python 3.11 a frame is an object only once somebody looks at it, and walking over thirty of them makes thirty: that was up to a third of
+    what is done about a statement. From one operation to the next the way is the same: so many calls deep, the last of them to the same function.
     """
 
     def __init__(self) -> None:
