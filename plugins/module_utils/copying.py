@@ -195,9 +195,11 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     others = basebackup.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)
     with Session(own.server, "postgres", application_name(order.marker.id), deadline_s=order.deadline_s) as session:
         ephemeral_settings.set_time_zone(session, settings)
-    # Its settings came with it, and so did its statistics.
-    settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, sessions=0)
-    facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        # Its settings came with it, and so did its statistics: nothing that is measured changes while the copy is quietened.
+        measured = pool.submit(copy_database.measure, own.server, order.database, order.marker.id, order.deadline_s)
+        settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, sessions=0)
+        facts, rows = measured.result()
     manifest = {**manifest, "rows": rows}
     copy = {
         **copy_database.described(order.database, order.marker, facts, rows, copy_database.compare(manifest, facts, rows), "checksums"),

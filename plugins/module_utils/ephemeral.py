@@ -241,7 +241,8 @@ class Ephemeral:
 
     def _write(self, name: str, text: str) -> None:
         path = os.path.join(self.data, name)
-        files.write_bytes(path, text.encode())
+        # Durable with all the rest, in `flush`.
+        files.write_bytes(path, text.encode(), flush=False)
         own(self.owner, path)
 
     def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
@@ -251,7 +252,7 @@ class Ephemeral:
         """
         self.stop()
         self.begin_flush()
-        files.write_bytes(self.work.file(DIRECTORY, _NOT_ON_DISK), b"")
+        files.write_bytes(self.work.file(DIRECTORY, _NOT_ON_DISK), b"", flush=False)
         left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
         try:
             self.start()

@@ -17,15 +17,18 @@ PRIVATE_DIRECTORY = 0o700
 _CHUNK = 1 << 20
 
 
-def write_bytes(path: str, content: bytes) -> None:
-    """Write `path.partial` (0600), flush it to disk, rename it."""
-    with _whole(path) as file:
+def write_bytes(path: str, content: bytes, flush: bool = True) -> None:
+    """Write `path.partial` (0600), flush it to disk, rename it.
+
+    Without `flush` for what means nothing once the machine has gone down: where a copy is being written, each flush waits for the disk.
+    """
+    with _whole(path, flush) as file:
         file.write(content)
 
 
-def write_json(path: str, value: Any) -> None:
+def write_json(path: str, value: Any, flush: bool = True) -> None:
     """`write_bytes` for one JSON document, in sorted order so that equal values make equal files. Its text is never in memory as a whole."""
-    with _whole(path) as file:
+    with _whole(path, flush) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
         json.dump(value, text, ensure_ascii=False, sort_keys=True, indent=1)
         text.write("\n")
@@ -34,13 +37,14 @@ def write_json(path: str, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _whole(path: str) -> Iterator[BinaryIO]:
+def _whole(path: str, flush: bool) -> Iterator[BinaryIO]:
     partial = f"{path}.partial"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
+        if flush:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(partial, path)
 
 

@@ -73,7 +73,7 @@ class Restoring:
         if entries is None and (self._without or self._left_out):
             entries = self.entries()
         if entries is not None:
-            write_bytes(self._work.file(name), "".join(entries).encode())
+            write_bytes(self._work.file(name), "".join(entries).encode(), flush=False)
             options.append(f"--use-list={self._reach.path(name)}")
         return Tool(self._server.tool("pg_restore", *options, self._reach.path(DUMP)), self._work)
 
@@ -134,7 +134,7 @@ def contents_without(
 
     `left_out`: how other entries begin that stay out.
     """
-    write_bytes(work.file(_CONTENTS), "".join(_kept_entries(server, work, reach, extensions, deadline_s, left_out)).encode())
+    write_bytes(work.file(_CONTENTS), "".join(_kept_entries(server, work, reach, extensions, deadline_s, left_out)).encode(), flush=False)
     return reach.path(_CONTENTS)
 
 

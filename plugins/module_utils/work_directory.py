@@ -244,7 +244,9 @@ def find_work_directories(base: str) -> List[WorkDirectory]:
 def note_process(path: str, pid: int, group: bool, end_with: int = signal.SIGTERM) -> None:
     """Write down who is running, so that clean-up can end exactly that process (or the group that it leads) and no later one with its pid."""
     note = {"pid": pid, "group": group, "started": process_start(pid), "signal": int(end_with)}
-    files.write_json(path, {**note, "payload": _own_payload()} if pid == os.getpid() else note)
+    # No process outlives the machine; what a module was unpacked into does.
+    payload = {"payload": _own_payload()} if pid == os.getpid() else {}
+    files.write_json(path, {**note, **payload}, flush=bool(payload))
 
 
 def _own_payload() -> str:

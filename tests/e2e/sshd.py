@@ -13,6 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+def program() -> str | None:
+    """Its path, which has to be whole; None: there is none. Its directory is in no ordinary user's PATH."""
+    return shutil.which("sshd") or shutil.which("/usr/sbin/sshd")
+
+
 def start(directory: Path, port: int, place: Path, users: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Listening when it returns. Keys are those of `place`/authorized_keys; its own goes into `place`/known_hosts; what it says into sshd.log."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / "host_key")], check=True)
@@ -25,9 +30,8 @@ def start(directory: Path, port: int, place: Path, users: Sequence[str], environ
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    program = shutil.which("sshd") or "/usr/sbin/sshd"
     with open(directory / "sshd.log", "wb") as log:
-        process = subprocess.Popen([program, "-D", "-e", "-f", str(directory / "sshd_config")], stdin=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen([program() or "sshd", "-D", "-e", "-f", str(directory / "sshd_config")], stdin=subprocess.DEVNULL, stderr=log)
     key = (directory / "host_key.pub").read_text().split()
     with open(place / "known_hosts", "a") as known:
         known.write(f"[127.0.0.1]:{port} {key[0]} {key[1]}\n")

@@ -37,3 +37,14 @@ def test_a_large_document_is_not_held_in_memory_a_second_time(tmp_path: Path) ->
     finally:
         tracemalloc.stop()
     assert peak < path.stat().st_size / 2
+
+
+def test_only_what_outlives_the_machine_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(files.os, "fsync", flushed.append)
+    files.write_bytes(str(tmp_path / "a"), b"1", flush=False)
+    files.write_json(str(tmp_path / "b"), 1, flush=False)
+    assert flushed == [] and (tmp_path / "a").read_bytes() == b"1" and files.read_json(str(tmp_path / "b")) == 1
+    files.write_bytes(str(tmp_path / "a"), b"2")
+    files.write_json(str(tmp_path / "b"), 2)
+    assert len(flushed) == 2 and sorted(one.name for one in tmp_path.iterdir()) == ["a", "b"]
