@@ -68,6 +68,8 @@ class Limits:
             "idle_in_transaction_session_timeout": "0",
             # Of what counts rows once, compiling is most of the work.
             "jit": "off",
+            # A connection works with one processor of production's, not with as many as its server would lend it.
+            "max_parallel_workers_per_gather": "0",
         }
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import clean_up, database_facts, files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupBlocked, Limits, take_backup
+from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
@@ -393,6 +394,33 @@ def test_sessions_cannot_write_even_if_they_would(postgres_server: Any, database
     work.back_up(Server((), shims(tmp_path, postgres_server, script), postgres_server.host, postgres_server.port, postgres_server.user), database)
     assert "read-only transaction" in (tmp_path / "said").read_text()
     assert rows_of(postgres_server, database) == {}
+
+
+def test_a_connection_takes_one_processor_of_production(postgres_server: Any, database: str) -> None:
+    execute(postgres_server, database, TABLES)
+    with connect(postgres_server, database) as connection:
+        if connection.info.server_version < 180000:
+            pytest.skip("PostgreSQL counts parallel workers from version 18 on")
+    # Every query that can have a worker has one then.
+    execute(postgres_server, database, f'ALTER DATABASE "{database}" SET debug_parallel_query = on')
+
+    def workers() -> int:
+        with connect(postgres_server, database) as connection:
+            connection.execute("SET debug_parallel_query = off")
+            counted = connection.execute("SELECT parallel_workers_launched FROM pg_stat_database WHERE datname = current_database()").fetchone()
+            assert counted is not None
+            return int(counted[0])
+
+    counted = {}
+    for name, settings in (("as it would", {}), ("as a backup has it", Limits().settings())):
+        before = workers()
+        with Session(postgres_server.server, database, "tests", settings) as session:
+            take_fingerprint(session)
+            session.execute("BEGIN")
+            database_facts.count_rows(session)
+            session.execute("COMMIT")
+        counted[name] = workers() - before
+    assert counted["as it would"] > 0 and counted["as a backup has it"] == 0
 
 
 # What a session may say to production. pg_dump sets its own session up, and reads.
