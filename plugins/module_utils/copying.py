@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup_file,
     basebackup,
+    basebackup_proof,
     copy_database,
     ephemeral,
     ephemeral_settings,
@@ -189,7 +190,7 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
     own.begin_flush()
     ephemeral.own_all(own.owner, own.data)
-    basebackup.verify(own)
+    basebackup_proof.verify(own)
     failures = basebackup.neutralise(own, order.wish, settings)
     own.start()
     others = basebackup.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, copying, ephemeral, files, progress
+from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, basebackup_proof, copying, ephemeral, files, progress
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE
 from ansible_collections.migrations.rehearsal.plugins.module_utils.basebackup import BasebackupError
 from reaching_production import Production, Rehearsal, reaching_out, rehearsed
@@ -70,21 +70,21 @@ def test_what_is_not_as_productions_server_sent_it_does_not_start(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, proof: str, damage: Any, said: str
 ) -> None:
     """On the way into the data directory: the archive itself is whole."""
-    verify = basebackup.verify
+    verify = basebackup_proof.verify
 
     def damaged(own: Any) -> None:
         damage(own.data)
         verify(own)
 
-    monkeypatch.setattr(basebackup, "verify", damaged)
+    monkeypatch.setattr(basebackup_proof, "verify", damaged)
     with pytest.raises(BasebackupError, match=said):
         rehearsal.make(rehearsal.take(proof))
     assert not (Path(copying.ephemeral.load(rehearsal.order.work).data) / "postmaster.pid").exists()  # type: ignore[union-attr]
 
 
 def test_several_programs_share_what_is_large_and_leave_nothing_out(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
-    verify, run, shared = basebackup.verify, ephemeral.Ephemeral.run, []
-    monkeypatch.setattr(basebackup, "_LARGE_FILE", 64 << 10)
+    verify, run, shared = basebackup_proof.verify, ephemeral.Ephemeral.run, []
+    monkeypatch.setattr(basebackup_proof, "_LARGE_FILE", 64 << 10)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
 
     def noting(own: Any, program: str, *args: str, **how: Any) -> Any:
@@ -106,7 +106,7 @@ def test_several_programs_share_what_is_large_and_leave_nothing_out(rehearsal: R
             flip(f"{own.data}/{name}", 1)
         verify(own)
 
-    monkeypatch.setattr(basebackup, "verify", damaged)
+    monkeypatch.setattr(basebackup_proof, "verify", damaged)
     assert rehearsal.make(rehearsal.take()).copy["differences"] == []
     assert len(shared) == 3
 
