@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import expectations as expected
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    expectation_checks,
     judge_copy,
     judge_data,
     judge_drift,
@@ -29,7 +29,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
     version_tables,
     whole_way_back,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import CODES, INFO, SEVERITIES, Finding, rank
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_bench import Bench
 from ansible_collections.migrations.rehearsal.plugins.module_utils.policy import Policy
@@ -156,14 +157,14 @@ def _expectations(bench: Bench, evidence: Evidence) -> List[Check]:
     wanted = evidence.expectations
     heads = _heads_after(evidence, "upgrade")
     renames = evidence.renames("before", "after") if {"before", "after"} <= evidence.identities.keys() else None
-    structure = expected.check_structure(wanted, evidence.snapshots, heads, renames)
-    rows = expected.check_existing_rows(wanted, evidence.checks.get("after") or {})
+    structure = expectation_checks.check_structure(wanted, evidence.snapshots, heads, renames)
+    rows = expectation_checks.check_existing_rows(wanted, evidence.checks.get("after") or {})
     checks = [*structure, *rows]
-    measured = [check for check in checks if check.measured != expected.NOT_MEASURED]
+    measured = [check for check in checks if check.measured != expectation_checks.NOT_MEASURED]
     _say_checks(bench, measured)
     if len(measured) < len(checks) and not evidence.failed_stages():
         for check in checks:
-            if check.measured == expected.NOT_MEASURED:
+            if check.measured == expectation_checks.NOT_MEASURED:
                 bench.say("not-measured", check.stage, check.object, text("{item}: not measured", item=check.item))
     _say_where_it_ended(bench, evidence, heads)
     if heads is not None and not _revisions(evidence, "upgrade"):
@@ -288,14 +289,14 @@ def _data(bench: Bench, evidence: Evidence) -> Dict[str, List[Dict[str, Any]]]:
         bench.say("way-back-not-compared", "downgrade", "", message)
     if "before" in prints and "back" in prints and whole_way_back(evidence):
         changes = judge_data.changes_between(
-            prints["before"], prints["back"], expected.Expectations(), own, evidence.rows.get("back"), evidence.renames("before", "back")
+            prints["before"], prints["back"], Expectations(), own, evidence.rows.get("back"), evidence.renames("before", "back")
         )
         found["way_back"] = [change.to_json() for change in changes]
         for code, thing, message, severity in judge_data.of_way_back(changes, wanted):
             bench.say(code, "downgrade", thing, message, severity)
     if "after" in prints and "again" in prints:
         lost = {renames.label(name) for change in found.get("way_back", []) for name in (change["object"], change["object"].rpartition(".")[0])}
-        changes = judge_data.changes_between(prints["after"], prints["again"], expected.Expectations(), own)
+        changes = judge_data.changes_between(prints["after"], prints["again"], Expectations(), own)
         earlier = renames.of_fingerprint(prints["before"]) if "before" in prints else None
         checks = evidence.checks.get("before")
         behind = None if checks is None else {renames.label(one["column"]) for one in checks["sequences_behind"]}

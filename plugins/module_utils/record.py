@@ -29,7 +29,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.evidence_file
     version_tables,
     whole_way_back,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import NOT_MEASURED, Check
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, Finding
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import format_time, parse_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_drift import blind_spots

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import NOT_MEASURED, Assertion, Check, same_value
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import NOT_MEASURED, Check, same_value
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion
 
 try:
     import jmespath

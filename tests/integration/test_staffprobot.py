@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import check_structure
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import check_structure
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions, expectations_file

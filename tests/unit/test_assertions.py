@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion, Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import Check
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Assertion
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils import assertions as assertions_module
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.assertions import QueryError, compile_query, evaluate, first_names
 

@@ -9,20 +9,17 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import Check, check_existing_rows, check_structure, same_value
 from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import (
     Absent,
     Assertion,
     Change,
-    Check,
     ColumnExpectation,
     Expectations,
     RowChange,
     Structure,
     TableExpectation,
-    check_existing_rows,
-    check_structure,
     expression_problem,
-    same_value,
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations, check_structure
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import check_structure
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Change, Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.renames import between
 
 # Which table and column is which: a table's OID, and its columns with their numbers.

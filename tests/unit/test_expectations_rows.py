@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import (
-    Check,
-    Expectations,
-    Structure,
-    TableExpectation,
-    check_existing_rows,
-)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectation_checks import Check, check_existing_rows
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations, Structure, TableExpectation
 
 
 def rows(value: Any, checks: Any) -> Check:

@@ -16,6 +16,7 @@ def test_every_file_of_the_judge_is_changed() -> None:
     others = {
         "data_diff.py",
         "evidence_files.py",
+        "expectation_checks.py",
         "expectations.py",
         "findings.py",
         "policy.py",
