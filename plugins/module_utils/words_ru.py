@@ -14,6 +14,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     words_ru_hosts,
     words_ru_meanings,
     words_ru_messages,
+    words_ru_preflight,
     words_ru_reports,
 )
 
@@ -27,4 +28,4 @@ CATALOG: Dict[str, str] = {
     **words_ru_meanings.TEXTS,
 }
 # What other processes say in English: see `words_heard.py`.
-HEARD: Dict[str, str] = {**words_ru_hosts.TEXTS, **words_ru_application.TEXTS}
+HEARD: Dict[str, str] = {**words_ru_hosts.TEXTS, **words_ru_preflight.TEXTS, **words_ru_application.TEXTS}
