@@ -67,13 +67,14 @@ class Constant:
 def canonical_type(text: str) -> str:
     """`VARCHAR (50)` as `character varying(50)`; two spellings of one type give the same text.
 
-    A text with double quotes in it is left as it is: letters count there.
+    A text with double quotes in it is left as it is but for the schema "public", which nobody writes: letters count there.
     """
     plain = " ".join(text.split())
+    if '"' not in plain:
+        plain = plain.lower()
+    plain = plain[len("public.") :] if plain.startswith("public.") else plain
     if '"' in plain:
         return plain
-    plain = plain.lower()
-    plain = plain[len("public.") :] if plain.startswith("public.") else plain
     match = _TYPE.fullmatch(plain)
     if match is None:
         return plain
@@ -148,7 +149,7 @@ def _unquoted(literal: str) -> str:
 
 
 def _canonical_expression(expression: str) -> str:
-    """Letters and spaces do not count outside quotes; casts of strings never do (the column's own type decides)."""
+    """Letters and spaces do not count outside quotes, and never casts of strings (the column's own type decides) nor a sequence's schema "public"."""
     parts = []
     for match in _TOKEN.finditer(expression.strip()):
         if match["string"] is not None:
@@ -157,4 +158,4 @@ def _canonical_expression(expression: str) -> str:
             parts.append(match["name"])
         else:
             parts.append(re.sub(r"\s*([(),])\s*", r"\1", re.sub(r"\s+", " ", match["other"].lower())))
-    return "".join(parts)
+    return "".join(parts).replace("nextval('public.", "nextval('")
