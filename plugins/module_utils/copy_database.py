@@ -125,7 +125,8 @@ def restore(
         restoring = Restoring(server, database, rehearsal_id, work, reach, roles, without, deadline_s)
         with progress_database.filled(work, server, database, rehearsal_id, size):
             try:
-                restoring.start(jobs=jobs).wait(deadline_s)
+                for part in restoring.rounds(jobs=jobs):
+                    part.wait(deadline_s)
             except ToolFailed as error:
                 raise explained(error) from None
     return restoring.give_to_roles()

@@ -138,7 +138,8 @@ class Pulled(Outlet):
         try:
             for built in self._built:
                 built.result()
-            self._restore(self._restoring.start(jobs=self._restore_jobs, section="post-data", entries=self._left()))
+            for part in self._restoring.rounds(jobs=self._restore_jobs, section="post-data", entries=self._left()):
+                self._restore(part)
             os.unlink(self.work.file(DUMP))
             return self._restoring.give_to_roles()
         except BaseException as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import archive, outside_world, role_statements
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import DUMP
@@ -23,6 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 _ENTRY = re.compile(r"\d+; \d+ \d+ [A-Z ]+ (-|\S+) (.*)")
 _NUMBERS = re.compile(r"\d+; (\d+ \d+) ")
 _CONTENTS = "restore.list"
+_ATTACH = re.compile(r"\d+; 0 0 INDEX ATTACH ")
 # A dump's constraints and indexes are made anew from its rows, and what production's catalog only claims is refused then.
 _BROKEN = ("violates foreign", "create unique", "violated by")
 BROKEN_BEFORE = (
@@ -73,9 +74,17 @@ class Restoring:
         if entries is None and (self._without or self._left_out):
             entries = self.entries()
         if entries is not None:
-            write_bytes(self._work.file(name), "".join(entries).encode(), flush=False)
+            write_bytes(self._work.file(name), _written(entries), flush=False)
             options.append(f"--use-list={self._reach.path(name)}")
         return Tool(self._server.tool("pg_restore", *options, self._reach.path(DUMP)), self._work)
+
+    def rounds(self, *, jobs: int, section: str = "", entries: Optional[Sequence[str]] = None) -> Iterator[Tool]:
+        """As `start`, one pg_restore after the other as `rounds` has them. Wait for each before the next."""
+        if jobs == 1:
+            yield self.start(jobs=1, section=section, entries=entries)
+            return
+        for part, several in rounds(self.entries() if entries is None else entries):
+            yield self.start(jobs=jobs if several else 1, section=section, entries=part)
 
     def give_to_roles(self) -> List[Dict[str, Any]]:
         """Owners and grants that pg_restore left out, once all is there; what could not be given, counted (`role_statements.Count`)."""
@@ -98,6 +107,21 @@ def numbers(line: str) -> Tuple[int, int]:
         return 0, 0
     catalog, row = found[1].split()
     return int(catalog), int(row)
+
+
+def rounds(entries: Sequence[str]) -> List[Tuple[Sequence[str], bool]]:
+    """The entries for one pg_restore after the other, and whether it may have several jobs.
+
+    Where attaching an index makes its parent whole, the server goes up from there and locks that one's own parent and the table of it. Whatever else
+    has to do with a partitioned table (a foreign key to it, a trigger on it, the attaching of another index) locks from the top down. pg_restore
+    knows only of the tables that each names, so with several jobs of its own they can wait for each other in a circle.
+    """
+    attached = [place for place, line in enumerate(entries) if _ATTACH.match(line)]
+    if not attached:
+        return [(entries, True)]
+    first, behind = attached[0], attached[-1] + 1
+    # As pg_dump lists them, nothing needs what comes later, and nothing but such entries lies between the first and the last.
+    return [part for part in ((entries[:first], True), (entries[first:behind], False), (entries[behind:], True)) if part[0]]
 
 
 def give(session: Session, statements: Sequence[Tuple[bytes, Statement]], roles: Roles) -> List[Dict[str, Any]]:
@@ -134,7 +158,7 @@ def contents_without(
 
     `left_out`: how other entries begin that stay out.
     """
-    write_bytes(work.file(_CONTENTS), "".join(_kept_entries(server, work, reach, extensions, deadline_s, left_out)).encode(), flush=False)
+    write_bytes(work.file(_CONTENTS), _written(_kept_entries(server, work, reach, extensions, deadline_s, left_out)), flush=False)
     return reach.path(_CONTENTS)
 
 
@@ -144,9 +168,14 @@ def _kept_entries(
     with tempfile.TemporaryFile() as listed:
         Tool(server.tool("pg_restore", "--list", reach.path(DUMP)), work, stdout=listed).wait(deadline_s)
         listed.seek(0)
-        lines = listed.read().decode().splitlines(keepends=True)
+        # Names are in the encoding of the database that was dumped, whichever that is.
+        lines = [line.decode(errors="surrogateescape") for line in listed]
     schemas = {name: outside_world.KEPT_OUT[name] for name in extensions}
     return [line for line in lines if stays(line, schemas, left_out)]
+
+
+def _written(entries: Sequence[str]) -> bytes:
+    return "".join(entries).encode(errors="surrogateescape")
 
 
 def stays(line: str, schemas: Mapping[str, str], left_out: Sequence[str] = ()) -> bool:

@@ -49,8 +49,8 @@ def programs_with(demo: Demo, place: Path, side: str, scripts: Mapping[str, str]
         if name not in scripts:
             (directory / name).symlink_to(binaries / name)
             continue
-        # Asked for its version, it is the real one.
-        head = f'#!/bin/sh\nREAL="{binaries}/{name}"\ncase "$1" in --version|-V) exec "$REAL" "$@";; esac\n'
+        # Asked for its version, or what an archive holds, it is the real one.
+        head = f'#!/bin/sh\nREAL="{binaries}/{name}"\ncase "$1" in --version|-V|--list) exec "$REAL" "$@";; esac\n'
         (directory / name).write_text(f"{head}{scripts[name]}\n")
         (directory / name).chmod(0o755)
     return demo.postgres(side, bin_dir=str(directory))

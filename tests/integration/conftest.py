@@ -14,10 +14,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, files
+from ansible_collections.migrations.rehearsal.plugins.module_utils import backup, files, restoring
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 sys.path.append(str(Path(__file__).parent))
@@ -76,6 +77,21 @@ def begin(postgres_server: Any, tmp_path: Path) -> Iterator[Begin]:
     for server, name in made:
         with Session(server, "postgres", "tests") as session:
             session.execute(f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
+
+
+@pytest.fixture
+def restores(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """Of each pg_restore that was told what to restore, how many jobs it had, and which entries."""
+    seen: list[tuple[int, str]] = []
+
+    def start(argv: list[str], work: WorkDirectory, **streams: Any) -> Tool:
+        given = dict(word.split("=", 1) for word in argv if word.startswith(("--jobs=", "--use-list=")))
+        if "--use-list" in given:
+            seen.append((int(given["--jobs"]), Path(given["--use-list"]).read_text()))
+        return Tool(argv, work, **streams)
+
+    monkeypatch.setattr(restoring, "Tool", start)
+    return seen
 
 
 @pytest.fixture

@@ -43,6 +43,20 @@ INSERT INTO "Upper.Case 'q'"."Order""s" VALUES (1), (2), (3);
 CREATE PUBLICATION news FOR TABLE people;
 """
 
+# What locks a partitioned table from the top down, as a key to it and a trigger on it, and what goes up, as an index that makes its parents whole.
+PARTITIONED = """
+CREATE TABLE events (id bigint, at date, kind text, PRIMARY KEY (id, at, kind)) PARTITION BY RANGE (at);
+CREATE TABLE events_rest PARTITION OF events DEFAULT PARTITION BY LIST (kind);
+CREATE TABLE events_rest_a PARTITION OF events_rest DEFAULT;
+CREATE INDEX events_kind ON events (kind);
+INSERT INTO events VALUES (1, '2026-01-01', 'a'), (2, '2026-01-02', 'b');
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER touched BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE notes (event bigint, at date, kind text, CONSTRAINT of_event FOREIGN KEY (event, at, kind) REFERENCES events);
+INSERT INTO notes VALUES (1, '2026-01-01', 'a');
+COMMENT ON CONSTRAINT of_event ON notes IS 'what it is about';
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Rehearsal:
@@ -95,6 +109,16 @@ def dump(server: Server, database: str) -> str:
 
 def exists(server: Server, database: str) -> bool:
     return bool(value(server, "postgres", f"SELECT count(*) FROM pg_database WHERE datname = {quote_literal(database)}"))
+
+
+def require_attached_alone(restores: list[tuple[int, str]], jobs: int) -> None:
+    """Of a copy of `PARTITIONED`: indexes of partitions were attached by one job, before what several did."""
+    assert [number for number, entries in restores if " INDEX ATTACH " in entries] == [1]
+    place = next(place for place, (_jobs, entries) in enumerate(restores) if " INDEX ATTACH " in entries)
+    number, last = restores[-1]
+    assert number == jobs and place < len(restores) - 1
+    for entry in (" FK CONSTRAINT ", " TRIGGER ", " CONSTRAINT of_event ON notes "):
+        assert entry in last and entry not in restores[place][1]
 
 
 def require_clean_up_takes_all(server: Server, rehearsal: Rehearsal) -> None:

@@ -19,7 +19,19 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_identifier, quote_literal
-from copy_rehearsal import EVERYTHING, Begin, connect, dump, execute, exists, marker_of, require_clean_up_takes_all, value
+from copy_rehearsal import (
+    EVERYTHING,
+    PARTITIONED,
+    Begin,
+    connect,
+    dump,
+    execute,
+    exists,
+    marker_of,
+    require_attached_alone,
+    require_clean_up_takes_all,
+    value,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("copy")]
 
@@ -42,6 +54,17 @@ def test_the_copy_of_everything_dumps_as_production_does(
     assert counted["people"] == 50 and counted["parts_1"] == 31 and counted["scratch"] == 9
     assert counted["Заказы"] == 2 and counted['"Upper.Case \'q\'"."Order""s"'] == 3
     assert copy["rows"] == sum(counted.values())
+    require_clean_up_takes_all(postgres_server.server, rehearsal)
+
+
+def test_indexes_of_partitions_are_attached_while_no_other_job_of_pg_restore_is_at_work(
+    postgres_server: Any, database: str, begin: Begin, restores: list[tuple[int, str]]
+) -> None:
+    execute(postgres_server.server, database, PARTITIONED)
+    copy = (rehearsal := begin(database)).copy_to(postgres_server.server)
+    assert copy["differences"] == []
+    require_attached_alone(restores, jobs=2)
+    assert dump(postgres_server.server, rehearsal.name) == dump(postgres_server.server, database)
     require_clean_up_takes_all(postgres_server.server, rehearsal)
 
 
@@ -94,7 +117,8 @@ def test_encoding_and_collation_are_productions(postgres_servers: Callable[[int]
     except psycopg.Error as error:
         pytest.skip(f"PostgreSQL {major} here: {error.diag.message_primary}")
     try:
-        execute(server, source, "CREATE TABLE words AS VALUES ('a'), ('B'), ('b')")
+        with Session(server, source, "tests") as session:
+            session.execute("CREATE TABLE wörter AS VALUES ('a'), ('B'), ('b')")
         rehearsal = begin(source, server, server)
         copy = rehearsal.copy_to(server)
         assert copy["differences"] == []

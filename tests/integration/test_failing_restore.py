@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("failing restore"
 
 @pytest.fixture
 def shim(postgres_server: Any, tmp_path: Path) -> Callable[[str], Server]:
-    """The server with a pg_restore that is a script; `$REAL` is the real one."""
+    """The server with a pg_restore that is a script where it restores; `$REAL` is the real one."""
 
     def make(script: str) -> Server:
         place = tmp_path / "shims"
@@ -27,6 +27,7 @@ def shim(postgres_server: Any, tmp_path: Path) -> Callable[[str], Server]:
         (place / "pg_restore").write_text(
             f'#!/bin/sh\nREAL="{postgres_server.bin_dir}/pg_restore"\n'
             'for word; do case "$word" in --dbname=*) target="${word#--dbname=}";; esac; done\n'
+            '[ -n "$target" ] || exec "$REAL" "$@"\n'
             f'sql() {{ "{postgres_server.bin_dir}/psql" -X -q -d "$target" -c "$1"; }}\n{script}\n'
         )
         (place / "pg_restore").chmod(0o755)

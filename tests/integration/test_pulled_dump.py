@@ -28,6 +28,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.process impor
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
+from copy_rehearsal import PARTITIONED, require_attached_alone
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pulled dump")]
 
@@ -170,6 +171,17 @@ def test_it_equals_the_copy_that_a_dump_makes(
     assert {key for key in other.copy if key not in made.copy} == set()
     assert {key for key in other.manifest if key not in made.manifest} == set()
     assert not os.path.exists(pulled.order.work.file(backup.DUMP))
+
+
+def test_indexes_of_partitions_are_attached_while_no_other_job_of_pg_restore_is_at_work(
+    postgres_server: Any, database: str, make: Any, restores: list[tuple[int, str]]
+) -> None:
+    run(postgres_server.server, database, [statement for statement in PARTITIONED.split(";\n") if statement.strip()])
+    rehearsal = make(postgres_server.server, database, postgres_server.server)
+    assert rehearsal.pull().copy["differences"] == []
+    parts = [(jobs, entries) for jobs, entries in restores if " TABLE " not in entries]
+    require_attached_alone(parts, jobs=rehearsal.order.jobs)
+    assert snapshot(postgres_server.server, rehearsal.database) == snapshot(postgres_server.server, database)
 
 
 def test_no_value_is_damaged_in_either_form(odd: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
