@@ -19,7 +19,9 @@ options:
     default: {}
     suboptions:
       prefix:
-        description: Words put before every client program, such as C([sudo, -u, postgres]) or C([kubectl, exec, -i, db-0, --]).
+        description:
+          - Words put before every client program, such as C([sudo, -u, postgres]) or C([kubectl, exec, -i, db-0, --]).
+          - They must hand on what follows as it is, which C(ssh) does not.
         type: list
         elements: str
         default: []

@@ -9,6 +9,8 @@ come with the manifest. So nothing that reaches out (archiving, replication, cer
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import errno
 import hashlib
 import os
@@ -16,7 +18,7 @@ import shutil
 import tarfile
 import threading
 import time
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
@@ -282,15 +284,60 @@ def _options(server: Server, rehearsal_id: str, limits: Limits, proof: str) -> L
 def pull(server: Server, database: str, own: Ephemeral, rehearsal_id: str, limits: Limits, expected: int = 0) -> Dict[str, Any]:
     """Natively from dev, straight into the copy's data directory; what production was asked to do. `server` is production as dev reaches it.
 
-    `expected`: about how many bytes will come, as far as that is known. Raises ToolFailed and ProductionBusy.
+    `expected`: about how many bytes will come, as far as that is known. Raises ToolFailed, ProductionBusy and BasebackupError.
     """
-    method = ("--format=plain", "--wal-method=stream", "--no-sync")
-    argv = server.tool("pg_basebackup", f"--pgdata={own.data}", *method, *_options(server, rehearsal_id, limits, checksums(own.bin_dir)))
+    options = _options(server, rehearsal_id, limits, checksums(own.bin_dir))
     with registered(own.work), progress.shown(own.work, lambda: Look("backed up", _bytes_below(own.data), expected, about=True)):
-        # The WAL comes through a connection of its own.
-        load = _guarded(argv, server, database, rehearsal_id, own.work, limits, connections=2)
+        if server.prefix:
+            load = _pull_through(server, database, own, rehearsal_id, limits, options)
+        else:
+            argv = server.tool("pg_basebackup", f"--pgdata={own.data}", "--format=plain", "--wal-method=stream", "--no-sync", *options)
+            # The WAL comes through a connection of its own.
+            load = _guarded(argv, server, database, rehearsal_id, own.work, limits, connections=2)
     load["bytes"] = _bytes_below(own.data)
     return load
+
+
+def _pull_through(server: Server, database: str, own: Ephemeral, rehearsal_id: str, limits: Limits, options: Sequence[str]) -> Dict[str, Any]:
+    """Behind a prefix pg_basebackup sees other files than we do: it leaves on standard output, and is unpacked while it comes."""
+    argv = server.tool("pg_basebackup", "--pgdata=-", "--format=tar", "--wal-method=fetch", *options)
+    os.makedirs(own.data, mode=files.PRIVATE_DIRECTORY)
+    reading, writing = os.pipe()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        unpacked = pool.submit(_unpack_pipe, reading, own)
+        try:
+            with os.fdopen(writing, "wb") as entrance:
+                load = _guarded(argv, server, database, rehearsal_id, own.work, limits, connections=1, stdout=entrance)
+        except ToolFailed:
+            # Without a reader it had to end: then what ended the reader is the reason. Half an archive is none.
+            why = unpacked.exception()
+            if why is not None and not isinstance(why, (tarfile.TarError, EOFError)):
+                with _told(own):
+                    raise why from None
+            raise
+        with _told(own):
+            unpacked.result()
+    return load
+
+
+def _unpack_pipe(descriptor: int, own: Ephemeral) -> None:
+    with os.fdopen(descriptor, "rb") as source, tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK) as tar:
+        for member in tar:
+            _unpack_member(tar, member, own.data)
+        # Whoever writes must not find its reader gone before the last of it.
+        while source.read(_CHUNK):
+            pass
+
+
+@contextlib.contextmanager
+def _told(own: Ephemeral) -> Iterator[None]:
+    """What goes wrong where a base backup is unpacked, in our words."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError) as error:
+        raise BasebackupError(f"the base backup cannot be read: {error}") from None
+    except OSError as error:
+        raise RehearsalError(f"cannot unpack the base backup into {own.data}: {error.strerror}") from None
 
 
 def _bytes_below(directory: str) -> int:
@@ -300,19 +347,14 @@ def _bytes_below(directory: str) -> int:
 def unpack(archive: str, sha256: str, own: Ephemeral) -> None:
     """The streamed backup into the copy's data directory, hashed while it is read; the archive is removed. Raises BasebackupError."""
     os.makedirs(own.data, mode=files.PRIVATE_DIRECTORY)
-    try:
-        with files.Hashing(archive) as source:
-            stream: Any = source
-            size = os.path.getsize(archive)
-            tar = tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK)
-            with tar, progress.shown(own.work, lambda: Look("unpacked", tar.offset, size)):
-                for member in tar:
-                    _unpack_member(tar, member, own.data)
-            found = source.finish()
-    except (tarfile.TarError, EOFError) as error:
-        raise BasebackupError(f"the base backup cannot be read: {error}") from None
-    except OSError as error:
-        raise RehearsalError(f"cannot unpack the base backup into {own.data}: {error.strerror}") from None
+    with _told(own), files.Hashing(archive) as source:
+        stream: Any = source
+        size = os.path.getsize(archive)
+        tar = tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK)
+        with tar, progress.shown(own.work, lambda: Look("unpacked", tar.offset, size)):
+            for member in tar:
+                _unpack_member(tar, member, own.data)
+        found = source.finish()
     if found != sha256:
         raise BasebackupError("the base backup is not what was taken on production: the checksums differ")
     os.unlink(archive)

@@ -118,6 +118,12 @@ def _clean_inside(server: Server, rehearsal_id: str, problems: List[str]) -> Lis
     return removed
 
 
+def clean_up_beyond(server: Server, rehearsal_id: str, deadline_s: float, result: Dict[str, Any]) -> None:
+    """Add what dev left where its tools reach production behind a prefix, which may be another place than that of production's own clean-up."""
+    _end_sessions(server, rehearsal_id, deadline_s, READ_ONLY)
+    result["removed"] += _clean_inside(server, rehearsal_id, result["problems"])
+
+
 def clean_up_own_server(database: Optional[str], rehearsal_id: str, work: WorkDirectory, keep: str, deadline_s: float) -> Dict[str, Any]:
     """`clean_up` where the copy's server is in the work directory, or where no database was asked at all."""
     problems: List[str] = []

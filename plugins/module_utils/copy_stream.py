@@ -11,11 +11,18 @@ import os
 import tempfile
 import threading
 import time
-from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import IO, Any, Callable, Dict, List, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Row, Server, Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
+    PostgresError,
+    Row,
+    Server,
+    Session,
+    quote_identifier,
+    quote_literal,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -35,6 +42,8 @@ _PLAIN_TYPES = (
 # Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
 _SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
+# Another name than the rehearsal's: it must not end itself.
+_ENDING, _END_S = "rehearsal clean-up", 30.0
 _PSQL = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1")
 
 # An ordinary table that pg_dump would carry, the largest first. to_jsonb(a) reads a column that only some versions have.
@@ -130,12 +139,27 @@ class End:
         together = {**_SETTINGS, "client_encoding": self.encoding, **settings, **self.settings}
         return self.server.tool("psql", *_PSQL, f"--dbname={self.server.conninfo(self.database, self.name, together)}", *words)
 
+    def end(self, copying: str) -> None:
+        """End the sessions of ours whose statement begins so, where ending the client ends nothing.
+
+        Behind a prefix psql goes on then: on production it reads what nobody takes any more, and on the copy it would take this for the end of the
+        rows, and commit those that are there.
+        """
+        if not self.server.prefix:
+            return
+        # What the server does not end now, clean-up does, and tells.
+        with contextlib.suppress(PostgresError), Session(self.server, self.database, _ENDING, deadline_s=_END_S) as session:
+            session.rows(
+                "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity WHERE datname = current_database() "
+                f"AND application_name = {quote_literal(self.name)} AND pg_catalog.left(query, {len(copying)}) = {quote_literal(copying)}"
+            )
+
 
 class Stream:
     """One table on its way. Nothing of it is committed on the copy before all of it has left production."""
 
     def __init__(self, table: Table, source: End, target: End, snapshot: str, binary: bool, work: WorkDirectory, throttle: Throttle) -> None:
-        self._table, self._throttle = table, throttle
+        self._table, self._source, self._target, self._throttle = table, source, target, throttle
         self.moved = 0
         self._broken = False
         form = "FORMAT binary" if binary else "FORMAT text"
@@ -189,23 +213,26 @@ class Stream:
             except ToolFailed as error:
                 self._thread.join()
                 if not self._broken:
-                    raise self._failed(str(error), error.exit_code) from None
+                    raise self._failed(self._source, error) from None
             self._close()
             try:
                 self._receiving.wait(max(deadline - time.monotonic(), 1.0))
             except ToolFailed as error:
-                raise self._failed(str(error), error.exit_code) from None
+                raise self._failed(self._target, error) from None
             if self._broken:
-                raise self._failed("its rows did not arrive")
+                raise self._failed(self._target, ToolFailed("its rows did not arrive"))
         except BaseException:
             self.stop()
             raise
 
-    def _failed(self, why: str, exit_code: Optional[int] = None) -> ToolFailed:
-        return ToolFailed(f"table {object_name(self._table.schema, self._table.name)} could not be copied: {why}", exit_code)
+    def _failed(self, end: End, why: ToolFailed) -> ToolFailed:
+        table = object_name(self._table.schema, self._table.name)
+        return ToolFailed(f"{end.server.describe(end.database)}: table {table} could not be copied: {why}", why.exit_code)
 
     def stop(self) -> None:
         """End both sides, whatever they do; what has arrived is rolled back."""
+        for end in (self._target, self._source):
+            end.end(f"COPY {self._table.sql} (")
         self._receiving.stop()
         self._sending.stop()
         self._thread.join()

@@ -33,6 +33,12 @@ def problems(options: Mapping[str, Any]) -> List[str]:
     for name, value in (("prefix", options.get("prefix")), ("compose.command", compose.get("command") if isinstance(compose, Mapping) else None)):
         if value and (not isinstance(value, list) or not all(isinstance(word, str) and word for word in value)):
             found.append(f"{name} must be a list of words, not {value!r}")
+    words = options.get("prefix")
+    if isinstance(words, list) and words and posixpath.basename(str(words[0])) == "ssh":
+        found.append(
+            "prefix begins with ssh, which hands its words to a shell that splits them anew: name the address of PostgreSQL itself in host and port, "
+            "or a program of your own that quotes them"
+        )
     scratch = options.get("scratch")
     if scratch and not str(scratch).startswith("/"):
         found.append("scratch must be an absolute path, as seen where PostgreSQL's tools run")

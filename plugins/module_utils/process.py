@@ -23,6 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 _TAIL_BYTES = 4000
 _END_WAIT_S = 5.0
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
+_PROGRAMS = ("psql", "pg_dump", "pg_restore", "pg_basebackup")
 
 
 class ToolFailed(RehearsalError):
@@ -79,7 +80,7 @@ class Tool:
         self._work.unregister_process(self._process.pid)
 
     def _name(self) -> str:
-        return next((os.path.basename(word) for word in self._argv if os.path.basename(word).startswith("pg_")), self._argv[0])
+        return next((os.path.basename(word) for word in self._argv if os.path.basename(word) in _PROGRAMS), self._argv[0])
 
     def _said(self) -> str:
         size = self._stderr.seek(0, os.SEEK_END)

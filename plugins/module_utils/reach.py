@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tarfile
-from typing import IO, Dict
+from typing import IO, Dict, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import inside
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server
@@ -22,7 +22,7 @@ class Reach:
     def __init__(self, server: Server, rehearsal_id: str, work: WorkDirectory, deadline_s: float) -> None:
         self._server, self._id, self._work, self._deadline_s = server, rehearsal_id, work, deadline_s
         self._place = ""
-        self._brought: Dict[str, str] = {}
+        self._brought: Dict[str, Tuple[int, int, int]] = {}
 
     def __enter__(self) -> Reach:
         return self
@@ -39,10 +39,13 @@ class Reach:
             return self._work.file(name)
         if not self._place:
             self._place = inside.make_directory(self._server, self._id)
-        if name not in self._brought:
+        # A list of what to restore is written anew for each part, under one name.
+        found = os.stat(self._work.file(name))
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if self._brought.get(name) != version:
             self._bring(name)
-            self._brought[name] = f"{self._place}/{name}"
-        return self._brought[name]
+            self._brought[name] = version
+        return f"{self._place}/{name}"
 
     def _bring(self, name: str) -> None:
         """As one stream, however many files it is."""

@@ -127,7 +127,7 @@ TEXTS: Dict[str, str] = {
     "что не записано в файл, придётся выгружать снова",
     "the dump could not be written to {file}: {error}": "дамп не удалось записать в {file}: {error}",
     "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
-    "table {name} could not be copied: {error}": "таблицу {name} не удалось скопировать: {error}",
+    "{where}: table {name} could not be copied: {error}": "{where}: таблицу {name} не удалось скопировать: {error}",
     "its rows did not arrive": "её строки не дошли",
     "the copy was stopped: production was not read within {seconds} s": "копирование остановлено: продакшен не прочитан за {seconds} с",
     "rehearsal_production_from_dev leads to another server than production's ({where})": "rehearsal_production_from_dev ведёт не на сервер "

@@ -17,6 +17,7 @@ description:
   - What does not carry a rehearsal's marker is never touched.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
+  - migrations.rehearsal.postgres.production
 options:
   id:
     description: The rehearsal to remove. Empty means whatever has expired.

@@ -115,24 +115,29 @@ class InventoryValues:
 
     def postgres(self, host: str) -> None:
         """`rehearsal_postgres`: where the server is, and how its tools are started there."""
-        found = self.optional(host, "rehearsal_postgres", dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}")
+        self._place(host, "rehearsal_postgres")
+
+    def _place(self, host: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.optional(host, name, dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}")
         for problem in postgres_place.problems({key: value for key, value in found.items() if value}):
-            self._problem(host, "rehearsal_postgres", problem)
+            self._problem(host, name, problem)
+        return found
 
     def transfer(self) -> None:
-        """`rehearsal_transfer`, and with `direct` the way to dev."""
+        """`rehearsal_transfer`, with `direct` the way to dev, and dev's own way to production."""
         way = self.value(self.dev, "rehearsal_transfer", "controller")
         direct = self.optional(self.dev, "rehearsal_transfer_direct", dict, {}, "must be a mapping: host, port, user, identity_file, options")
         if way == "direct" and not direct.get("host"):
             self._problem(self.dev, "rehearsal_transfer_direct.host", "is not set: the address by which production reaches dev")
+        reached = self._place(self.dev, "rehearsal_production_from_dev")
         if way == "pull":
-            self._pull()
+            self._pull(reached)
         unknown = sorted(set(direct) - {"host", "port", "user", "identity_file", "options"})
         if unknown:
             self._problem(self.dev, "rehearsal_transfer_direct", f"has unknown keys: {', '.join(unknown)}")
 
-    def _pull(self) -> None:
-        if not self.optional(self.dev, "rehearsal_production_from_dev", dict, {}, f"must be a mapping: {', '.join(postgres_place.KEYS)}"):
+    def _pull(self, reached: dict[str, Any]) -> None:
+        if not reached:
             self._problem(
                 self.dev, "rehearsal_transfer", "is pull: set rehearsal_production_from_dev, by which dev itself reaches production's server"
             )

@@ -13,9 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up, copy_database, files, inside
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    arguments,
+    basebackup,
+    clean_up,
+    copy_database,
+    copy_stream,
+    copying,
+    files,
+    inside,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
+from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import find_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from engine import IMAGE, SERVER, Engine, compose_commands, compose_file
 from hosts import DATABASE, Hosts, fill, free_port
@@ -305,3 +316,52 @@ def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(
     for server in (production, dev):
         inside.remove_directory(server, os.path.dirname(server.passfile))
         assert inside.directories(server) == []
+
+
+@pytest.mark.parametrize("way", ["by its port", "through its container"])
+def test_dev_pulls_into_its_container(engine: Engine, projects: list[Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """The stages themselves: each large table through `docker exec` into dev's server, from production's port or out of its container."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{engine.socket}")
+    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 0)
+    rehearsal_id = new_id()
+    marker = Marker(rehearsal_id, "production/staffprobot_prod", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
+    dev = arguments.server(projects[1].by_container(), rehearsal_id)
+    if way == "by its port":
+        # By a client whose dumps the one in the container can read.
+        major = int(projects[0].query("SHOW server_version_num")) // 10000
+        reached = {"host": "127.0.0.1", "port": projects[0].port, "user": "postgres", "password": PASSWORD, "bin_dir": find_programs(major)}
+    else:
+        reached = projects[0].by_container()
+    production = arguments.server(reached, rehearsal_id)
+    work = WorkDirectory.at(str(tmp_path), rehearsal_id, "dev")
+    work.create(marker)
+    order = copying.Order(copy_database_name(rehearsal_id), marker, work, dev, deadline_s=120)
+    facts = basebackup.manifest_of(production, DATABASE, rehearsal_id, Limits())
+
+    def pull(**limits: Any) -> copying.Made:
+        return copying.from_production(order, facts, production, Limits(**limits), with_fingerprint=True)
+
+    made = pull()
+    assert (made.copy["differences"], made.copy["proved_by"]) == ([], "fingerprint")
+    assert made.copy["rows"] == sum(made.manifest["rows"].values()) > 0
+    if production.prefix:
+        assert copy_database.drop_copy(dev, order.database, rehearsal_id, 60) == "dropped"
+
+    def fail(*_args: Any) -> None:
+        raise OSError("it is cut")
+
+    if production.prefix:
+        # Nobody takes production's rows any more: what sends them in there is ended.
+        monkeypatch.setattr(copy_stream, "_splice", fail)
+        with pytest.raises(ToolFailed, match="could not be copied: ") as told:
+            pull()
+        assert PASSWORD not in str(told.value) and DEV_PASSWORD not in str(told.value)
+    cleaned = clean_up.clean_up(dev, order.database, rehearsal_id, work, clean_up.KEEP_NONE, 60)
+    assert (cleaned["left"], cleaned["problems"], cleaned["copy"]) == ([], [], "dropped")
+    for project in projects:
+        running = project.engine.docker("top", project.compose("ps", "-q", "postgres").strip(), "-eo", "pid,args")
+        assert [line for line in running.splitlines() if f"rehearsal {rehearsal_id}" in line] == []
+    for server in (production, dev):
+        if server.prefix:
+            inside.remove_directory(server, os.path.dirname(server.passfile))
+            assert inside.directories(server) == []

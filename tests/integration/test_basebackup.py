@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,23 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     basebackup,
     copy_database,
     copying,
+    database_facts,
     dump_outlets,
     durable,
     ephemeral,
     files,
+    inside,
+    replication_way,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Order
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
+from contained import Container, container, possible
 from reaching_production import PASSWORD, Production, Rehearsal, reaching_out, rehearsed, work_directory
 
 from migration_rehearsal import embedded
@@ -193,6 +199,61 @@ def test_pulled_it_is_noted_too(rehearsal: Rehearsal) -> None:
     load = made.manifest["load"]
     assert (load["connections"], load["seconds"] > 0) == (2, True) and load["bytes"] > made.copy["facts"]["size_bytes"]
     assert (made.copy["proved_by"], made.copy["differences"]) == ("checksums", [])
+
+
+@pytest.fixture
+def behind_prefix(rehearsal: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
+    """Where production is for dev: nothing in there sees the copy's data directory."""
+    if not possible():
+        pytest.skip("no other view of the files can be had here (unshare)")
+    monkeypatch.setattr(inside, "TEMPORARY", str(tmp_path / "there"))
+    return container(tmp_path, "production", rehearsal.production.place / "servers")
+
+
+def test_pulled_through_a_prefix_it_is_whole(rehearsal: Rehearsal, behind_prefix: Container) -> None:
+    server = behind_prefix.around(rehearsal.production.server)
+    with Session(server, "shop", "tests") as session:
+        told = {"system_identifier": database_facts.read_system_identifier(session), "server_version_num": 150000}
+    assert replication_way.from_dev_problems(server, told, rehearsal.marker.id, 30) == []
+    manifest = basebackup.manifest_of(server, "shop", rehearsal.marker.id, Limits())
+    made = copying.from_basebackup(rehearsal.order, manifest, "", server)
+    load = made.manifest["load"]
+    assert load["connections"] == 1 and load["bytes"] > made.copy["facts"]["size_bytes"]
+    assert (made.copy["proved_by"], made.copy["differences"], made.copy["rows"]) == ("checksums", [], 1000)
+    assert behind_prefix.files == []
+
+
+def test_a_full_disk_is_told_where_the_copy_comes_through_a_prefix(
+    rehearsal: Rehearsal, behind_prefix: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = behind_prefix.around(rehearsal.production.server)
+    manifest = basebackup.manifest_of(server, "shop", rehearsal.marker.id, Limits())
+
+    def full(*_args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(basebackup, "_unpack_member", full)
+    with pytest.raises(RehearsalError, match="cannot unpack the base backup into .*: No space left on device"):
+        copying.from_basebackup(rehearsal.order, manifest, "", server)
+
+
+def test_a_cut_is_told_where_the_copy_comes_through_a_prefix(rehearsal: Rehearsal, behind_prefix: Container) -> None:
+    server, direct = behind_prefix.around(rehearsal.production.server), rehearsal.production.server
+    manifest = basebackup.manifest_of(server, "shop", rehearsal.marker.id, Limits())
+    sender = f"FROM pg_stat_replication WHERE application_name = '{application_name(rehearsal.marker.id)}'"
+
+    def cut() -> None:
+        with Session(direct, "postgres", "tests") as session:
+            while not session.rows(f"SELECT pg_terminate_backend(pid) AS ended {sender} AND state = 'backup'"):
+                time.sleep(0.02)
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    with pytest.raises(ToolFailed, match="«pg_basebackup» ended with exit code 1"):
+        copying.from_basebackup(rehearsal.order, manifest, "", server, Limits(max_rate=SLOW))
+    cutting.join()
+    with Session(direct, "postgres", "tests") as session:
+        assert session.rows(f"SELECT pid {sender}") == []
 
 
 def test_through_a_pipe_nothing_is_written_on_production(rehearsal: Rehearsal) -> None:

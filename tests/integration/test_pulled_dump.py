@@ -14,85 +14,21 @@ import psycopg
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     backup,
-    basebackup,
-    copy_database,
     copy_stream,
     copying,
     files,
     pulled_dump,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupBlocked, Limits
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.production_guard import ProductionBusy
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from copy_rehearsal import PARTITIONED, require_attached_alone
+from pulling import ODDITIES, Make, Rehearsal, rehearsals, run, when
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pulled dump")]
-
-# What one form of a value or the other could damage, and what names rows of the catalogs.
-ODDITIES = [
-    "CREATE TYPE colour AS ENUM ('red', 'it''s green')",
-    "CREATE TYPE place AS (x integer, label text)",
-    "CREATE DOMAIN small AS integer CHECK (VALUE < 100)",
-    "CREATE TABLE numbers (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n numeric, f float8, r real, m money, i interval, at timestamptz,"
-    " t time, twice numeric GENERATED ALWAYS AS (n * 2) STORED, b bytea, j jsonb, js json, u uuid, net inet, bits bit varying, span int4range,"
-    " small small)",
-    "INSERT INTO numbers (n, f, r, m, i, at, t, b, j, js, u, net, bits, span, small) VALUES"
-    " ('NaN', '-0', 'Infinity', '-12.34', '-1 year 3 days -00:00:00.000001', 'infinity', '24:00', '\\x00ff5c2e0a', '{\"a\": \"\\u00e9\\\\n\"}',"
-    " '{ \"b\" :1}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '10.0.0.1/8', B'0101', '(,5)', 1),"
-    " (12345678901234567890.123456789012345678901234567890, 0.1::float8 + 0.2, 1e-40, 0, '1 mon', '0044-03-15 00:00:00 BC', '12:00:00.000001', '',"
-    " 'null', 'null', NULL, '::1', '', 'empty', 99),"
-    " (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-    "CREATE TABLE texts (id integer PRIMARY KEY, words text, tags text[], colour colour, colours colour[])",
-    "INSERT INTO texts VALUES (1, E'\\\\.\\n\\\\N\\t\"quoted\" \\r\\n\\\\', '[2:3]={a,NULL}', 'it''s green', '{red,\"it''s green\"}'),"
-    " (2, '', '{}', NULL, '{}'), (3, 'Ünï 漢字 😀', ARRAY[['a', 'b'], ['', ',']], 'red', NULL), (4, repeat('long ', 5000), NULL, 'red', '{red}')",
-    "CREATE TABLE catalog_names (id integer, relation regclass, kind regtype, place place, places place[])",
-    "INSERT INTO catalog_names VALUES (1, 'texts', 'colour', '(1,\"a, b\")', ARRAY['(2,)'::place])",
-    "CREATE INDEX texts_words ON texts (left(words, 20)) WHERE colour = 'red'",
-    "CREATE SEQUENCE tickets START 7",
-    "SELECT nextval('tickets'), lo_from_bytea(4711, 'large')",
-    "CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM numbers",
-]
-
-
-@dataclasses.dataclass
-class Rehearsal:
-    production: Server
-    source: str
-    order: copying.Order
-
-    @property
-    def id(self) -> str:
-        return self.order.marker.id
-
-    @property
-    def database(self) -> str:
-        return self.order.database
-
-    def pull(self, with_fingerprint: bool = False, **limits: Any) -> copying.Made:
-        facts = basebackup.manifest_of(self.production, self.source, self.id, Limits())
-        return copying.from_production(self.order, facts, self.production, Limits(**limits), with_fingerprint)
-
-    def ours(self, database: str) -> int:
-        """Sessions of the rehearsal's, and of nobody else's, that are in a database."""
-        server = self.production if database == self.source else self.order.server
-        assert server is not None
-        with Session(server, "postgres", "tests") as session:
-            return int(
-                session.value(
-                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
-                    f"AND datname = '{database}' AND application_name = '{application_name(self.id)}'"
-                )
-            )
-
-
-def run(server: Server, database: str, statements: list[str]) -> None:
-    with Session(server, database, "tests") as session:
-        for statement in statements:
-            session.execute(statement)
 
 
 @pytest.fixture(autouse=True)
@@ -101,22 +37,8 @@ def every_table_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[Server, str, Server], Rehearsal]]:
-    made: list[Rehearsal] = []
-
-    def rehearsal(production: Server, source: str, dev: Server) -> Rehearsal:
-        marker = Marker(new_id(), f"prod/{source}", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
-        work = WorkDirectory.at(str(tmp_path), marker.id, "dev")
-        work.create(marker)
-        name = f"copy_{marker.id[-6:]}"
-        made.append(Rehearsal(production, source, copying.Order(name, marker, work, dev, deadline_s=60)))
-        return made[-1]
-
-    yield rehearsal
-    for one in made:
-        assert one.order.server is not None
-        copy_database.drop_copy(one.order.server, one.database, one.id, 60)
-        one.order.work.remove()
+def make(tmp_path: Path) -> Iterator[Make]:
+    yield from rehearsals(tmp_path)
 
 
 @pytest.fixture
@@ -217,21 +139,6 @@ def test_another_major_version_gets_text(
         assert made.copy["rows"] == 8
     finally:
         old.drop_database(source)
-
-
-def when(seen: Callable[[], bool], then: Callable[[], None]) -> threading.Thread:
-    """Do something as soon as something is seen, beside what the test does."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 30
-        while not seen():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        then()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize("side", ["production", "copy"])

@@ -63,6 +63,9 @@ def test_what_a_copy_that_dev_pulls_needs() -> None:
     found = values(rehearsal_transfer="pull", rehearsal_production_from_dev={"host": "db.example.com"})
     found.transfer()
     assert found.problems == []
+    found = values(rehearsal_production_from_dev={"hots": "db.example.com"})
+    found.transfer()
+    assert found.problems == ["rehearsal: rehearsal_production_from_dev has unknown keys: hots"]
 
 
 WRONG = {

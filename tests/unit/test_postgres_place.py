@@ -51,6 +51,11 @@ def test_words_before_the_tools(options: dict[str, Any], words: str) -> None:
         ({"compose": {**COMPOSE, "command": "docker compose"}}, "compose.command must be a list of words, not 'docker compose'"),
         ({"container": {"engine": "podman"}}, "container.name is not set"),
         ({"prefix": "sudo -u postgres"}, "prefix must be a list of words, not 'sudo -u postgres'"),
+        (
+            {"prefix": ["/usr/bin/ssh", "db1"]},
+            "prefix begins with ssh, which hands its words to a shell that splits them anew: name the address of PostgreSQL itself in host and port, "
+            "or a program of your own that quotes them",
+        ),
         ({"scratch": "tmp"}, "scratch must be an absolute path, as seen where PostgreSQL's tools run"),
         ({"passfile": "/a", "password": "b"}, "has passfile and password: one of them is enough"),
     ],

@@ -12,12 +12,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, clean_up
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import is_id, new_id, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 
 OPTIONS: Dict[str, Any] = {
     "argument_spec": {
         "id": {"type": "str", "default": ""},
         "work_dir": arguments.REHEARSAL["work_dir"],
         "postgres": arguments.POSTGRES,
+        "production": arguments.POSTGRES,
         "side": {"type": "str", "choices": ["production", "dev"], "required": True},
         "place": {"type": "str", "choices": ["existing", "ephemeral", "none"], "default": "existing"},
         "database": {"type": "str", "default": ""},
@@ -28,14 +30,18 @@ OPTIONS: Dict[str, Any] = {
 }
 
 
+def _server(options: Dict[str, Any], rehearsal_id: str) -> Server:
+    try:
+        return arguments.server(options, rehearsal_id or new_id())
+    except RehearsalError:
+        # What it says is said again, and more to the point, when clean-up asks that server; the files here go all the same.
+        return arguments.server({**options, "password": ""}, rehearsal_id)
+
+
 def run(module: AnsibleModule) -> None:
     """Remove and look."""
     p = module.params
-    try:
-        server = arguments.server(p["postgres"], p["id"] or new_id())
-    except RehearsalError:
-        # What it says is said again, and more to the point, when clean-up asks that server; the files here go all the same.
-        server = arguments.server({**p["postgres"], "password": ""}, p["id"])
+    server = _server(p["postgres"], p["id"])
     on_dev = p["side"] == "dev"
     asked = server if p["place"] == "existing" else None
     if not p["id"]:
@@ -49,6 +55,9 @@ def run(module: AnsibleModule) -> None:
         if asked and not on_dev and p["database"]:
             asked = dataclasses.replace(asked, maintenance_database=p["database"])
         result = clean_up.clean_up(asked, p["database"] if on_dev else None, p["id"], work, p["keep"], p["timeout"])
+        beyond = _server(p["production"], p["id"])
+        if on_dev and beyond.prefix:
+            clean_up.clean_up_beyond(beyond, p["id"], p["timeout"], result)
         result["evidence"] = {f"cleanup-{p['side']}.json": dict(result)}
     problems = [*result["problems"], *(f"still there: {thing}" for thing in result.get("left", []))]
     if problems:
