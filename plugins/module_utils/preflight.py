@@ -127,7 +127,7 @@ def look_from_dev(server: Server, database: str, rehearsal_id: str, production: 
             role = session.value("SELECT current_user::text")
     except PostgresError as error:
         return 0, [f"dev does not reach production by rehearsal_production_from_dev: {error.message}"]
-    major, problems = _tool(server, "pg_dump", production["server_version_num"], "dev")
+    major, problems = _tool(server, "pg_dump", production["server_version_num"], "dev", "rehearsal_production_from_dev")
     return major, problems + ([_unreadable_problem("dev", unreadable, role, where)] if unreadable else [])
 
 
@@ -340,8 +340,8 @@ def compression(server: Server, production: Mapping[str, Any], timeout_s: float)
     return dump_compression.choose(written, dump_compression.reads(server, timeout_s)) if written else dump_compression.GZIP
 
 
-def _tool(server: Server, tool: str, server_version_num: int, side: str) -> Tuple[int, List[str]]:
-    """Its major version, 0 where it cannot be started, and what is wrong with it."""
+def _tool(server: Server, tool: str, server_version_num: int, side: str, variable: str = "rehearsal_postgres") -> Tuple[int, List[str]]:
+    """Its major version, 0 where it cannot be started, and what is wrong with it. `variable`: that says where it is."""
     try:
         version = tool_version(server, tool)
     except PostgresError as error:
@@ -349,7 +349,7 @@ def _tool(server: Server, tool: str, server_version_num: int, side: str) -> Tupl
     if version[0] < server_version_num // 10000:
         return version[0], [
             f"{side}: {tool} is version {version[0]}, older than the server's {server_version_num // 10000}: "
-            "it would refuse; install the newer client and name its directory in rehearsal_postgres.bin_dir"
+            f"it would refuse; install the newer client and name its directory in {variable}.bin_dir"
         ]
     return version[0], []
 

@@ -102,8 +102,8 @@ TEXTS: Dict[str, str] = {
     "восстановление на "
     "dev создаёт {dev}",
     "{side}: {tool} is version {version}, older than the server's {server}: it would refuse; install the newer client and name its directory in "
-    "rehearsal_postgres.bin_dir": "{side}: {tool} версии {version} старше сервера ({server}): он откажется; установите более новый клиент и "
-    "укажите его каталог в rehearsal_postgres.bin_dir",
+    "{variable}.bin_dir": "{side}: {tool} версии {version} старше сервера ({server}): он откажется; установите более новый клиент и "
+    "укажите его каталог в {variable}.bin_dir",
     "{side}: {path} does not exist and cannot be made": "{side}: {path} не существует, и создать его нельзя",
     "{side}: {what} needs about {needed} MiB below {path}, and {free} MiB are free": "{side}: {what}: нужно около {needed} МиБ в {path}, свободно "
     "{free} МиБ",

@@ -191,7 +191,9 @@ def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> No
     if way == "auto":
         more |= {"rehearsal_transfer": "stream", "rehearsal_keep": "template"}
     if way == "pulled":
-        more["rehearsal_production_from_dev"] = demo.postgres("production")
+        # A program that notes what it starts stands for `docker exec`.
+        through = ["sh", "-c", f'echo "$*" >> {tmp_path}/noted; exec "$@"', "sh"]
+        more["rehearsal_production_from_dev"] = {**demo.postgres("production"), "prefix": through}
     with demo.another_database("production", "somebody_elses"):
         dev = own_server(demo, data, **more)
         inventory = demo.write_inventory(tmp_path / "inventory", prod={"production": demo.production_variables()}, dev={"rehearsal": dev})
@@ -202,6 +204,9 @@ def test_a_physical_copy(demo: Demo, data: Path, tmp_path: Path, way: str) -> No
     assert (copy["proved_by"], copy["differences"], copy["others_left"]) == ("checksums", [], [])
     assert sum(manifest["rows"].values()) == copy["rows"] > 3000
     assert bool(manifest["files"]) == (way != "pulled")
+    if way == "pulled":
+        noted = (tmp_path / "noted").read_text()
+        assert "--pgdata=- --format=tar" in noted and "rehearsal-*" in noted.split("--pgdata=-")[1], "clean-up looks there too"
     record = played.records[0]
     assert (record["copy"]["source"], record["copy"]["why_not_physical"]) == ("basebackup", [])
     assert record["production"]["load"]["bytes"] > copy["facts"]["size_bytes"]

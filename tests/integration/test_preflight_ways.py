@@ -165,6 +165,16 @@ def test_a_copy_that_dev_pulls_is_tried(postgres_servers: Any, tmp_path: Path) -
     assert "dev could not try whether it reaches production" in look()[-1]
 
 
+def test_a_pg_dump_of_devs_that_is_too_old_is_told_with_the_variable_that_names_it(postgres_server: Any, tmp_path: Path) -> None:
+    server = postgres_server.server
+    (tmp_path / "psql").symlink_to(Path(server.bin_dir) / "psql")
+    (tmp_path / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6'\n")
+    (tmp_path / "pg_dump").chmod(0o755)
+    reached = dataclasses.replace(server, bin_dir=str(tmp_path))
+    _major, (told,) = preflight.look_from_dev(reached, "postgres", new_id(), facts_of(server, "postgres"), 30)
+    assert told.startswith("dev: pg_dump is version 9, older than the server's") and told.endswith("in rehearsal_production_from_dev.bin_dir")
+
+
 # -- Between the hosts --------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     inside,
     preflight,
+    pulled_dump,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, new_id
@@ -126,6 +127,31 @@ def test_a_cut_in_the_middle_is_told_and_leaves_nothing(contained: Any, postgres
     dev = rehearsal.order.server
     cleaned = clean_up.clean_up(dev, rehearsal.database, rehearsal.id, rehearsal.order.work, "none", 30)
     assert (cleaned["left"], cleaned["problems"], cleaned["copy"]) == ([], [], "dropped")
+
+
+def test_a_module_that_is_ended_ends_what_it_has_begun_in_both_places(
+    contained: Any, postgres_server: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = postgres_server.server
+    # As text, of which half a row is a row.
+    text = "CREATE TABLE orders AS SELECT n AS id, 'text'::regtype AS kind, repeat('x', 500) AS note FROM generate_series(1, 4000) AS n"
+    run(server, database, [text])
+    rehearsal, containers = contained("dev", "production")
+
+    def ended(pulled: Any, _deadline_s: float) -> None:
+        deadline = time.monotonic() + 30
+        while pulled.bytes_so_far() < 400_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(pulled_dump.Pulled, "wait", ended)
+    with pytest.raises(SystemExit):
+        rehearsal.pull(max_rate=400_000)
+    assert still_running(rehearsal.id) == [] and [place.files for place in containers] == [[], []]
+    assert rehearsal.ours(database) == rehearsal.ours(rehearsal.database) == 0
+    with Session(server, rehearsal.database, "tests") as session:
+        assert session.value("SELECT count(*) FROM orders") == 0
 
 
 def test_a_missing_right_on_production(contained: Any, postgres_server: Any, database: str) -> None:
