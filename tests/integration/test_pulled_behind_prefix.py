@@ -27,6 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres impo
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from contained import Container, container, possible
+from copy_rehearsal import PARTITIONED
 from pulling import ODDITIES, Make, Rehearsal, rehearsals, run, when
 
 pytestmark = [
@@ -85,10 +86,13 @@ def still_running(rehearsal_id: str) -> list[str]:
 
 @pytest.mark.parametrize("sides", [("dev",), ("production",), ("dev", "production")], ids=" and ".join)
 def test_the_copy_equals_production(contained: Any, postgres_server: Any, database: str, sides: tuple[str, ...]) -> None:
-    run(postgres_server.server, database, [*ODDITIES, *ORDERS])
+    # Attached indexes are lists of their own, one after the other.
+    partitioned = [statement for statement in PARTITIONED.split(";\n") if statement.strip()]
+    run(postgres_server.server, database, [*ODDITIES, *ORDERS, *partitioned])
     rehearsal, containers = contained(*sides)
     made = rehearsal.pull(with_fingerprint=True)
-    assert (made.copy["proved_by"], made.copy["differences"], made.copy["rows"]) == ("fingerprint", [], 4008)
+    assert (made.copy["proved_by"], made.copy["differences"]) == ("fingerprint", [])
+    assert made.copy["rows"] == sum(made.manifest["rows"].values()) > 4000
     for place in containers:
         assert place.files == []
         assert ("pg_restore" in place.said, "pg_dump" in place.said) == (place.name == "dev", place.name == "production")
