@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,23 @@ CREATE TABLE few (id int);
 
 
 @pytest.fixture
-def pod(postgres_server: Any, tmp_path: Path) -> Callable[..., Any]:
+def pod(postgres_server: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """The server as it is reached behind the stand-in for kubectl."""
     (tmp_path / "kubectl").write_text(_KUBECTL.replace("NOTED", shlex.quote(str(tmp_path / "noted"))))
     (tmp_path / "kubectl").chmod(0o755)
 
+    reached = []
+
     def reach(rehearsal_id: str, **more: Any) -> Any:
         known = {"host": postgres_server.host, "port": postgres_server.port, "user": postgres_server.user, "bin_dir": str(postgres_server.bin_dir)}
         prefix = [str(tmp_path / "kubectl"), "exec", "-i", "-n", "prod", "db-0", "--"]
-        return arguments.server({**known, "prefix": prefix, "password": "opensesame-3c1f", **more}, rehearsal_id)
+        reached.append(arguments.server({**known, "prefix": prefix, "password": "opensesame-3c1f", **more}, rehearsal_id))
+        return reached[-1]
 
-    return reach
+    yield reach
+    # At the end of the process, which does it otherwise, the stand-in is gone.
+    for server in reached:
+        inside.remove_directory(server, os.path.dirname(server.passfile))
 
 
 @pytest.mark.parametrize("scratch", ["", "/tmp"], ids=["on standard output", "in parallel into the pod"])
