@@ -178,7 +178,7 @@ def test_every_phase_of_a_physical_copy_is_told_to_its_end(postgres_server: Any,
     marker, there, here = prepared(tmp_path)
     manifest = basebackup.take(postgres_server.server, database, marker.id, there, Limits())
     tmp_path.chmod(0o711)
-    order = copying.Order(copy_database_name(marker.id), marker, here, None, Wish(bin_dir=str(postgres_server.bin_dir)))
+    order = copying.Order(copy_database_name(marker.id), marker, here, None, Wish(bin_dir=str(postgres_server.cluster.server_bin_dir)))
     made = copying.from_basebackup(order, manifest, there.file("backup.tar"), None)
     try:
         assert [look.what for look in told] == ["backed up", "unpacked", "checked"]
