@@ -21,7 +21,14 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, copy_database_name, started
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import (
+    CLEAN_UP_NAME,
+    TEMPLATE,
+    Marker,
+    application_name,
+    copy_database_name,
+    started,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
@@ -30,8 +37,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
     find_work_directories,
 )
 
-# Another name than the rehearsal's, so that it neither ends nor counts itself.
-_CLEAN_UP_NAME = "rehearsal clean-up"
 _INSIDE_EXPIRES = datetime.timedelta(hours=24)
 KEEP_COPY, KEEP_BACKUP, KEEP_TEMPLATE, KEEP_NONE = "copy", "backup", "template", "none"
 
@@ -99,7 +104,7 @@ def _keep_template(server: Server, rehearsal_id: str, deadline_s: float, problem
 def _end_sessions(server: Server, rehearsal_id: str, deadline_s: float, settings: Optional[Mapping[str, str]]) -> None:
     """End what the server still does for the rehearsal: a tool in a container goes on when what started it has been killed."""
     try:
-        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, settings, deadline_s) as session:
+        with Session(server, server.maintenance_database, CLEAN_UP_NAME, settings, deadline_s) as session:
             copy_database.end_sessions(session, rehearsal_id)
     except PostgresError:
         pass  # the look afterwards asks the same server, and tells
@@ -230,7 +235,7 @@ def _look(
     name = application_name(rehearsal_id)
     try:
         left += [path for path in inside.directories(server, rehearsal_id) if path != os.path.dirname(server.passfile)]
-        with Session(server, server.maintenance_database, _CLEAN_UP_NAME, settings, deadline_s) as session:
+        with Session(server, server.maintenance_database, CLEAN_UP_NAME, settings, deadline_s) as session:
             left += [f"database {name}" for name in side_database.left(session, rehearsal_id, spared)] if database else []
             if database and keep != KEEP_COPY and copy_database.database_exists(session, database):
                 found = read_marker(session, database)

@@ -21,7 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import comment_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import CLEAN_UP_NAME, Marker, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
@@ -314,7 +314,7 @@ def end_sessions(session: Session, rehearsal_id: str) -> None:
 def drop_copy(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> str:
     """Drop this rehearsal's copy, whoever is connected to it: "dropped" or "absent". Anything else is refused (CopyRefused)."""
     # Another name than the rehearsal's: two clean-ups at once (two inventory names of one server are swept together) must not end each other.
-    with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
+    with Session(server, server.maintenance_database, CLEAN_UP_NAME, deadline_s=deadline_s) as session:
         # What still works for this rehearsal would only be in the way (a killed controller leaves its tools behind in containers).
         end_sessions(session, rehearsal_id)
         if not require_free_or_ours(session, database, rehearsal_id):

@@ -14,6 +14,7 @@ import time
 from typing import IO, Any, Callable, Dict, List, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import CLEAN_UP_NAME
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     PostgresError,
@@ -42,8 +43,7 @@ _PLAIN_TYPES = (
 # Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
 _SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
-# Another name than the rehearsal's: it must not end itself.
-_ENDING, _END_S = "rehearsal clean-up", 30.0
+_END_S = 30.0
 _PSQL = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1")
 
 # An ordinary table that pg_dump would carry, the largest first. to_jsonb(a) reads a column that only some versions have.
@@ -148,7 +148,7 @@ class End:
         if not self.server.prefix:
             return
         # What the server does not end now, clean-up does, and tells.
-        with contextlib.suppress(PostgresError), Session(self.server, self.database, _ENDING, deadline_s=_END_S) as session:
+        with contextlib.suppress(PostgresError), Session(self.server, self.database, CLEAN_UP_NAME, deadline_s=_END_S) as session:
             session.rows(
                 "SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity WHERE datname = current_database() "
                 f"AND application_name = {quote_literal(self.name)} AND pg_catalog.left(query, {len(copying)}) = {quote_literal(copying)}"

@@ -62,6 +62,10 @@ def side_database_name(rehearsal_id: str, part: str) -> str:
     return f"{copy_database_name(rehearsal_id)}_{part}"
 
 
+# What a session that ends those of a rehearsal calls itself: with the rehearsal's own it would end, and count, itself.
+CLEAN_UP_NAME = "rehearsal clean-up"
+
+
 def application_name(rehearsal_id: str) -> str:
     """What sessions of a rehearsal call themselves in pg_stat_activity."""
     return f"rehearsal {rehearsal_id}"

@@ -17,7 +17,14 @@ from typing import Any, Dict, List, Mapping, Optional
 from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import read_marker
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, side_database_name, utc_now
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import (
+    CLEAN_UP_NAME,
+    TEMPLATE,
+    Marker,
+    application_name,
+    side_database_name,
+    utc_now,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
 
 # In the work directory of a rehearsal whose copy was made from a template: which one it was.
@@ -49,7 +56,7 @@ def place_of(kept: Mapping[str, Any]) -> str:
 def look(server: Server, rehearsal_id: str, deadline_s: float) -> Optional[Kept]:
     """The template of a rehearsal; None where there is none that carries its marker. Raises PostgresError."""
     database = side_database_name(rehearsal_id, TEMPLATE)
-    with Session(server, server.maintenance_database, "rehearsal clean-up", deadline_s=deadline_s) as session:
+    with Session(server, server.maintenance_database, CLEAN_UP_NAME, deadline_s=deadline_s) as session:
         if not copy_database.database_exists(session, database):
             return None
         marker = read_marker(session, database)
