@@ -21,10 +21,12 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     file_source,
     kept_server,
     kept_template,
+    neutralising,
     outside_world,
     progress_database,
     server_programs,
     server_settings,
+    system_owner,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits, take_backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
@@ -189,11 +191,11 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
     own.begin_flush()
-    ephemeral.own_all(own.owner, own.data)
+    system_owner.own_all(own.owner, own.data)
     basebackup_proof.verify(own)
-    failures = basebackup.neutralise(own, order.wish, settings)
+    failures = neutralising.neutralise(own, order.wish, settings)
     own.start()
-    others = basebackup.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)
+    others = neutralising.take_over(own, manifest["database"], order.database, order.marker, order.deadline_s)
     with Session(own.server, "postgres", application_name(order.marker.id), deadline_s=order.deadline_s) as session:
         ephemeral_settings.set_time_zone(session, settings)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -231,7 +233,7 @@ def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str,
     own.begin_flush()
     failures = own.configure(ephemeral_settings.SETTLING, order.wish, settings, listen=False)
     own.start()
-    others = basebackup.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)
+    others = neutralising.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)
     facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
     earlier = kept["copy"]
     copy = {

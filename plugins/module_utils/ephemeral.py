@@ -19,10 +19,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Callable, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import durable, ephemeral_settings, files, server_settings
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils import durable, ephemeral_settings, files, server_settings, system_owner
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
@@ -47,10 +47,6 @@ _LOOK_EVERY_S = 0.005
 _STATUS_LINE = 7
 # sun_path has 108 bytes, the last of them NUL.
 _SOCKET_PATH_BYTES = 107
-
-
-class EphemeralError(RehearsalError):
-    """The copy's own server could not be made, started or stopped."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +96,7 @@ class Ephemeral:
 
     def run(self, program: str, *args: str, timeout_s: float, started: Optional[Callable[[int], None]] = None) -> Tuple[int, str]:
         """Run one of the server programs as its system user: exit code and what it said. `started` is told its pid."""
-        return _run(self.owner, os.path.join(self.bin_dir, program), *args, timeout_s=timeout_s, started=started)
+        return system_owner.run(self.owner, os.path.join(self.bin_dir, program), *args, timeout_s=timeout_s, started=started)
 
     def start(self) -> None:
         """Start it and wait until it answers; EphemeralError with the end of its log if it does not."""
@@ -138,7 +134,7 @@ class Ephemeral:
                 stderr=subprocess.STDOUT,
                 env=tool_environment(),
                 cwd="/",
-                preexec_fn=_become(self.owner),
+                preexec_fn=system_owner.become(self.owner),
                 start_new_session=True,
             )
 
@@ -243,7 +239,7 @@ class Ephemeral:
         path = os.path.join(self.data, name)
         # Durable with all the rest, in `flush`.
         files.write_bytes(path, text.encode(), flush=False)
-        own(self.owner, path)
+        system_owner.own(self.owner, path)
 
     def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
         """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words.
@@ -290,22 +286,22 @@ class Ephemeral:
 
 def place(work: WorkDirectory, rehearsal_id: str, wish: Wish, bin_dir: str, superuser: str) -> Ephemeral:
     """Decide where everything goes and make the directories, empty. The work directory must be there."""
-    owner = system_user(wish)
+    owner = system_owner.system_user(wish.owner)
     state = work.file(DIRECTORY)
     home = state
     os.makedirs(state, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
-    if wish.directory or not reaches(owner, state):
-        home = own(owner, work.make_elsewhere(os.path.join(base_directory(wish, owner), f"rehearsal-{rehearsal_id}")))
-    if not reaches(owner, bin_dir):
+    if wish.directory or not system_owner.reaches(owner, state):
+        home = system_owner.own(owner, work.make_elsewhere(os.path.join(base_directory(wish, owner), f"rehearsal-{rehearsal_id}")))
+    if not system_owner.reaches(owner, bin_dir):
         raise EphemeralError(
             f"system user {owner}, as which the copy's own server runs, cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir"
         )
     sockets = os.path.join(home, "socket")
     if len(os.fsencode(os.path.join(sockets, ".s.PGSQL.65535"))) > _SOCKET_PATH_BYTES:
-        sockets = own(owner, work.make_elsewhere(os.path.join(_short_directory(owner), f"rehearsal-{rehearsal_id}-socket")))
+        sockets = system_owner.own(owner, work.make_elsewhere(os.path.join(_short_directory(owner), f"rehearsal-{rehearsal_id}-socket")))
     else:
         os.makedirs(sockets, mode=files.PRIVATE_DIRECTORY, exist_ok=True)
-        own(owner, sockets)
+        system_owner.own(owner, sockets)
     port = wish.port or (_free_port(wish.listen[0]) if wish.listen else _DEFAULT_PORT)
     made = Ephemeral(work, home, sockets, port, owner, bin_dir, superuser)
     _save(made)
@@ -367,37 +363,20 @@ def set_password(server: Ephemeral, wish: Wish, rehearsal_id: str, role: str) ->
             session.execute(f"ALTER ROLE {quote_identifier(role)} PASSWORD {quote_literal(wish.password)}")
 
 
-def system_user(wish: Wish) -> str:
-    """The system user that runs the server; empty: we ourselves. PostgreSQL does not run as root."""
-    if os.geteuid() != 0:
-        return ""
-    for name in filter(None, [wish.owner] if wish.owner else ["postgres", "nobody"]):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        if entry.pw_uid != 0:
-            return name
-    raise EphemeralError(
-        f"PostgreSQL does not run as root, and dev has no {f'such user as {wish.owner}' if wish.owner else 'user postgres or nobody'}: "
-        "name a system user in rehearsal_ephemeral.owner, or connect as another user than root"
-    )
-
-
 def base_directory(wish: Wish, owner: str) -> str:
     """Where the data go if not into the work directory; EphemeralError if the server's system user cannot get there."""
     directory = os.path.abspath(os.path.expanduser(wish.directory or "/var/tmp"))
     existing = directory
     while not os.path.isdir(existing):
         existing = os.path.dirname(existing)
-    if not reaches(owner, existing):
+    if not system_owner.reaches(owner, existing):
         raise EphemeralError(f"system user {owner or 'of the connection'} cannot reach {existing}: name another rehearsal_ephemeral.directory")
     return directory
 
 
 def _short_directory(owner: str) -> str:
     for directory in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
-        if len(os.fsencode(directory)) < 40 and os.access(directory, os.W_OK | os.X_OK) and reaches(owner, directory):
+        if len(os.fsencode(directory)) < 40 and os.access(directory, os.W_OK | os.X_OK) and system_owner.reaches(owner, directory):
             return directory
     raise EphemeralError("no temporary directory with a path that is short enough for a socket: set TMPDIR to one")
 
@@ -408,65 +387,3 @@ def _free_port(address: str) -> int:
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.bind((address if address != "*" else "", 0))
         return int(probe.getsockname()[1])
-
-
-def reaches(owner: str, path: str) -> bool:
-    """Whether that system user can enter a directory."""
-    return not owner or _run(owner, "/bin/sh", "-c", 'cd -- "$1"', "sh", path, timeout_s=30)[0] == 0
-
-
-def own(owner: str, path: str) -> str:
-    """Give a file or a directory to the server's system user."""
-    if owner:
-        entry = pwd.getpwnam(owner)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
-    return path
-
-
-def own_all(owner: str, path: str) -> None:
-    """Give a directory with all that is in it to the server's system user."""
-    own(owner, path)
-    for directory, names, others in os.walk(path) if owner else ():
-        for name in [*names, *others]:
-            own(owner, os.path.join(directory, name))
-
-
-def _run(owner: str, program: str, *args: str, timeout_s: float, started: Optional[Callable[[int], None]] = None) -> Tuple[int, str]:
-    # A file, not a pipe: the server inherits it, and would hold a pipe open.
-    with tempfile.TemporaryFile() as said:
-        try:
-            with subprocess.Popen(
-                [program, *args],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                env=tool_environment(),
-                # One that every user can enter.
-                cwd="/",
-                preexec_fn=_become(owner),
-                start_new_session=True,
-            ) as process:
-                if started is not None:
-                    started(process.pid)
-                try:
-                    process.wait(timeout_s)
-                except BaseException:
-                    process.kill()
-                    raise
-        except (OSError, subprocess.SubprocessError) as error:
-            raise EphemeralError(f"«{os.path.basename(program)}» could not be run: {getattr(error, 'strerror', None) or error}") from None
-        said.seek(0)
-        return process.returncode, said.read().decode(errors="replace")
-
-
-def _become(owner: str) -> Callable[[], Any]:
-    entry = pwd.getpwnam(owner) if owner else None
-
-    def become() -> None:
-        os.umask(0o077)
-        if entry is not None:
-            os.setgroups([])
-            os.setgid(entry.pw_gid)
-            os.setuid(entry.pw_uid)
-
-    return become

@@ -16,3 +16,7 @@ class RehearsalError(Exception):
     def findings(self) -> List[Dict[str, Any]]:
         """What the stage hands to the judge."""
         return [{"code": self.code, "object": "", "message": str(self)}]
+
+
+class EphemeralError(RehearsalError):
+    """The copy's own server could not be made, started or stopped."""

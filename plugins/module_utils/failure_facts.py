@@ -11,23 +11,22 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Collection, Dict, Mapping, Optional, Sequence
 
+from ansible_collections.migrations.rehearsal.plugins.module_utils.failure import Failure, Relation
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import MASK, quoted
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.statement_names import (
     ForeignKey,
-    Names,
     UniqueKey,
     bare,
-    names_of,
     type_of_new_column,
 )
 
 # A count that takes longer than this is not worth the wait: the failure itself is known.
 COUNT_TIMEOUT_S = 60
-_CANCELED, _UNDEFINED = "57014", "42704"
+_UNDEFINED = "42704"
 
 _KINDS = {
     "r": "table",
@@ -39,7 +38,6 @@ _KINDS = {
     "m": "materialized view",
     "f": "foreign table",
 }
-Relation = Dict[str, Any]
 
 
 def facts_of(session: Session, error: Mapping[str, Any], roles: Collection[str] = ()) -> str:
@@ -57,7 +55,7 @@ def facts_of(session: Session, error: Mapping[str, Any], roles: Collection[str] 
         session.execute("BEGIN READ ONLY")
         session.execute(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT_S}s'")
         try:
-            return look(_Failure(session, error))
+            return look(Failure(session, error))
         finally:
             session.execute("ROLLBACK")
     except PostgresError as refused:
@@ -76,80 +74,7 @@ def _lacking_role(session: Session, error: Mapping[str, Any], roles: Collection[
     return ""
 
 
-class _Failure:
-    """One failure: what the server and the statement named, and questions about it."""
-
-    def __init__(self, session: Session, error: Mapping[str, Any]) -> None:
-        self.session = session
-        self.error = error
-        self.statement = str(error.get("statement") or "")
-        self.names: Names = names_of(self.statement)
-        # The names that the message quotes, in its order, whatever language it is in.
-        self.said: List[str] = [name for name in quoted(str(error.get("message") or "")) if name != MASK]
-        # A count took too long: the others would too.
-        self.slow = False
-
-    def table(self) -> Optional[Relation]:
-        """The table that the server names, or else the statement's."""
-        if self.error.get("table_name"):
-            name = quote_identifier(self.error["table_name"])
-            schema = self.error.get("schema_name")
-            return self.relation(f"{quote_identifier(schema)}.{name}" if schema else name)
-        return self.relation(self.names.table) if self.names.table else None
-
-    def relation(self, name: str) -> Optional[Relation]:
-        """{"sql", "name", "kind", "owner"} of a relation named as in SQL, or None."""
-        found = self.session.rows(
-            "SELECT c.oid::regclass::text AS sql, n.nspname AS schema, c.relname AS relname, c.relkind AS kind, pg_get_userbyid(c.relowner) AS owner "
-            f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({quote_literal(name)})"
-        )
-        if not found:
-            return None
-        return {**found[0], "name": object_name(found[0]["schema"], found[0]["relname"])}
-
-    def columns(self, relation: Relation) -> Dict[str, str]:
-        """Column → type, as PostgreSQL writes it."""
-        rows = self.session.rows(
-            "SELECT attname AS name, format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END AS type FROM pg_attribute "
-            f"WHERE attrelid = {quote_literal(relation['sql'])}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
-        )
-        return {row["name"]: row["type"] for row in rows}
-
-    def ask(self, query: str) -> Optional[Dict[str, Any]]:
-        """The only row of a query that may take long or name what is not there; None if it did. All else can still be asked then."""
-        if self.slow:
-            return None
-        self.session.execute("SAVEPOINT one_look")
-        try:
-            return self.session.row(query)
-        except PostgresError as error:
-            self.session.execute("ROLLBACK TO SAVEPOINT one_look")
-            self.slow = error.sqlstate == _CANCELED
-            return None
-
-    def count(self, query: str) -> Optional[int]:
-        """The figure that a query asks for, or None; see `ask`."""
-        found = self.ask(f"SELECT ({query}) AS figure")
-        return None if found is None else int(found["figure"])
-
-    def rows(self, relation: Relation) -> int:
-        """Rows, or the planner's estimate where they cannot be counted in time."""
-        counted = self.count(f"SELECT count(*) FROM {relation['sql']}")
-        if counted is not None:
-            return counted
-        estimate = f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {quote_literal(relation['sql'])}::regclass"
-        return int(self.session.value(estimate))
-
-    def uncounted(self, said: str) -> str:
-        """What is said in place of a count that took too long."""
-        return said if self.slow else ""
-
-    def made_here(self) -> str:
-        name = self.error.get("table_name") or self.names.table
-        return f"{name} was made by these migrations and is rolled back: it could not be looked at" if name else ""
-
-
-def _duplicate_relation(failure: _Failure) -> str:
+def _duplicate_relation(failure: Failure) -> str:
     if not failure.said:
         return ""
     relation = next(filter(None, (failure.relation(quote_identifier(name)) for name in failure.said)), None) or failure.table()
@@ -161,7 +86,7 @@ def _duplicate_relation(failure: _Failure) -> str:
     return text + ": somebody made it past Alembic, or the revision was applied and not recorded (alembic stamp)"
 
 
-def _duplicate_column(failure: _Failure) -> str:
+def _duplicate_column(failure: Failure) -> str:
     relation = failure.table()
     columns = failure.columns(relation) if relation else {}
     # The order of the names is the language's.
@@ -178,7 +103,7 @@ def _duplicate_column(failure: _Failure) -> str:
     )
 
 
-def _duplicate_object(failure: _Failure) -> str:
+def _duplicate_object(failure: Failure) -> str:
     if not failure.said:
         return ""
     names = ", ".join(map(quote_literal, failure.said))
@@ -196,7 +121,7 @@ def _duplicate_object(failure: _Failure) -> str:
     return "is there already: " + "; ".join(f"{row['what']} {'on ' + row['on'] + ': ' if row['on'] else ''}{row['definition']}" for row in found)
 
 
-def _undefined_table(failure: _Failure) -> str:
+def _undefined_table(failure: Failure) -> str:
     if not failure.said:
         return ""
     # "schema.table" comes unquoted inside the server's quotes.
@@ -215,7 +140,7 @@ def _undefined_table(failure: _Failure) -> str:
     return text + (f"; nearest by name: {near}" if near else "")
 
 
-def _undefined_column(failure: _Failure) -> str:
+def _undefined_column(failure: Failure) -> str:
     relation = failure.table()
     if relation is None:
         return failure.made_here()
@@ -228,7 +153,7 @@ def _undefined_column(failure: _Failure) -> str:
     return f"{relation['name']} has {len(columns)} columns, none of them {wanted}" + (f"; nearest by name: {near}" if near else "")
 
 
-def _nulls(failure: _Failure) -> str:
+def _nulls(failure: Failure) -> str:
     relation = failure.table()
     column = failure.error.get("column_name") or next(iter(failure.said), "")
     if relation is None:
@@ -245,7 +170,7 @@ def _nulls(failure: _Failure) -> str:
     return f"{nulls:,} of {rows:,} rows have NULL in {relation['name']}.{column}: fill or delete them in the revision, before the constraint"
 
 
-def _duplicates(failure: _Failure) -> str:
+def _duplicates(failure: Failure) -> str:
     relation = failure.table()
     if relation is None:
         return failure.made_here()
@@ -275,7 +200,7 @@ def _shown(part: str) -> str:
     return bare(part) if re.fullmatch(r'\w+|"(?:[^"]|"")+"', part) else part
 
 
-def _key_of_index(failure: _Failure, relation: Relation) -> Optional[UniqueKey]:
+def _key_of_index(failure: Failure, relation: Relation) -> Optional[UniqueKey]:
     """The key of the index that is there and that rows broke."""
     # pg_index has indnullsnotdistinct since PostgreSQL 15.
     rows = failure.session.rows(
@@ -288,7 +213,7 @@ def _key_of_index(failure: _Failure, relation: Relation) -> Optional[UniqueKey]:
     return UniqueKey(tuple(rows[0]["parts"]), rows[0]["condition"], rows[0]["nulls_equal"]) if rows else None
 
 
-def _foreign_key(failure: _Failure) -> Optional[ForeignKey]:
+def _foreign_key(failure: Failure) -> Optional[ForeignKey]:
     if failure.names.foreign_key is not None:
         return failure.names.foreign_key
     rows = failure.session.rows(
@@ -302,7 +227,7 @@ def _foreign_key(failure: _Failure) -> Optional[ForeignKey]:
     return ForeignKey(tuple(rows[0]["columns"]), rows[0]["target"], tuple(rows[0]["referenced"])) if rows else None
 
 
-def _primary_key(failure: _Failure, relation: Relation) -> Sequence[str]:
+def _primary_key(failure: Failure, relation: Relation) -> Sequence[str]:
     rows = failure.session.rows(
         "SELECT quote_ident(a.attname) AS name FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k (num, n), pg_attribute a "
         f"WHERE c.contype = 'p' AND c.conrelid = {quote_literal(relation['sql'])}::regclass "
@@ -311,7 +236,7 @@ def _primary_key(failure: _Failure, relation: Relation) -> Sequence[str]:
     return [row["name"] for row in rows]
 
 
-def _orphans(failure: _Failure) -> str:
+def _orphans(failure: Failure) -> str:
     relation, key = failure.table(), _foreign_key(failure)
     if relation is None:
         return failure.made_here()
@@ -337,7 +262,7 @@ def _orphans(failure: _Failure) -> str:
     )
 
 
-def _key_types(failure: _Failure) -> str:
+def _key_types(failure: Failure) -> str:
     """42804 of a foreign key, and of a type change that needs USING."""
     relation, key = failure.table(), failure.names.foreign_key
     if key is None:
@@ -359,7 +284,7 @@ def _key_types(failure: _Failure) -> str:
     return "; ".join(pairs) + ": the types of both sides must agree"
 
 
-def _no_unique_key(failure: _Failure) -> str:
+def _no_unique_key(failure: Failure) -> str:
     key = failure.names.foreign_key
     target = failure.relation(key.table) if key else None
     if target is None:
@@ -371,7 +296,7 @@ def _no_unique_key(failure: _Failure) -> str:
     return f"the unique keys of {target['name']} are: {', '.join(row['definition'] for row in rows) or 'none'}"
 
 
-def _check(failure: _Failure) -> str:
+def _check(failure: Failure) -> str:
     relation = failure.table()
     if relation is None:
         return failure.made_here()
@@ -387,14 +312,14 @@ def _check(failure: _Failure) -> str:
     return f"{count:,} of {failure.rows(relation):,} rows of {relation['name']} break the condition"
 
 
-def _privilege(failure: _Failure) -> str:
+def _privilege(failure: Failure) -> str:
     relation = failure.table() or next(filter(None, (failure.relation(quote_identifier(name)) for name in failure.said)), None)
     if relation is None:
         return ""
     return f"{relation['name']} is owned by {relation['owner']}: the application's role needs to be a member of it, on production as on the copy"
 
 
-def _dependents(failure: _Failure) -> str:
+def _dependents(failure: Failure) -> str:
     relation = failure.table() or next(filter(None, (failure.relation(quote_identifier(name)) for name in failure.said)), None)
     if relation is None:
         return ""
@@ -416,7 +341,7 @@ def _near(wanted: str, names: Any) -> str:
 
 
 # By SQLSTATE (PostgreSQL documentation, appendix A).
-_LOOKS: Dict[str, Callable[[_Failure], str]] = {
+_LOOKS: Dict[str, Callable[[Failure], str]] = {
     "42P07": _duplicate_relation,
     "42701": _duplicate_column,
     "42710": _duplicate_object,

@@ -19,8 +19,17 @@ import re
 import shutil
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, ephemeral, files, kept_template, progress, spare_copy
-from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, EphemeralError
+from ansible_collections.migrations.rehearsal.plugins.module_utils import (
+    copy_database,
+    ephemeral,
+    files,
+    kept_template,
+    progress,
+    spare_copy,
+    system_owner,
+)
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import TEMPLATE, Marker, application_name, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.kept_template import Kept, TemplateRefused
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Session, quote_literal
@@ -52,7 +61,7 @@ def keep(own: Ephemeral, copy: str, marker: Marker, deadline_s: float) -> Dict[s
     own.stop()
     try:
         os.mkdir(home, files.PRIVATE_DIRECTORY)
-        ephemeral.own(own.owner, home)
+        system_owner.own(own.owner, home)
         _copy(own, own.data, data, facts["bytes"])
         spare_copy.note(own.home, home)
         own.flush(data)
@@ -156,7 +165,7 @@ def _copy(own: Ephemeral, source: str, target: str, expected: int) -> None:
             return [name for name in names if _WAL_FILE.fullmatch(name) and name != first]
 
         shutil.copytree(source, target, symlinks=True, ignore=passed_over, copy_function=one)
-    ephemeral.own_all(own.owner, target)
+    system_owner.own_all(own.owner, target)
 
 
 def _copy_what_differs(own: Ephemeral, source: str, stamps: Mapping[str, Any]) -> None:
@@ -169,7 +178,7 @@ def _copy_what_differs(own: Ephemeral, source: str, stamps: Mapping[str, Any]) -
             counter.done += os.path.getsize(to)
 
         spare_copy.copy_anew(source, own.data, paths, one)
-    ephemeral.own_all(own.owner, own.data)
+    system_owner.own_all(own.owner, own.data)
 
 
 def _first_wal_file(own: Ephemeral, data: str) -> str:

@@ -18,8 +18,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     preflight_file,
     server_programs,
     spare_copy,
+    system_owner,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import EphemeralError, Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import (
     archive_problems,
@@ -54,7 +56,7 @@ def look(
     problems: List[str] = []
     base = work_base
     try:
-        facts["owner"] = ephemeral.system_user(wish)
+        facts["owner"] = system_owner.system_user(wish.owner)
         if facts["owner"] or wish.directory:
             base = ephemeral.base_directory(wish, facts["owner"])
     except EphemeralError as error:
@@ -76,7 +78,7 @@ def look(
             f"dev: extension {name}, which production has in version {version}, is not installed beside {bin_dir}" for name, version in missing
         ]
         findings += [_other_version(*other, physical=physical) for other in others]
-        if facts.get("owner") and not ephemeral.reaches(facts["owner"], bin_dir):
+        if facts.get("owner") and not system_owner.reaches(facts["owner"], bin_dir):
             problems.append(f"dev: system user {facts['owner']} cannot reach {bin_dir}: name another rehearsal_ephemeral.bin_dir or owner")
     except ProgramsMissing as error:
         problems.append(f"dev: {error}")

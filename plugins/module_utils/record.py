@@ -14,10 +14,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     judge_squawk,
     judge_stairway,
     judge_template,
-    judge_timeline,
     places,
     statement_fold,
     timeline,
+    timeline_record,
     timeline_summary,
     words,
 )
@@ -61,7 +61,7 @@ def build(
     stages = [_stage(stage) for stage in evidence.stages]
     finished = _finished(context["created"], evidence.stages)
     summaries = {run: timeline_summary.summarise(evidence.migrations[run]) for run in RUNS if run in evidence.migrations}
-    timelines = {run: judge_timeline.record_of(summary) for run, summary in summaries.items()}
+    timelines = {run: timeline_record.record_of(summary) for run, summary in summaries.items()}
     located = places.Places(evidence, places.touched_objects(schema.get("upgrade", [])))
     record: Dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,

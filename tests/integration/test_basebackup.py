@@ -23,12 +23,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     ephemeral,
     files,
     inside,
+    neutralising,
     replication_way,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copying import Order
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError, RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
@@ -64,8 +65,8 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             told.append(session.row(PHASE))
         return take_over(own, *args)
 
-    take_over = basebackup.take_over
-    monkeypatch.setattr(basebackup, "take_over", first)
+    take_over = neutralising.take_over
+    monkeypatch.setattr(neutralising, "take_over", first)
     return told
 
 
@@ -126,7 +127,7 @@ def test_before_migrations_are_measured_all_of_it_is_on_the_disk(rehearsal: Rehe
         session.execute("CREATE EXTENSION pg_buffercache")
         session.execute("UPDATE orders SET id = id")
     monkeypatch.setattr(durable, "finish", failing)
-    with pytest.raises(ephemeral.EphemeralError, match="could not be flushed to disk: Input/output error"):
+    with pytest.raises(EphemeralError, match="could not be flushed to disk: Input/output error"):
         ephemeral.settle_on_disk(own.work, "tests", 60)
     monkeypatch.setattr(durable, "finish", noting)
     # What could not be flushed is waited for again; what has been is not.

@@ -39,7 +39,7 @@ RENDERER_TESTS = [
 # "file:function": text for people, and how much of it; and what only tests ask.
 NOT_RULES = {
     "data_diff.py:answers",
-    *(f"judge_timeline.py:{name}" for name in ("shorten", "_lock_message", "record_of", "text")),
+    *(f"judge_timeline.py:{name}" for name in ("shorten", "_lock_message", "text")),
     *(f"structure_indexes.py:{name}" for name in ("_columns", "_how_to_drop")),
     "findings.py:markdown",
     "judge_way_back.py:_named",

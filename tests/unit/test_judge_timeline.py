@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown, timeline_summary, words
+from ansible_collections.migrations.rehearsal.plugins.module_utils import judge_timeline, report_markdown, timeline_record, timeline_summary, words
 from ansible_collections.migrations.rehearsal.plugins.module_utils.findings import BLOCKER, INFO, WARNING
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge import judge
 from ansible_collections.migrations.rehearsal.plugins.module_utils.judge_timeline import Sizes
@@ -293,7 +293,7 @@ def test_what_a_failed_upgrade_left_is_told_from_its_timeline() -> None:
 
 def test_the_record_has_windows_from_the_first_revision_on() -> None:
     events = [{**event, "t": event["t"] + 100, **{key: event[key] + 100 for key in ("t0", "t1") if key in event}} for event in two_revisions()]
-    run = judge_timeline.record_of(timeline_summary.summarise(events))
+    run = timeline_record.record_of(timeline_summary.summarise(events))
     assert (run["mode"], run["downtime_ms"], run["tables_left_out"]) == ("one transaction", 1601, 0)
     assert run["longest_window"] == {"table": "t", "what": "reads", "ms": 1601}
     owner = {"took": [{"revision": "a1", "sql": "ALTER TABLE t"}], "kept": [{"revision": "a2", "sql": "UPDATE u", "ms": 1594}]}

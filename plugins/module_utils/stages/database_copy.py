@@ -20,7 +20,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     kept_template,
     progress_database,
 )
-from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError, RehearsalError
 
 OPTIONS: Dict[str, Any] = {
     "argument_spec": {
@@ -126,7 +126,7 @@ def _keep_own_server(p: Dict[str, Any]) -> Dict[str, Any]:
     work = arguments.work_directory(p, "dev")
     own = ephemeral.load(work)
     if own is None:
-        raise ephemeral.EphemeralError(f"the copy has no server of its own in {work.path} that could be kept")
+        raise EphemeralError(f"the copy has no server of its own in {work.path} that could be kept")
     return kept_server.keep(own, p["database"], arguments.marker(p), p["timeout"])
 
 
