@@ -6,7 +6,7 @@ Starts two servers (production, and dev's existing one) with PostgreSQL's defaul
 3,800,000 rows make about 2 GB. What lies in a file goes to dev by scp from a real sshd on loopback, the runbook's dump and ours alike. A line a
 figure; with --rows 3000000 or more exit code 1 if a limit is passed (below that, fixed costs decide). pgcopydb is measured where it is on PATH and
 knows the server's version.
-Needs about twenty times the room of the database in the directory for temporary files (TMPDIR).
+Needs about thirty times the room of the database in the directory for temporary files (TMPDIR).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,12 +73,14 @@ LIMITS = {
 DEADLINE_S = 3600.0
 # Of all memory, in bytes: little more than what the kernel keeps free itself.
 LEFT_FREE = 200 << 20
+LARGE_FILE = 1 << 20
 
 
 class Bench:
     def __init__(self, production: Server, dev: Server, base: Path, options: argparse.Namespace, scp: list[str]) -> None:
-        self.production, self.dev, self.base, self.times, self.scp = production, dev, base, options.times, scp
+        self.production, self.dev, self.base, self.scp = production, dev, base, scp
         self.figures: dict[str, float] = {}
+        self.seconds: dict[str, list[float]] = {}
         self.places: list[Path] = []
 
     def say(self, name: str, value: float, unit: str = "s") -> None:
@@ -93,17 +95,22 @@ class Bench:
             print(f"{name:60}{self.figures[name]:10.3f}" + (f"   (at most {limit:g})" if limit else ""), flush=True)
 
     def measure(self, name: str, way: Callable[[Path], None], ours: bool = True) -> None:
-        """Median seconds of a way that gets an empty directory, which is removed after it."""
-        seconds = []
-        for _ in range(self.times):
-            self.settle()
-            with self.place() as place:
-                start = time.perf_counter()
-                way(place)
-                seconds.append(time.perf_counter() - start)
-                if ours:
-                    self.until_migrated(place)
-        self.say(name, statistics.median(seconds))
+        """Once more the seconds of a way that gets an empty directory."""
+        self.settle()
+        with self.place() as place:
+            start = time.perf_counter()
+            way(place)
+            self.took(name, time.perf_counter() - start)
+            if ours:
+                self.until_migrated(place)
+
+    def took(self, name: str, seconds: float) -> None:
+        self.seconds.setdefault(name, []).append(seconds)
+        print(f"{name:45}{seconds:10.3f} s", flush=True)
+
+    def medians(self) -> None:
+        for name, seconds in self.seconds.items():
+            self.say(name, statistics.median(seconds))
 
     def until_migrated(self, place: Path) -> None:
         """Of a copy in a server of its own: what comes between its making and the first migration."""
@@ -120,8 +127,8 @@ class Bench:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
-        """A directory for one way. What it makes stays until the end: whenever ext4 makes a file, it looks at the inodes that were deleted within the
-        last minutes, so that each way would pay for the files of the one before it."""
+        """A directory for one way. Its files stay until the end, the large ones without their content: whenever ext4 makes a file, it looks at the
+        inodes that were deleted within the last minutes, so that each way would pay for the files of the one before it."""
         path = Path(tempfile.mkdtemp(prefix="way-", dir=self.base))
         path.chmod(0o711)
         self.places.append(path)
@@ -130,6 +137,9 @@ class Bench:
         finally:
             for work in path.rglob("work/*"):
                 WorkDirectory(str(work)).stop_processes()
+            for file in path.rglob("*"):
+                if file.is_file() and not file.is_symlink() and file.stat().st_size > LARGE_FILE:
+                    os.truncate(file, 0)
 
     def remove(self) -> None:
         """Everything that the ways have made, also what of it lies elsewhere."""
@@ -210,8 +220,8 @@ class Bench:
         second = Marker(new_id(), order.marker.source, order.marker.created, order.marker.expires)
         self.settle()
         start = time.perf_counter()
-        kept_template.make_copy(self.dev, "bench_again", second, manifest, known, DEADLINE_S)
-        self.say(AGAIN, time.perf_counter() - start)
+        kept_template.make_copy(self.dev, f"bench_again_{second.id[-6:]}", second, manifest, known, DEADLINE_S)
+        self.took(AGAIN, time.perf_counter() - start)
 
     def again_own(self, place: Path) -> None:
         """The same in a server of the copy's own, of which the files are kept; then once more without what the last rehearsal has left."""
@@ -233,7 +243,7 @@ class Bench:
             self.settle()
             start = time.perf_counter()
             copying.from_template(order, made.manifest, {**kept, "copy": made.copy})
-            self.say(name, time.perf_counter() - start)
+            self.took(name, time.perf_counter() - start)
             self.until_migrated(place / str(left))
             clean_up.clean_up(None, order.database, order.marker.id, order.work, clean_up.KEEP_NONE, DEADLINE_S)
 
@@ -335,6 +345,32 @@ def void(_value: object) -> None:
     """What a way gives back is not wanted where it is measured."""
 
 
+def one_round(bench: Bench, ways: Collection[str]) -> None:
+    """Every way once: a machine that is slower for some minutes is so for all of them."""
+    if "runbook" in ways:
+        bench.measure(RUNBOOK, bench.runbook, ours=False)
+    if "existing" in ways:
+        bench.measure(EXISTING, lambda place: void(bench.dumped(place, bench.dev)))
+    if "ephemeral" in ways:
+        bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
+    if "straight" in ways:
+        bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, bench.dev))
+        bench.measure(PULLED_EPHEMERAL, lambda place: bench.straight(place, None))
+    if "physical" in ways:
+        bench.measure(ALONE, bench.alone, ours=False)
+        bench.measure(PULLED, bench.pulled)
+        bench.measure(PHYSICAL, bench.carried)
+    if "again" in ways:
+        with bench.place() as place:
+            bench.again(place)
+        with bench.place() as place:
+            bench.again_own(place)
+    if "pgcopydb" in ways and shutil.which("pgcopydb"):
+        bench.measure(PGCOPYDB, bench.pgcopydb, ours=False)
+    elif "pgcopydb" in ways:
+        print("pgcopydb is not installed: not measured")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=3_800_000, help="rows of the big table (default %(default)s)")
@@ -360,29 +396,11 @@ def main() -> int:
                 fill(session, options.rows)
                 size = session.value("SELECT pg_database_size(current_database()) AS v") / 1e6
                 print(f"{size:,.0f} MB, filled in {time.perf_counter() - start:.0f} s", flush=True)
-            if "runbook" in ways:
-                bench.measure(RUNBOOK, bench.runbook)
-            if "existing" in ways:
-                bench.measure(EXISTING, lambda place: void(bench.dumped(place, bench.dev)))
-            if "ephemeral" in ways:
-                bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
-            if "straight" in ways:
-                bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, bench.dev))
-                bench.measure(PULLED_EPHEMERAL, lambda place: bench.straight(place, None))
-            if "physical" in ways:
-                bench.measure(ALONE, bench.alone)
-                bench.measure(PULLED, bench.pulled)
-                bench.measure(PHYSICAL, bench.carried)
-            if "again" in ways:
-                with bench.place() as place:
-                    bench.again(place)
-                with bench.place() as place:
-                    bench.again_own(place)
+            for _round in range(options.times):
+                one_round(bench, ways)
+            print(f"\nmedians of {options.times}:")
+            bench.medians()
             bench.say("memory (MB)", memory(), "MB")
-            if "pgcopydb" in ways and shutil.which("pgcopydb"):
-                bench.measure(PGCOPYDB, bench.pgcopydb, ours=False)
-            elif "pgcopydb" in ways:
-                print("pgcopydb is not installed: not measured")
             for name in LIMITS:
                 if " / " in name:
                     bench.ratio(*name.split(" / "))
