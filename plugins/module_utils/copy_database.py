@@ -28,7 +28,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.restoring import Restoring, explained
 from ansible_collections.migrations.rehearsal.plugins.module_utils.role_statements import Roles
 from ansible_collections.migrations.rehearsal.plugins.module_utils.setting_text import setting_clause
-from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
+from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_outward
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 _INSUFFICIENT_PRIVILEGE = "42501"
@@ -242,7 +242,7 @@ def settle(
     with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
         # Before anything else connects: what production sends, a rehearsal must not send.
         stopped = [*kept_out, *outside_world.stop_jobs(session)]
-        stopped += outside_world.stop(session, take_snapshot(session))
+        stopped += outside_world.stop(session, take_outward(session))
         if sessions:
             planner_statistics.gather(server, database, rehearsal_id, sessions, deadline_s)
             _event_triggers(session, database, True)

@@ -32,7 +32,7 @@ _JOBS: Tuple[Tuple[str, str, str, Tuple[str, ...]], ...] = (
 
 
 def stop(session: Session, catalog: Mapping[str, Any]) -> List[Stopped]:
-    """Disable it in the session's database, of which `catalog` is the snapshot.
+    """Disable it in the session's database, of which `catalog` is what `snapshot.take_outward` read.
 
     One entry for each: {"kind", "object", "reason", "error"}; `error` is the server's word where it could not be stopped, else null.
     """

@@ -70,16 +70,30 @@ def take_snapshot(session: Session) -> Snapshot:
 
     Temporary objects, system schemas and what belongs to an extension are left out. Raises PostgresError.
     """
+    snapshot = _in_transaction(session, _read)
+    _add_sequence_values(session, snapshot["sequences"])
+    return snapshot
+
+
+def take_outward(session: Session) -> Snapshot:
+    """Of `take_snapshot` only what can act on the world outside the database, for nothing else of thousands of tables is asked then.
+
+    Functions, event triggers, subscriptions and foreign servers; of the tables those that have triggers, with their names and their triggers.
+    """
+    return _in_transaction(session, lambda read: {"tables": _tables_with_triggers(read), **_outward(read)})
+
+
+def _in_transaction(session: Session, reading: Callable[[_Reader], Snapshot]) -> Snapshot:
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
         for name, value in _SETTINGS.items():
             session.execute(f"SET LOCAL {name} = {value}")
-        snapshot = _read(session)
+        version = session.value("SELECT current_setting('server_version_num')::integer AS v")
+        snapshot = reading(_Reader(session, version))
     except PostgresError:
         _roll_back(session)
         raise
     session.execute("COMMIT")
-    _add_sequence_values(session, snapshot["sequences"])
     return snapshot
 
 
@@ -95,13 +109,13 @@ class _Reader:
 
     def __init__(self, session: Session, version: int) -> None:
         self._session = session
-        self._version = version
+        self.version = version
         self._texts: Dict[str, str] = {}
 
     def __call__(self, query: Callable[[int], str]) -> Iterator[Row]:
         # Definition functions lock what they describe; going back to the savepoint lets go of the locks.
         self._session.execute("SAVEPOINT snapshot_query")
-        self._session.execute(f"DECLARE snapshot_rows NO SCROLL CURSOR FOR SELECT to_jsonb(q)::text FROM (\n{query(self._version)}\n) AS q")
+        self._session.execute(f"DECLARE snapshot_rows NO SCROLL CURSOR FOR SELECT to_jsonb(q)::text FROM (\n{query(self.version)}\n) AS q")
         while True:
             lines = self._session.execute(f"FETCH {BATCH_ROWS} FROM snapshot_rows")
             # One document for a batch: its rows then share their keys in memory.
@@ -115,29 +129,42 @@ class _Reader:
         self._session.execute("ROLLBACK TO SAVEPOINT snapshot_query")
 
 
-def _read(session: Session) -> Snapshot:
-    server = session.row("SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS num")
-    read = _Reader(session, server["num"])
+def _read(read: _Reader) -> Snapshot:
     tables, views = _relations(read)
+    (server,) = read(lambda _version: "SELECT current_setting('server_version') AS version")
     return {
         # "15.18 (Debian 15.18-0+deb12u1)"
         "server_version": server["version"].split()[0],
-        "server_version_num": server["num"],
+        "server_version_num": read.version,
         "schemas": _by_name((row.pop("name"), _with_grants(row)) for row in read(snapshot_queries_objects.schemas)),
         "tables": tables,
         "sequences": _by_name(_sequence(row) for row in read(snapshot_queries.sequences)),
         "views": views,
-        "functions": _by_name(_function(row) for row in read(snapshot_queries_objects.functions)),
         "types": _by_name(_type(row) for row in read(snapshot_queries_objects.types)),
         "extensions": _by_name((row.pop("name"), row) for row in read(snapshot_queries_objects.extensions)),
-        "event_triggers": _by_name(_event_trigger(row) for row in read(snapshot_queries_objects.event_triggers)),
         "publications": _by_name(_publication(row) for row in read(snapshot_queries_objects.publications)),
-        "subscriptions": _by_name((row.pop("name"), row) for row in read(snapshot_queries_objects.subscriptions)),
-        "foreign_servers": _by_name(_foreign_server(row) for row in read(snapshot_queries_objects.foreign_servers)),
         "default_privileges": _default_privileges(read(snapshot_queries_objects.default_privileges)),
         "settings": _by_name(_settings(row) for row in read(snapshot_queries_objects.settings)),
         "others": _by_name((f"{row['kind']} {row['name']}", row) for row in read(snapshot_queries_objects.others)),
+        **_outward(read),
     }
+
+
+def _outward(read: _Reader) -> Snapshot:
+    return {
+        "functions": _by_name(_function(row) for row in read(snapshot_queries_objects.functions)),
+        "event_triggers": _by_name(_event_trigger(row) for row in read(snapshot_queries_objects.event_triggers)),
+        "subscriptions": _by_name((row.pop("name"), row) for row in read(snapshot_queries_objects.subscriptions)),
+        "foreign_servers": _by_name(_foreign_server(row) for row in read(snapshot_queries_objects.foreign_servers)),
+    }
+
+
+def _tables_with_triggers(read: _Reader) -> Dict[str, Any]:
+    tables: Dict[str, Any] = {}
+    for row in read(snapshot_queries.triggers_of_tables):
+        schema, name, trigger = (row.pop(key) for key in ("schema", "relation", "name"))
+        tables.setdefault(object_name(schema, name), {"schema": schema, "name": name, "triggers": {}})["triggers"][trigger] = _trigger(row)
+    return {name: {**table, "triggers": dict(sorted(table["triggers"].items()))} for name, table in sorted(tables.items())}
 
 
 def _by_name(items: Any) -> Dict[str, Any]:

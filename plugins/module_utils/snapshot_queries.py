@@ -221,6 +221,11 @@ JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
 WHERE {_of_relations(_WITH_COLUMNS)} AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))"""
 
 
+def triggers_of_tables(version: int) -> str:
+    """Not of views, whose triggers act in place of what is done to the view and cannot be disabled."""
+    return f"{triggers(version)} AND c.relkind NOT IN ('v', 'm')"
+
+
 def rules(version: int) -> str:
     return f"""
 SELECT n.nspname AS schema, c.relname AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition, r.ev_enabled AS enabled,

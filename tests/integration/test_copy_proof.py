@@ -94,12 +94,37 @@ def test_what_reaches_out_is_stopped_on_the_copy_and_said(postgres_server: Any, 
         postgres_server.drop_database(name)
 
 
+def test_what_is_asked_of_the_catalog_is_enough(postgres_server: Any, production: str) -> None:
+    run(postgres_server, production,
+        "CREATE SCHEMA other", "CREATE TABLE other.parts (id int) PARTITION BY LIST (id)",
+        "CREATE TABLE other.part PARTITION OF other.parts DEFAULT",
+        "CREATE TRIGGER told AFTER INSERT ON other.parts FOR EACH ROW EXECUTE FUNCTION post()",
+        "CREATE VIEW seen AS SELECT * FROM shifts",
+        "CREATE TRIGGER instead INSTEAD OF INSERT ON seen FOR EACH ROW EXECUTE FUNCTION post()",
+        "CREATE FOREIGN DATA WRAPPER far", "CREATE SERVER away FOREIGN DATA WRAPPER far", "CREATE USER MAPPING FOR PUBLIC SERVER away",
+        "CREATE SUBSCRIPTION late CONNECTION 'host=/nowhere dbname=x' PUBLICATION p WITH (connect = false)",
+        "ALTER SUBSCRIPTION late ENABLE")  # fmt: skip
+    try:
+        with Session(postgres_server.server, production, "tests") as session:
+            whole, asked = snapshot.take_snapshot(session), snapshot.take_outward(session)
+        expected = [(entry["kind"], entry["object"]) for entry in outside_world.to_stop(whole)]
+        assert expected == [
+            ("event trigger", "ddl"), ("subscription", "late"), ("trigger", "other.parts.told"), ("trigger", "shifts.Tell"),
+            ("trigger", "shifts.post"), ("foreign server", "away"),
+        ]  # fmt: skip
+        assert list(outside_world.to_stop(asked)) == list(outside_world.to_stop(whole))
+        assert sorted(asked["tables"]) == ["other.part", "other.parts", "shifts"]
+    finally:
+        run(postgres_server, production, "ALTER SUBSCRIPTION late DISABLE", "ALTER SUBSCRIPTION late SET (slot_name = NONE)",
+            "DROP SUBSCRIPTION late")  # fmt: skip
+
+
 def test_a_subscription_is_stopped(postgres_server: Any, database: str) -> None:
     run(postgres_server, database, "CREATE SUBSCRIPTION news CONNECTION 'host=/nowhere dbname=x' PUBLICATION p WITH (connect = false)",
         "ALTER SUBSCRIPTION news ENABLE")  # fmt: skip
     try:
         with Session(postgres_server.server, database, "tests") as session:
-            stopped = outside_world.stop(session, snapshot.take_snapshot(session))
+            stopped = outside_world.stop(session, snapshot.take_outward(session))
             assert session.value("SELECT subenabled AS v FROM pg_subscription WHERE subname = 'news'") is False
             assert not list(outside_world.to_stop(snapshot.take_snapshot(session)))
         assert [(entry["kind"], entry["object"], entry["error"]) for entry in stopped] == [("subscription", "news", None)]
