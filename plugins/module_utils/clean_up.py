@@ -255,9 +255,18 @@ def _look(
     return left
 
 
-def sweep(server: Optional[Server], on_dev: bool, base: str, now: datetime.datetime, deadline_s: float, dry_run: bool) -> Dict[str, Any]:
+def sweep(
+    server: Optional[Server],
+    on_dev: bool,
+    base: str,
+    now: datetime.datetime,
+    deadline_s: float,
+    dry_run: bool,
+    beyond: Optional[Server] = None,
+) -> Dict[str, Any]:
     """Remove marked copies and work directories that have expired, and nothing else. Without a server, only what lies in files.
 
+    `beyond`: production as dev reaches it, where only what lies beside dev's tools is looked for.
     Returns {"removed", "kept", "problems"}; with `dry_run`, `removed` is what would be.
     """
     result: Dict[str, List[str]] = {"removed": [], "kept": [], "problems": []}
@@ -273,8 +282,9 @@ def sweep(server: Optional[Server], on_dev: bool, base: str, now: datetime.datet
             # Somebody else may be sweeping it at the same moment; the marker goes last.
             if work.marker() is not None:
                 result["problems"].append(str(error))
-    if server is not None:
-        _sweep_inside(server, now, dry_run, result)
+    for reached in (server, beyond):
+        if reached is not None:
+            _sweep_inside(reached, now, dry_run, result)
     if server is not None and on_dev:
         _sweep_copies(server, now, deadline_s, dry_run, result)
     return dict(result)

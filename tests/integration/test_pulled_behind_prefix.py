@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     pulled_dump,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits
-from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, new_id
+from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name, new_id, utc_now
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
@@ -191,6 +192,17 @@ def test_what_a_killed_module_left_where_dev_reaches_production_is_removed(conta
         clean_up.clean_up_beyond(production.around(direct), rehearsal.id, 30, result)
         assert result == {"removed": [os.path.dirname(killed.passfile)], "problems": []}
         assert production.files == [] and rehearsal.ours(database) == 0
+
+
+def test_what_expired_rehearsals_left_where_dev_reaches_production_is_swept(contained: Any, postgres_server: Any, tmp_path: Path) -> None:
+    direct = postgres_server.server
+    _rehearsal, (production,) = contained("production")
+    there, now = production.around(direct), utc_now()
+    path = inside.make_directory(there, new_id(now))
+    for later, dry_run, gone in ((0, False, False), (2, True, True), (2, False, True), (2, False, False)):
+        swept = clean_up.sweep(None, True, str(tmp_path), now + datetime.timedelta(days=later), 30, dry_run, there)
+        assert swept == {"removed": [path] if gone else [], "kept": [path] if not later else [], "problems": []}
+    assert production.files == []
 
 
 def test_a_list_that_is_written_anew_is_brought_anew(contained: Any, postgres_server: Any) -> None:
