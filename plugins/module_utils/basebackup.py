@@ -85,7 +85,8 @@ class BasebackupError(RehearsalError):
 def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pulled: bool = False) -> Tuple[Dict[str, Any], List[str]]:
     """Whether production can give a physical copy: facts, and what stands in the way, in words. Nothing is asked to be copied.
 
-    `pulled`: dev takes it itself, with tools of its own, and with a second connection for the WAL.
+    `pulled`: dev takes it itself, with tools and a role of its own, which dev tries (`replication_way.from_dev_problems`), and with a second
+    connection for the WAL.
     """
     problems: List[str] = []
     try:
@@ -95,7 +96,7 @@ def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pul
         return {}, [error.message]
     if facts["server_version_num"] < _LEAST_VERSION:
         problems.append("its PostgreSQL is older than 13, whose base backups have no checksums to prove them by")
-    if not facts["may_replicate"]:
+    if not pulled and not facts["may_replicate"]:
         problems.append("the role has no right to take a base backup: ALTER ROLE … REPLICATION")
     if facts["wal_level"] == "minimal":
         problems.append("wal_level is minimal there, and a base backup needs replica")
@@ -106,7 +107,7 @@ def look(server: Server, database: str, rehearsal_id: str, timeout_s: float, pul
         problems.append(f"it has {facts['tablespaces']} tablespaces of its own, which do not fit into one stream")
     if not pulled:
         problems += replication_way.client_problems(server, facts["server_version_num"])
-    if not problems:
+    if not pulled and not problems:
         problems += _connects(server, rehearsal_id, timeout_s)
     return facts, problems
 

@@ -25,8 +25,8 @@ def production() -> Iterator[Production]:
 
 
 def test_a_production_that_gives_no_physical_copy_says_why(production: Production) -> None:
-    def reasons(server: Server = production.server) -> list[str]:
-        return basebackup.look(server, "shop", new_id(), 30.0)[1]
+    def reasons(server: Server = production.server, pulled: bool = False) -> list[str]:
+        return basebackup.look(server, "shop", new_id(), 30.0, pulled)[1]
 
     assert reasons() == []
     production.run("postgres", "CREATE ROLE reader LOGIN", "CREATE ROLE taker LOGIN REPLICATION")
@@ -34,12 +34,14 @@ def test_a_production_that_gives_no_physical_copy_says_why(production: Productio
     try:
         assert reasons(as_reader) == ["the role has no right to take a base backup: ALTER ROLE … REPLICATION"]
         assert reasons(as_taker) == []
+        assert reasons(as_reader, pulled=True) == [], "dev takes it as another role, and tries that itself"
         hba = production.data / "pg_hba.conf"
         allowed = hba.read_text()
         hba.write_text(f"local replication taker reject\n{allowed}")
         production.run("postgres", "SELECT pg_reload_conf()")
         (refused,) = reasons(as_taker)
         assert refused.startswith("it lets no replication connection of the role in")
+        assert reasons(as_taker, pulled=True) == []
         hba.write_text(allowed)
         production.run("postgres", "SELECT pg_reload_conf()")
     finally:
