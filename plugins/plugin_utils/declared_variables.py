@@ -42,6 +42,11 @@ def declared() -> dict[str, dict[str, Any]]:
     return found
 
 
+def empty(name: str) -> str:
+    """How a variable is written that has nothing in it; an empty text where it is no mapping and no list."""
+    return {"dict": "{}", "list": "[]"}.get(declared().get(name, {}).get("type", ""), "")
+
+
 def problems(names: Iterable[str], read: Callable[[str], Any]) -> list[str]:
     """What is wrong with the variables of one host, each with its name first. `read` gives a value, None where it is not set."""
     known = declared()

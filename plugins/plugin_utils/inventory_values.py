@@ -79,6 +79,11 @@ class InventoryValues:
         """
         untold = [name for name in names if not any(problem.startswith(f"{host}: {name}") for problem in self.problems)]
         self.problems += [f"{host}: {problem}" for problem in declared_variables.problems(untold, functools.partial(self.value, host))]
+        for name in untold:
+            none = declared_variables.empty(name)
+            # Modules take a null for a value there.
+            if none and self._read(host, name) is None:
+                self._problem(host, name, f"has no value: leave the line out, or write {name}: {none}")
 
     def reports(self, host: str) -> None:
         """`rehearsal_report_source_root` is a path within a repository."""

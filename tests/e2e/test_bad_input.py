@@ -183,6 +183,7 @@ def unusable(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Played:
     dev["wrong-root"] = demo.dev_variables(rehearsal_report_source_root="../up")
     dev["wrong-proof"] = demo.dev_variables(rehearsal_data_proof="ful", rehearsal_stairway="maybe")
     dev["misspelt"] = demo.dev_variables(rehearsal_expectation=str(demo.state.application / "expectations.yml"))
+    dev["no-value"] = {**demo.dev_variables(), "rehearsal_ephemeral": None}
     dev["wrong-production"] = demo.dev_variables(rehearsal_production="elsewhere")
     inventory = demo.write_inventory(directory, prod={"production": demo.production_variables()}, dev=dev)
     return demo.play(inventory, directory / "run")
@@ -201,6 +202,7 @@ UNUSABLE = {
     "wrong-root": r"wrong-root: rehearsal_report_source_root cannot be used: the source root is «../up»",
     "wrong-proof": r"wrong-proof: rehearsal_data_proof is «ful»: it must be .* wrong-proof: rehearsal_stairway must be of type bool",
     "misspelt": r"misspelt: rehearsal_expectation is no variable of a rehearsal: rehearsal_expectations is",
+    "no-value": r"no-value: rehearsal_ephemeral has no value: leave the line out, or write rehearsal_ephemeral: \{\}",
     "wrong-production": r"wrong-production: rehearsal_production names «elsewhere», which is not a host",
 }
 

@@ -44,6 +44,12 @@ def test_the_priority_at_the_disks(wanted: Any, problems: int) -> None:
     assert len(found.problems) == problems, found.problems
 
 
+def test_a_mapping_or_a_list_without_a_value_is_told() -> None:
+    found = values(rehearsal_postgres=None, rehearsal_schemas_of_mine=None, rehearsal_transfer=None)
+    found.declared("rehearsal", ["rehearsal_postgres", "rehearsal_schemas_of_mine", "rehearsal_transfer"])
+    assert found.problems == ["rehearsal: rehearsal_postgres has no value: leave the line out, or write rehearsal_postgres: {}"]
+
+
 def test_the_way_of_the_backup() -> None:
     found = values(rehearsal_transfer="direct", rehearsal_transfer_direct={"address": "dev"})
     found.transfer()
