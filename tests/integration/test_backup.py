@@ -407,6 +407,12 @@ def test_a_connection_takes_one_processor_of_production(postgres_server: Any, da
     def workers() -> int:
         with connect(postgres_server, database) as connection:
             connection.execute("SET debug_parallel_query = off")
+            # A session is counted when it ends, which it does some time after its client.
+            others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            deadline = time.monotonic() + 30
+            while connection.execute(others).fetchone() is not None:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             counted = connection.execute("SELECT parallel_workers_launched FROM pg_stat_database WHERE datname = current_database()").fetchone()
             assert counted is not None
             return int(counted[0])
