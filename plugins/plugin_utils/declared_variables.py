@@ -42,13 +42,8 @@ def declared() -> dict[str, dict[str, Any]]:
     return found
 
 
-def empty(name: str) -> str:
-    """How a variable is written that has nothing in it; an empty text where it is no mapping and no list."""
-    return {"dict": "{}", "list": "[]"}.get(declared().get(name, {}).get("type", ""), "")
-
-
 def problems(names: Iterable[str], read: Callable[[str], Any]) -> list[str]:
-    """What is wrong with the variables of one host, each with its name first. `read` gives a value, None where it is not set."""
+    """What is wrong with the variables of one host, each with its name first. `read` gives a value as it is written, None for a null."""
     known = declared()
     found = []
     for name in sorted(name for name in names if name.startswith("rehearsal_")):
@@ -62,8 +57,12 @@ def problems(names: Iterable[str], read: Callable[[str], Any]) -> list[str]:
 
 def _value_problems(name: str, option: dict[str, Any], value: Any) -> list[str]:
     # A survey that was not filled in gives an empty text: not set.
-    if value is None or value == "":
+    if value == "":
         return []
+    if value is None:
+        # Modules take a null for a value there.
+        nothing = {"dict": "{}", "list": "[]"}.get(option["type"])
+        return [f"{name} has no value: leave the line out, or write {name}: {nothing}"] if nothing else []
     wanted = {"list": f"a list of {option.get('elements', 'values')}", "dict": "a mapping"}.get(option["type"], f"of type {option['type']}")
     checked = ArgumentSpecValidator({name: {key: option[key] for key in ("type", "elements") if key in option}}).validate({name: value})
     if checked.error_messages:

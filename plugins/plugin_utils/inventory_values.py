@@ -78,12 +78,12 @@ class InventoryValues:
         A variable of which a problem was told already is left alone: one is enough.
         """
         untold = [name for name in names if not any(problem.startswith(f"{host}: {name}") for problem in self.problems)]
-        self.problems += [f"{host}: {problem}" for problem in declared_variables.problems(untold, functools.partial(self.value, host))]
-        for name in untold:
-            none = declared_variables.empty(name)
-            # Modules take a null for a value there.
-            if none and self._read(host, name) is None:
-                self._problem(host, name, f"has no value: leave the line out, or write {name}: {none}")
+        self.problems += [f"{host}: {problem}" for problem in declared_variables.problems(untold, functools.partial(self._given, host))]
+
+    def _given(self, host: str, name: str) -> Any:
+        """A variable as it is written: None for a null; what cannot be read was told and is as good as not filled in."""
+        found = self._read(host, name)
+        return "" if found is _UNUSABLE else found
 
     def reports(self, host: str) -> None:
         """`rehearsal_report_source_root` is a path within a repository."""
