@@ -39,12 +39,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     kept_server,
     kept_template,
+    row_files,
     spare_copy,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, format_time, new_id, utc_now
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session, tool_version
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from bench_fingerprint import ROWS_FOR_LIMITS, SOURCE, STOCK, fill, touch
 
@@ -82,6 +83,7 @@ class Bench:
         self.figures: dict[str, float] = {}
         self.seconds: dict[str, list[float]] = {}
         self.places: list[Path] = []
+        self.major = tool_version(production, "postgres")[0]
 
     def say(self, name: str, value: float, unit: str = "s") -> None:
         self.figures[name] = value
@@ -200,7 +202,9 @@ class Bench:
     def dumped(self, place: Path, server: Server | None) -> copying.Order:
         order, there = self.order(place, server)
         start = time.perf_counter()
-        backup.take_backup(self.production, SOURCE, order.marker.id, there, backup.Limits())
+        # As preflight chooses where the copy's server is of production's version.
+        form = row_files.Form(row_files.choose(row_files.programs(), row_files.programs()), self.major)
+        backup.take_backup(self.production, SOURCE, order.marker.id, there, backup.Limits(), row_form=form)
         start = self.part("backup", start)
         arrived = self.carry(there, order)
         start = self.part("scp", start)

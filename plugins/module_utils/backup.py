@@ -21,6 +21,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     priority,
     progress,
+    row_files,
     server_settings,
     work_directory,
 )
@@ -86,16 +87,24 @@ def take_backup(
     with_fingerprint: bool = False,
     through_pipe: bool = False,
     compression: str = dump_compression.GZIP,
+    row_form: Optional[row_files.Form] = None,
     outlet: Optional[Outlet] = None,
 ) -> Dict[str, Any]:
     """Write `backup.tar` (the dump and its manifest) into the work directory; the manifest.
 
     The rows are counted in the very snapshot that pg_dump reads, while it reads it, so that writes to production meanwhile change neither.
     `with_fingerprint` hashes every value in that snapshot too (manifest key `fingerprint`), in a session of its own. `through_pipe` writes
-    no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile. `outlet`: another way out of
-    production, which leaves no archive either. Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
+    no file: the archive goes through a named pipe (`backup.pipe`), and has to be read from there meanwhile. `row_form`: large tables lie in
+    files of their own in the archive, which then is none for pg_restore alone. `outlet`: another way out of production, which leaves no
+    archive either. Raises PostgresError, ToolFailed, ProductionBusy and BackupBlocked.
     """
     lowered = priority.lower(server, limits.nice, limits.ionice)
+    # Who names a place in the container wants the dump made there.
+    if outlet is None and row_form is not None and row_form.program and not through_pipe and not (server.prefix and server.scratch):
+        outlet = row_files.RowFiles(
+            server, database, rehearsal_id, work, row_form,
+            jobs=limits.jobs, settings=limits.settings(), niceness=lowered.words, deadline_s=limits.statement_timeout_s,
+        )  # fmt: skip
     outlet = outlet or dump_outlets.choose(server, rehearsal_id, work, jobs=limits.jobs, through_pipe=through_pipe, niceness=lowered.words)
     guard = Guard(server, database, rehearsal_id, max_lag_s=limits.max_lag_s, max_active=limits.max_active, stop=outlet.stop)
     try:
@@ -169,6 +178,8 @@ def _take_backup(
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())
     elif outlet.in_files:
+        if isinstance(outlet, row_files.RowFiles):
+            manifest.update(row_files=[rows.to_json() for rows in outlet.rows()], dump_piped=outlet.piped)
         total = sum(os.path.getsize(work.file(name)) for name in outlet.names())
         with _archive(work) as archive, progress.shown(work, lambda: Look("packed", archive.offset, total)):
             _write_manifest(work, manifest, {name: _pack(archive, work.file(name), name) for name in outlet.names()})
@@ -200,8 +211,9 @@ def _archive(work: WorkDirectory) -> Iterator[tarfile.TarFile]:
     with os.fdopen(descriptor, "wb") as output, tarfile.open(fileobj=output, mode="w") as archive:
         archive.copybufsize = _CHUNK  # type: ignore[attr-defined]
         yield archive
-    if os.path.isdir(work.file(DUMP)):
-        os.rmdir(work.file(DUMP))
+    for emptied in (DUMP, row_files.ROWS):
+        if os.path.isdir(work.file(emptied)):
+            os.rmdir(work.file(emptied))
     os.replace(partial, work.file(ARCHIVE))
 
 
@@ -233,7 +245,7 @@ def unpack(work: WorkDirectory, archive: str, manifest_sha256: str) -> Dict[str,
         with tarfile.open(archive, mode="r:") as tar, progress.shown(work, lambda: Look("unpacked", tar.offset, size)):
             for member in tar:
                 name = member.name
-                if not member.isfile() or not (name in (MANIFEST, DUMP) or os.path.dirname(name) == DUMP) or ".." in name:
+                if not member.isfile() or not (name in (MANIFEST, DUMP) or os.path.dirname(name) in (DUMP, row_files.ROWS)) or ".." in name:
                     raise BackupDamaged(f"unexpected entry «{name}» in the backup")
                 target = work.file(name)
                 os.makedirs(os.path.dirname(target), mode=files.PRIVATE_DIRECTORY, exist_ok=True)

@@ -30,6 +30,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.identity impo
     started,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, PostgresError, Server, Session, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.row_files import ROWS
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import (
     MARKER_FILE,
     WorkDirectory,
@@ -211,7 +212,7 @@ def _keep_backup_only(work: WorkDirectory) -> str:
         return "removed" if work.remove() else "absent"
     if work.marker() is None:
         return "absent"
-    failures = work.remove_entries(except_for=(backup.DUMP, backup.ARCHIVE, backup.MANIFEST, MARKER_FILE))
+    failures = work.remove_entries(except_for=(backup.DUMP, ROWS, backup.ARCHIVE, backup.MANIFEST, MARKER_FILE))
     if failures:
         raise WorkDirectoryError(failures[0])
     return "kept"

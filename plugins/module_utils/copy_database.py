@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
@@ -15,14 +15,23 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     progress,
     progress_database,
     role_statements,
+    row_files,
     server_settings,
     words,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_marker import comment_of
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
+from ansible_collections.migrations.rehearsal.plugins.module_utils.filling import Target
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import CLEAN_UP_NAME, Marker, application_name
-from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_identifier, quote_literal
+from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
+    READ_ONLY,
+    PostgresError,
+    Server,
+    Session,
+    quote_identifier,
+    quote_literal,
+)
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed, registered
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
 from ansible_collections.migrations.rehearsal.plugins.module_utils.restoring import Restoring, explained
@@ -186,9 +195,17 @@ def _sorted(values: Optional[Sequence[str]]) -> List[str]:
 
 
 def make_copy(
-    server: Server, database: str, marker: Marker, manifest: Dict[str, Any], work: WorkDirectory, *, jobs: int, deadline_s: float
+    server: Server,
+    database: str,
+    marker: Marker,
+    manifest: Dict[str, Any],
+    work: WorkDirectory,
+    *,
+    jobs: int,
+    deadline_s: float,
+    restored: Optional[Callable[[], None]] = None,
 ) -> Dict[str, Any]:
-    """Create, restore, replay, count and compare; the content of evidence file `copy.json`.
+    """Create, restore, replay, count and compare; the content of evidence file `copy.json`. `restored` is called once all rows are there.
 
     Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
     """
@@ -197,7 +214,16 @@ def make_copy(
     kept_out = outside_world.kept_out(manifest["extensions"])
     without = [entry["object"] for entry in kept_out]
     size = manifest["size_bytes"]
-    not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
+    if manifest.get("row_files"):
+        with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
+            version = int(session.value("SELECT current_setting('server_version_num') AS v"))
+        target = Target(server, version, roles, tuple(without))
+        with registered(work), progress_database.filled(work, server, database, marker.id, size):
+            not_given = row_files.restore(target, database, marker.id, work, manifest, jobs=jobs, deadline_s=deadline_s)
+    else:
+        not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
+    if restored is not None:
+        restored()
     told = {"missing_roles": sorted(roles.missing), "roles_not_given": not_given}
     return {**finish_copy(server, database, marker, manifest, work, kept_out, jobs=jobs, deadline_s=deadline_s), **told}
 

@@ -30,10 +30,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import ARCHIVE, Limits, take_backup
 from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Ephemeral, Wish
+from ansible_collections.migrations.rehearsal.plugins.module_utils.filling import Target
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, format_time
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import READ_ONLY, Server, Session, quote_identifier
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import registered
-from ansible_collections.migrations.rehearsal.plugins.module_utils.pulled_dump import Pulled, Target
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pulled_dump import Pulled
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import find_programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.sql_dump import Scan
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -69,7 +70,10 @@ def from_dump(order: Order, manifest: Dict[str, Any]) -> Made:
         return Made({**copy, "place": "existing"}, order.server, order.server.user, manifest)
     wanted = manifest["server"]
     own, failures = _own_server(order, manifest)
-    copy = copy_database.make_copy(own.server, order.database, order.marker, manifest, order.work, jobs=order.jobs, deadline_s=order.deadline_s)
+    copy = copy_database.make_copy(
+        own.server, order.database, order.marker, manifest, order.work,
+        jobs=order.jobs, deadline_s=order.deadline_s, restored=own.begin_flush,
+    )  # fmt: skip
     failures += _replay(own, order, wanted["settings"])
     return _settled(order, own, copy, failures, wanted["settings"], manifest)
 

@@ -11,9 +11,9 @@ Nothing is made before something has changed: a rehearsal in which no value chan
 from __future__ import annotations
 
 import os
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, kept_template, outside_world, restoring
+from ansible_collections.migrations.rehearsal.plugins.module_utils import copy_database, files, kept_template, outside_world, restoring, row_files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import DUMP, MANIFEST
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import OLD_ROWS, Marker, application_name, side_database_name
@@ -50,8 +50,8 @@ def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collect
     if restored is not None and missing:
         # Until it is written again: what is cut short now is made anew next time, and no row is there twice.
         os.unlink(work.file(_RESTORED))
+    manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
     if restored is None:
-        manifest: Dict[str, Any] = files.read_json(work.file(MANIFEST))
         copy_database.create_copy(server, database, marker.beside(OLD_ROWS), manifest, deadline_s)
         options = ["--section=pre-data"]
         # What stayed out of the copy stays out here.
@@ -60,7 +60,9 @@ def prepare(server: Server, marker: Marker, work: WorkDirectory, tables: Collect
     if missing:
         with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
             leaves = session.rows(_LEAVES)
-        _restore(server, database, marker.id, work, ["--section=data", *_selection(leaves, missing)], deadline_s)
+        wanted = {(leaf["leaf_schema"], leaf["leaf"]) for leaf in leaves if object_name(leaf["schema"], leaf["name"]) in missing}
+        _restore(server, database, marker.id, work, ["--section=data", *_selection(wanted)], deadline_s)
+        row_files.fill(server, database, marker.id, work, manifest, wanted, deadline_s)
         with Session(server, database, application_name(marker.id), deadline_s=deadline_s) as session:
             session.execute("ANALYZE")
     files.write_json(work.file(_RESTORED), sorted({*(restored or ()), *missing}))
@@ -83,11 +85,9 @@ def _restored(work: WorkDirectory) -> Optional[List[str]]:
     return found
 
 
-def _selection(leaves: Sequence[Mapping[str, Any]], tables: Collection[str]) -> List[str]:
-    """pg_restore's options for these tables. Schemas and names are matched apart: at worst a namesake in another schema comes along."""
-    wanted = [leaf for leaf in leaves if object_name(leaf["schema"], leaf["name"]) in tables]
-    schemas: Set[str] = {leaf["leaf_schema"] for leaf in wanted}
-    names: Set[str] = {leaf["leaf"] for leaf in wanted}
+def _selection(wanted: Collection[Tuple[str, str]]) -> List[str]:
+    """pg_restore's options for tables by schema and name. Both are matched apart: at worst a namesake in another schema comes along."""
+    schemas, names = ({one[place] for one in wanted} for place in (0, 1))
     return [*(f"--schema={schema}" for schema in sorted(schemas)), *(f"--table={name}" for name in sorted(names))]
 
 

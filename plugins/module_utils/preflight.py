@@ -18,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     outside_world,
     preflight_file,
     role_statements,
+    row_files,
     server_facts,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
@@ -102,7 +103,7 @@ def look_at_production(
         major, tool_problems = _tool(server, "pg_dump", facts["server_version_num"], "production")
         problems += tool_problems
         written = dump_compression.writes(server, major, database, rehearsal_id, timeout_s) if major and not problems else []
-        facts["pg_dump"] = {"major": major, "compressions": written}
+        facts["pg_dump"] = {"major": major, "compressions": written, "programs": row_files.programs()}
     limits = server_facts.limit_problems(facts["load"], role, max_lag_s, max_active)
     problems += [f"production: {problem}" for problem in limits]
     if with_file:
@@ -206,6 +207,7 @@ def look_at_dev(
     if major and not tool_problems and not kept:
         problems += archive_problems(production, major)
         facts["compression"] = compression(server, production, timeout_s)
+        facts["row_files"] = row_form(production, facts["server_version_num"] // 10000, keep)
     if facts["server_version_num"] // 10000 < production["server_version_num"] // 10000:
         problems.append(
             f"dev: PostgreSQL {facts['server_version']} is older than production's {production['server_version']}: "
@@ -338,6 +340,13 @@ def compression(server: Server, production: Mapping[str, Any], timeout_s: float)
     """What the dump is made with, so that pg_restore of `server` can read it."""
     written = (production.get("pg_dump") or {}).get("compressions")
     return dump_compression.choose(written, dump_compression.reads(server, timeout_s)) if written else dump_compression.GZIP
+
+
+def row_form(production: Mapping[str, Any], major: int, keep: str) -> Dict[str, Any]:
+    """How the rows of large tables are carried to a copy in a server of that major version, as module `backup` takes it."""
+    # A backup that is kept is one for pg_restore.
+    written = [] if keep == "backup" else (production.get("pg_dump") or {}).get("programs") or []
+    return {"program": row_files.choose(written, row_files.programs()), "major": major}
 
 
 def _tool(server: Server, tool: str, server_version_num: int, side: str, variable: str = "rehearsal_postgres") -> Tuple[int, List[str]]:

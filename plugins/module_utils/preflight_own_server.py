@@ -29,6 +29,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight imp
     disk_problem,
     locale_problems,
     room_for_backup,
+    row_form,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight_file import File
 from ansible_collections.migrations.rehearsal.plugins.module_utils.server_programs import ProgramsMissing
@@ -73,6 +74,7 @@ def look(
         if not kept:
             problems += archive_problems(production, production["server_version_num"] // 10000)
             facts["compression"] = compression(Server(bin_dir=bin_dir), production, _ANSWER_S)
+            facts["row_files"] = row_form(production, production["server_version_num"] // 10000, keep)
         missing, others = _extensions(bin_dir, production.get("extensions") or {})
         problems += [
             f"dev: extension {name}, which production has in version {version}, is not installed beside {bin_dir}" for name, version in missing

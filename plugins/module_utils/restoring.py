@@ -109,6 +109,11 @@ def numbers(line: str) -> Tuple[int, int]:
     return int(catalog), int(row)
 
 
+def attaches(line: str) -> bool:
+    """Whether an entry makes an index of a partition part of that of the partitioned table."""
+    return _ATTACH.match(line) is not None
+
+
 def rounds(entries: Sequence[str]) -> List[Tuple[Sequence[str], bool]]:
     """The entries for one pg_restore after the other, and whether it may have several jobs.
 
@@ -116,7 +121,7 @@ def rounds(entries: Sequence[str]) -> List[Tuple[Sequence[str], bool]]:
     has to do with a partitioned table (a foreign key to it, a trigger on it, the attaching of another index) locks from the top down. pg_restore
     knows only of the tables that each names, so with several jobs of its own they can wait for each other in a circle.
     """
-    attached = [place for place, line in enumerate(entries) if _ATTACH.match(line)]
+    attached = [place for place, line in enumerate(entries) if attaches(line)]
     if not attached:
         return [(entries, True)]
     first, behind = attached[0], attached[-1] + 1

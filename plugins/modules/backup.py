@@ -76,6 +76,22 @@ options:
     type: str
     choices: ["zstd:1", lz4, "gzip:1"]
     default: "gzip:1"
+  row_files:
+    description:
+      - How the rows of large tables lie in the archive in files of their own, as RV(migrations.rehearsal.preflight#module:facts) on dev found it
+        possible on both sides. Such an archive is for M(migrations.rehearsal.database_copy); C(pg_restore) alone finds those tables empty.
+    type: dict
+    default: {}
+    suboptions:
+      program:
+        description: What compresses them. Without one the archive is what C(pg_dump) makes.
+        type: str
+        choices: ["", zstd, gzip]
+        default: ""
+      major:
+        description: Major version of the copy's server. Where it is production's, rows lie there in binary form.
+        type: int
+        default: 0
   last_share:
     description: What part of the database's size its last dump had; the time that this one takes is estimated by it. 0 where that is not known.
     type: float

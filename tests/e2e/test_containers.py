@@ -22,6 +22,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     copying,
     files,
     inside,
+    large_tables,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
@@ -322,7 +323,7 @@ def test_a_parallel_dump_is_made_in_the_container_and_leaves_nothing(
 def test_dev_pulls_into_its_container(engine: Engine, projects: list[Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """The stages themselves: each large table through `docker exec` into dev's server, from production's port or out of its container."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{engine.socket}")
-    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 0)
+    monkeypatch.setattr(large_tables, "LEAST_BYTES", 0)
     rehearsal_id = new_id()
     marker = Marker(rehearsal_id, "production/staffprobot_prod", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
     dev = arguments.server(projects[1].by_container(), rehearsal_id)

@@ -175,7 +175,7 @@ def test_old_rows_are_fetched_once_and_again_after_a_failure(stand: Stand, monke
         assert session.value('SELECT ARRAY[(SELECT count(*) FROM parts), (SELECT count(*) FROM odd."Large t")] AS v') == [40, 500]
         session.execute('ALTER TABLE logs RENAME TO "not there"')
     with pytest.raises(RehearsalError):
-        monkeypatch.setattr(old_rows, "_selection", lambda _leaves, _tables: ["--table=logs"])
+        monkeypatch.setattr(old_rows, "_selection", lambda _wanted: ["--table=logs"])
         old_rows.prepare(stand.server, stand.marker, stand.work, ["logs"], 60)
     monkeypatch.undo()
     old_rows.prepare(stand.server, stand.marker, stand.work, ["logs"], 60)

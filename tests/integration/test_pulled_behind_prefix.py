@@ -15,10 +15,10 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     basebackup,
     clean_up,
-    copy_stream,
     copying,
     files,
     inside,
+    large_tables,
     preflight,
     pulled_dump,
 )
@@ -45,7 +45,7 @@ ORDERS = [
 
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 0)
+    monkeypatch.setattr(large_tables, "LEAST_BYTES", 0)
     monkeypatch.setattr(inside, "TEMPORARY", str(tmp_path / "there"))
     (tmp_path / "work").mkdir()
 

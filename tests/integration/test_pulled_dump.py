@@ -17,7 +17,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     copy_stream,
     copying,
     files,
-    pulled_dump,
+    filling,
+    large_tables,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import BackupBlocked, Limits
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
@@ -33,7 +34,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pulled dump")]
 
 @pytest.fixture(autouse=True)
 def every_table_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 0)
+    monkeypatch.setattr(large_tables, "LEAST_BYTES", 0)
 
 
 @pytest.fixture
@@ -110,9 +111,10 @@ def test_no_value_is_damaged_in_either_form(odd: Rehearsal, monkeypatch: pytest.
     forms: dict[str, bool] = {}
     init = copy_stream.Stream.__init__
 
-    def note(stream: Any, table: Any, source: Any, target: Any, snapshot: str, binary: bool, *args: Any) -> None:
-        forms[table.name] = binary
-        init(stream, table, source, target, snapshot, binary, *args)
+    def note(stream: Any, table: Any, sender: Any, receiver: Any, *args: Any) -> None:
+        assert sender.binary == receiver.binary
+        forms[table.name] = sender.binary
+        init(stream, table, sender, receiver, *args)
 
     monkeypatch.setattr(copy_stream.Stream, "__init__", note)
     made = odd.pull(with_fingerprint=True)
@@ -195,7 +197,7 @@ def test_a_busy_production_ends_it(large: Rehearsal, busy: Any) -> None:
 
 
 def test_a_table_that_somebody_waits_for_is_not_held_up(large: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = pulled_dump.Pulled._read_tables
+    take = filling.Filling.take
     where = {"host": large.production.host, "port": large.production.port, "user": large.production.user, "dbname": large.source}
     altering: list[threading.Thread] = []
 
@@ -207,13 +209,13 @@ def test_a_table_that_somebody_waits_for_is_not_held_up(large: Rehearsal, monkey
         with Session(large.production, "postgres", "tests") as session:
             return bool(session.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"))
 
-    def others_come(pulled: Any, target: Any) -> None:
+    def others_come(*args: Any) -> None:
         altering.append(threading.Thread(target=alter))
         altering[0].start()
         when(waits, lambda: None).join()
-        read(pulled, target)
+        take(*args)
 
-    monkeypatch.setattr(pulled_dump.Pulled, "_read_tables", others_come)
+    monkeypatch.setattr(filling.Filling, "take", others_come)
     with pytest.raises(BackupBlocked, match="a table is held by another session, or one waits to alter it"):
         large.pull(jobs=1, lock_timeout_s=0.3)
     altering[0].join()
@@ -240,7 +242,7 @@ def test_production_gives_no_more_than_the_record_says(large: Rehearsal) -> None
 
 
 def test_what_has_no_large_table_leaves_as_a_dump_alone(odd: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy_stream, "LEAST_BYTES", 1 << 40)
+    monkeypatch.setattr(large_tables, "LEAST_BYTES", 1 << 40)
     assert odd.pull().manifest["load"]["compression"] == "gzip:1"
 
 

@@ -9,7 +9,7 @@ import os
 from typing import Any, Dict, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, basebackup, files, priority
+from ansible_collections.migrations.rehearsal.plugins.module_utils import arguments, backup, basebackup, files, priority, row_files
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 
 OPTIONS: Dict[str, Any] = {
@@ -28,6 +28,14 @@ OPTIONS: Dict[str, Any] = {
         "max_replication_lag": {"type": "float", "default": 0},
         "max_active_sessions": {"type": "int", "default": 0},
         "compression": {"type": "str", "choices": ["zstd:1", "lz4", "gzip:1"], "default": "gzip:1"},
+        "row_files": {
+            "type": "dict",
+            "default": {},
+            "options": {
+                "program": {"type": "str", "choices": ["", "zstd", "gzip"], "default": ""},
+                "major": {"type": "int", "default": 0},
+            },
+        },
         "last_share": {"type": "float", "default": 0},
         "output": {"type": "str", "choices": ["file", "pipe"], "default": "file"},
         "local": {"type": "path", "default": ""},
@@ -75,6 +83,7 @@ def run(module: AnsibleModule) -> None:
                 with_fingerprint=p["prove"] == "fingerprint",
                 through_pipe=through_pipe,
                 compression=p["compression"],
+                row_form=row_files.Form(p["row_files"].get("program") or "", p["row_files"].get("major") or 0),
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())

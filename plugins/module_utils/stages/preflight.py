@@ -11,9 +11,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     arguments,
     basebackup,
-    copy_stream,
     direct,
     kept_template,
+    large_tables,
     preflight,
     preflight_file,
     preflight_own_server,
@@ -131,7 +131,7 @@ def _look_from_dev(p: Dict[str, Any], production: Dict[str, Any]) -> Tuple[Dict[
         major, problems = preflight.look_from_dev(server, p["database"], p["id"], production, p["timeout"])
     except RehearsalError as error:
         return production, [f"dev: {error}"]
-    return {**production, "dump_bytes": copy_stream.ROOM_FOR_REST, "pg_dump": {"major": major}}, problems
+    return {**production, "dump_bytes": large_tables.ROOM_FOR_REST, "pg_dump": {"major": major}}, problems
 
 
 def _against_basebackup(p: Dict[str, Any], facts: Dict[str, Any]) -> List[str]:
