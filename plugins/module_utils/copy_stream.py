@@ -25,6 +25,8 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.work_director
 _CHUNK = 1 << 20
 # F_SETPIPE_SZ of Linux, which Python names since 3.10.
 _SET_PIPE_SIZE = 1031
+# Four times the usual: whoever writes goes on meanwhile, and it stays within a processor's own cache, as a megabyte would not.
+_PIPE_BYTES = 1 << 18
 # Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
 _SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
@@ -300,12 +302,12 @@ def _form(binary: bool) -> str:
 # -- From pipe to pipe ------------------------------------------------------------------------------------------------------
 
 
-def pipe(room: int = 0) -> Tuple[IO[bytes], IO[bytes]]:
-    """Its end to read from and its end to write to. `room`: bytes that it holds, where the kernel gives so many."""
+def pipe() -> Tuple[IO[bytes], IO[bytes]]:
+    """Its end to read from and its end to write to."""
     reading, writing = os.pipe()
-    if room:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(writing, _SET_PIPE_SIZE, room)
+    # Where the kernel gives no such room, less does.
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(writing, _SET_PIPE_SIZE, _PIPE_BYTES)
     return os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0)
 
 

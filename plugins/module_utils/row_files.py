@@ -286,8 +286,7 @@ class _Joined:
 
     @contextlib.contextmanager
     def _read(self, one: RowFile) -> Iterator[Tuple[Tool, IO[bytes]]]:
-        # As much as anybody may have: they write a lot at once.
-        leaving, sent = pipe(1 << 20)
+        leaving, sent = pipe()
         with leaving:
             with sent, self._lock:
                 if self._stopped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import pwd
 import re
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
 from hosts import BECOME_PASSWORD, Host, Hosts
-from playbook import ROOT, Played, finish, wait_for_record
+from playbook import DATABASE, ROOT, Played, finish, wait_for_record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 
@@ -199,3 +200,25 @@ def test_another_host_key_is_not_trusted(hosts: Hosts, tmp_path: Path, program: 
     assert done.rc != 0 and done.record is not None and done.record["verdict"] == "INCOMPLETE"
     assert any("production cannot be reached" in finding["message"] for finding in done.record["findings"]), done.record["findings"]
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.said or "Host key verification failed" in done.said
+
+
+def test_a_large_table_is_carried_in_files_of_its_own(hosts: Hosts, tmp_path: Path) -> None:
+    """Its rows leave through sudo, compressed on the host, and come to dev in production's order."""
+    hosts.execute(hosts.production, "CREATE SCHEMA archive", database=DATABASE)
+    try:
+        hosts.execute(
+            hosts.production,
+            "CREATE TABLE archive.rows AS SELECT n AS id, repeat(md5(n::text), 8) AS text FROM generate_series(1, 40000) AS n",
+            database=DATABASE,
+        )
+        played = finish(hosts.start(tmp_path, dev={"rehearsal_prove_backup": "fingerprint"}), tmp_path)
+    finally:
+        hosts.execute(hosts.production, "DROP SCHEMA archive CASCADE", database=DATABASE)
+    assert played.rc == 0 and played.record is not None, played.stdout + played.stderr
+    assert (played.record["copy"]["proved_by"], played.record["copy"]["differences"]) == ("fingerprint", [])
+    manifest = json.loads((played.directory / "evidence" / "manifest.json").read_text())
+    (rows,) = manifest["row_files"]
+    assert (rows["table"]["schema"], rows["table"]["name"], rows["binary"], manifest["dump_piped"]) == ("archive", "rows", True, hosts.root)
+    assert played.record["production"]["load"]["compression"] == rows["program"] in ("zstd", "gzip")
+    assert rows["files"][0]["bytes"] > 40000 * 256 > manifest["files"][rows["files"][0]["name"]]["bytes"] > 0
+    assert hosts.left(played.report_dir) == []

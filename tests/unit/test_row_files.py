@@ -7,11 +7,14 @@ import threading
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.large_tables import Table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.preflight import row_form
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import ToolFailed
-from ansible_collections.migrations.rehearsal.plugins.module_utils.row_files import RowFile, TableRows, choose, parts
+from ansible_collections.migrations.rehearsal.plugins.module_utils.row_files import RowFile, TableRows, choose, parts, programs
 from ansible_collections.migrations.rehearsal.plugins.module_utils.together import Together
 
 MB = 1 << 20
+# What both sides have where both are this machine.
+PROGRAM = choose(programs(), programs())
 
 
 def table(size: int, pages: int) -> Table:
@@ -99,3 +102,12 @@ def test_nothing_new_runs_after_a_failure() -> None:
         together.run(Endless())
     with pytest.raises(ToolFailed, match="it was stopped"):
         together.each([1], lambda _item: pytest.fail("it was begun"), 1)
+
+
+@pytest.mark.parametrize(("keep", "program"), [("none", PROGRAM), ("template", PROGRAM), ("backup", "")])
+def test_a_backup_that_is_kept_is_left_to_pg_dump(keep: str, program: str) -> None:
+    assert row_form({"pg_dump": {"programs": programs()}}, 17, keep) == {"program": program, "major": 17}
+
+
+def test_a_production_that_was_not_looked_at_has_no_program() -> None:
+    assert row_form({}, 17, "none")["program"] == ""
