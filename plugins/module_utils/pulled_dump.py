@@ -56,7 +56,7 @@ class Pulled(Parted):
         self._streams: List[Stream] = []
         self._together = Together(deadline_s)
         self._reading = concurrent.futures.ThreadPoolExecutor(1)
-        self._whole: Future[None]
+        self._whole: List[Future[None]] = []
         self._filling: List[Filling] = []
 
     def compressed(self, asked: str) -> str:
@@ -64,12 +64,12 @@ class Pulled(Parted):
         return "none" if self.tables else asked
 
     def start(self, options: List[str]) -> None:
-        self._whole = self._reading.submit(self._together.guarded, self._read_all, self.start_rest(options))
+        self._whole = [self._reading.submit(self._together.guarded, self._read_all, self.start_rest(options))]
 
     def wait(self, deadline_s: float) -> None:
         """Until production has been read: its snapshot is not needed any more."""
         try:
-            self._whole.result(deadline_s)
+            self._whole[0].result(deadline_s)
         except concurrent.futures.TimeoutError:
             self.stop()
             raise ToolFailed(f"the copy was stopped: production was not read within {deadline_s:g} s") from None
@@ -79,7 +79,8 @@ class Pulled(Parted):
 
     def stop(self) -> None:
         self._together.halt()
-        self._reading.shutdown()
+        # What is started after this ends at once.
+        concurrent.futures.wait(self._whole)
         for filling in self._filling:
             filling.stop()
 

@@ -179,7 +179,8 @@ class RowFiles(Parted):
 
     def stop(self) -> None:
         self._together.halt()
-        self._threads.shutdown()
+        # What is started after this ends at once.
+        concurrent.futures.wait(self._parts)
 
     def bytes_so_far(self) -> int:
         return super().bytes_so_far() + sum(_size(self.work.file(piece.name)) for piece in self._pieces)
@@ -218,9 +219,11 @@ def parts(table: Table, version: int) -> List[Optional[Tuple[int, Optional[int]]
     return [(begin, end) for begin, end in zip(begins, [*begins[1:], None])]
 
 
+# Nobody holds one of them exclusively, who would have to be waited for: they are locked by now.
 _ALL_BYTES = """
 SELECT coalesce(sum(pg_catalog.pg_table_size(c.oid)), 0)::bigint AS bytes
-FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384"""
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"""
 
 
 def _size(path: str) -> int:

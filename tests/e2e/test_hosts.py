@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
-from hosts import BECOME_PASSWORD, Host, Hosts
-from playbook import DATABASE, ROOT, Played, finish, wait_for_record
+from hosts import BECOME_PASSWORD, DATABASE, Host, Hosts
+from playbook import ROOT, Played, finish, wait_for_record
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hosts")]
 

@@ -270,6 +270,23 @@ def test_a_busy_production_ends_it(begin: Begin, postgres_server: Any, database:
     assert leftovers(carried) == []
 
 
+def test_what_is_started_after_it_was_stopped_ends_at_once(
+    begin: Begin, postgres_server: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(postgres_server.server, database, ORDERS)
+    start = row_files.RowFiles.start
+
+    def stopped_before(outlet: Any, options: list[str]) -> None:
+        outlet.stop()
+        start(outlet, options)
+
+    monkeypatch.setattr(row_files.RowFiles, "start", stopped_before)
+    carried = begin()
+    with pytest.raises(ToolFailed):
+        carried.back_up(row_files.Form("gzip"))
+    assert leftovers(carried) == []
+
+
 def test_many_small_tables_are_left_to_a_pg_dump_of_several_jobs(
     begin: Begin, postgres_server: Any, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
