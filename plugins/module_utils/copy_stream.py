@@ -30,7 +30,7 @@ _PIPE_BYTES = 1 << 18
 # Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
 _SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
-_END_S = 30.0
+_END_S = 10.0
 _PSQL = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1")
 
 
@@ -137,7 +137,7 @@ class Stream:
     def __init__(self, table: Table, sender: Sender, receiver: Receiver, work: WorkDirectory, throttle: Throttle) -> None:
         self._table, self._sender, self._receiver, self._throttle = table, sender, receiver, throttle
         self.moved = 0
-        self._broken = False
+        self._broken, self._carried = False, False
         received, self._into = pipe()
         with received:
             self._receiving = receiver.start(work, received)
@@ -154,6 +154,7 @@ class Stream:
     def _carry(self) -> None:
         try:
             self._sending.carry(self._into, self._moved_on)
+            self._carried = True
         except OSError:
             self._broken = True
 
@@ -164,20 +165,26 @@ class Stream:
     def wait(self, deadline_s: float) -> None:
         """Until all of it has arrived. Raises ToolFailed."""
         deadline = time.monotonic() + deadline_s
+
+        def left() -> float:
+            return max(deadline - time.monotonic(), 1.0)
+
         try:
             try:
                 self._sending.wait(deadline_s)
-                self._thread.join()
             except ToolFailed as error:
-                self._thread.join()
+                self._thread.join(_END_S)
                 if not self._broken:
                     raise self._failed(self._sender.describe(), error) from None
-            self._close()
+            self._thread.join(left())
+            if self._carried:
+                self._close()
             try:
-                self._receiving.wait(max(deadline - time.monotonic(), 1.0))
+                # Otherwise it must not take this for the end; it says why, if it has ended by itself.
+                self._receiving.wait(left() if self._carried else _END_S)
             except ToolFailed as error:
                 raise self._failed(self._receiver.describe(), error) from None
-            if self._broken:
+            if not self._carried:
                 raise self._failed(self._receiver.describe(), ToolFailed("its rows did not arrive"))
         except BaseException:
             self.stop()

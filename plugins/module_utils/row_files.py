@@ -272,7 +272,7 @@ class _Joined:
     def __init__(self, rows: TableRows, work: WorkDirectory, deadline_s: float) -> None:
         self._rows, self._work, self._deadline_s = rows, work, deadline_s
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._stopped = False
+        self._stopped, self._whole = False, False
         self._tool: Optional[Tool] = None
         self._failure: Optional[ToolFailed] = None
 
@@ -282,6 +282,7 @@ class _Joined:
                 with self._read(one) as (tool, source):
                     self._carry(one, tool, source, into, moved)
                     tool.wait(self._deadline_s)
+            self._whole = True
         except ToolFailed as error:
             self._failure = error
         finally:
@@ -322,8 +323,8 @@ class _Joined:
     def wait(self, deadline_s: float) -> None:
         if not self._ended.wait(deadline_s):
             raise ToolFailed(f"its rows were not read within {deadline_s:g} s")
-        if self._failure:
-            raise self._failure
+        if not self._whole:
+            raise self._failure or ToolFailed("its rows were not read to their end")
 
     def stop(self) -> None:
         with self._lock:
