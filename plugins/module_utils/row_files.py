@@ -216,7 +216,8 @@ def parts(table: Table, version: int) -> List[Optional[Tuple[int, Optional[int]]
     if version < _PARTS_SINCE or count < 2:
         return [None]
     begins = [number * table.pages // count for number in range(count)]
-    return [(begin, end) for begin, end in zip(begins, [*begins[1:], None])]
+    ends: List[Optional[int]] = [*begins[1:], None]
+    return list(zip(begins, ends))
 
 
 # Nobody holds one of them exclusively, who would have to be waited for: they are locked by now.

@@ -129,6 +129,15 @@ TEXTS: Dict[str, str] = {
     "nobody came to read {file} within {seconds} s": "никто не пришёл читать {file} за {seconds} с",
     "{where}: table {name} could not be copied: {error}": "{where}: таблицу {name} не удалось скопировать: {error}",
     "its rows did not arrive": "её строки не дошли",
+    "its rows were not read to their end": "её строки прочитаны не до конца",
+    "its rows were not read within {seconds} s": "её строки не прочитаны за {seconds} с",
+    "{file} has fewer bytes than were written to it": "в {file} меньше байтов, чем туда записано",
+    "{file} is not what COPY writes": "{file} — не то, что пишет COPY",
+    "it was stopped": "это было остановлено",
+    "the dump was stopped: not done within {seconds} s": "дамп остановлен: не готов за {seconds} с",
+    "{where} is PostgreSQL {version}, and the backup was made for a copy in version {wanted}: rehearse anew, so that preflight sees which server "
+    "there is now": "{where} — PostgreSQL {version}, а резервная копия снята для копии в версии {wanted}: проведите репетицию заново, чтобы "
+    "было видно, какой там сервер сейчас",
     "the copy was stopped: production was not read within {seconds} s": "копирование остановлено: продакшен не прочитан за {seconds} с",
     "rehearsal_production_from_dev leads to another server than production's ({where})": "rehearsal_production_from_dev ведёт не на сервер "
     "продакшена ({where})",
