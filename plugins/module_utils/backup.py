@@ -178,8 +178,7 @@ def _take_backup(
         with open(work.file(MANIFEST), "rb") as written:
             outlet.finish(MANIFEST, written.read())
     elif outlet.in_files:
-        if isinstance(outlet, row_files.RowFiles):
-            manifest.update(row_files=[rows.to_json() for rows in outlet.rows()], dump_piped=outlet.piped)
+        manifest.update(outlet.about())
         total = sum(os.path.getsize(work.file(name)) for name in outlet.names())
         with _archive(work) as archive, progress.shown(work, lambda: Look("packed", archive.offset, total)):
             _write_manifest(work, manifest, {name: _pack(archive, work.file(name), name) for name in outlet.names()})

@@ -87,8 +87,15 @@ class Outlet:
         path = self.work.file(DUMP)
         return [DUMP] if os.path.isfile(path) else sorted(f"{DUMP}/{name}" for name in os.listdir(path))
 
+    def about(self) -> Dict[str, Any]:
+        """What the manifest has to say of it, for the restore."""
+        return {}
+
     def _dump(self, *options: str) -> List[str]:
         return self.server.tool("pg_dump", *options, behind=self._niceness)
+
+    def _dump_in_parallel(self, place: str, options: Sequence[str]) -> Tool:
+        return Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={place}", *options), self.work)
 
 
 class Directory(Outlet):
@@ -99,7 +106,7 @@ class Directory(Outlet):
         return 1 + self.jobs
 
     def start(self, options: List[str]) -> None:
-        self._tool = Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={self.work.file(DUMP)}", *options), self.work)
+        self._tool = self._dump_in_parallel(self.work.file(DUMP), options)
 
 
 class Inside(Outlet):
@@ -116,7 +123,7 @@ class Inside(Outlet):
 
     def start(self, options: List[str]) -> None:
         self._place = inside.make_directory(self.server, self.rehearsal_id)
-        self._tool = Tool(self._dump("--format=directory", f"--jobs={self.jobs}", f"--file={self._place}/{DUMP}", *options), self.work)
+        self._tool = self._dump_in_parallel(f"{self._place}/{DUMP}", options)
 
     def wait(self, deadline_s: float) -> None:
         try:

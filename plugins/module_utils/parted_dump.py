@@ -58,12 +58,9 @@ class Parted(Outlet):
         """Production as the end of a stream."""
         return End(self.server, self._source, application_name(self.rehearsal_id), self.encoding, self._settings, tuple(self._niceness))
 
-    def start_rest(self, options: List[str]) -> Tool:
+    def dump_rest(self, options: List[str]) -> Tool:
         """pg_dump of everything but the rows of large tables, into one file."""
+        excluded = [f"--exclude-table-data={table.sql}" for table in self.tables]
         descriptor = os.open(self.work.file(DUMP), os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as output:
-            return Tool(self._dump("--format=custom", *options, *self.excluded()), self.work, stdout=output)
-
-    def excluded(self) -> List[str]:
-        """pg_dump's options that leave out the rows of large tables."""
-        return [f"--exclude-table-data={table.sql}" for table in self.tables]
+            return Tool(self._dump("--format=custom", *options, *excluded), self.work, stdout=output)

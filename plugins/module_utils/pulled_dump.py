@@ -64,7 +64,7 @@ class Pulled(Parted):
         return "none" if self.tables else asked
 
     def start(self, options: List[str]) -> None:
-        self._whole = [self._reading.submit(self._together.guarded, self._read_all, self.start_rest(options))]
+        self._whole = [self._reading.submit(self._together.guarded, self._read_all, self.dump_rest(options))]
 
     def wait(self, deadline_s: float) -> None:
         """Until production has been read: its snapshot is not needed any more."""

@@ -121,7 +121,7 @@ class RowFiles(Parted):
         self._form = form
         self._together = Together(deadline_s)
         self._threads = concurrent.futures.ThreadPoolExecutor(2)
-        self._parts: List[Future[None]] = []
+        self._under_way: List[Future[None]] = []
         self._pieces: List[_Piece] = []
         self._bytes: Dict[str, int] = {}
 
@@ -131,7 +131,7 @@ class RowFiles(Parted):
         return super().connections + 1
 
     @property
-    def piped(self) -> bool:
+    def _piped(self) -> bool:
         """Whether the dump comes through a pipe, from tools that see other files than we do."""
         return bool(self.server.prefix)
 
@@ -155,21 +155,20 @@ class RowFiles(Parted):
 
     def start(self, options: List[str]) -> None:
         os.mkdir(self.work.file(ROWS), files.PRIVATE_DIRECTORY)
-        self._parts = [
-            self._threads.submit(self._together.guarded, self._together.run, self._start_rest(options)),
+        self._under_way = [
+            self._threads.submit(self._together.guarded, self._together.run, self.dump_rest(options)),
             self._threads.submit(self._together.guarded, self._write_rows),
         ]
 
-    def _start_rest(self, options: List[str]) -> Tool:
-        if self.tables or self.piped:
-            return self.start_rest(options)
-        directory = ("--format=directory", f"--jobs={self.jobs}", f"--file={self.work.file(DUMP)}")
-        return Tool(self._dump(*directory, *options), self.work)
+    def dump_rest(self, options: List[str]) -> Tool:
+        if self.tables or self._piped:
+            return super().dump_rest(options)
+        return self._dump_in_parallel(self.work.file(DUMP), options)
 
     def wait(self, deadline_s: float) -> None:
         try:
-            for part in self._parts:
-                part.result(deadline_s)
+            for one in self._under_way:
+                one.result(deadline_s)
         except concurrent.futures.TimeoutError:
             self.stop()
             raise ToolFailed(f"the dump was stopped: not done within {deadline_s:g} s") from None
@@ -180,7 +179,7 @@ class RowFiles(Parted):
     def stop(self) -> None:
         self._together.halt()
         # What is started after this ends at once.
-        concurrent.futures.wait(self._parts)
+        concurrent.futures.wait(self._under_way)
 
     def bytes_so_far(self) -> int:
         return super().bytes_so_far() + sum(_size(self.work.file(piece.name)) for piece in self._pieces)
@@ -188,15 +187,15 @@ class RowFiles(Parted):
     def names(self) -> List[str]:
         return [*super().names(), *(piece.name for piece in self._pieces)]
 
-    def rows(self) -> List[TableRows]:
-        """What there is, once all is written."""
-        return [
+    def about(self) -> Dict[str, Any]:
+        rows = [
             TableRows(
                 table, self._form.program, self._binary(table),
                 tuple(RowFile(piece.name, self._bytes[piece.name]) for piece in self._pieces if piece.table is table),
             )
             for table in self.tables
         ]  # fmt: skip
+        return {"row_files": [one.to_json() for one in rows], "dump_piped": self._piped}
 
     def _write_rows(self) -> None:
         source = self.end()
@@ -220,11 +219,13 @@ def parts(table: Table, version: int) -> List[Optional[Tuple[int, Optional[int]]
     return list(zip(begins, ends))
 
 
-# Nobody holds one of them exclusively, who would have to be waited for: they are locked by now.
+# Of those that the dump has locked: whoever held another one exclusively would have to be waited for.
 _ALL_BYTES = """
 SELECT coalesce(sum(pg_catalog.pg_table_size(c.oid)), 0)::bigint AS bytes
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"""
+WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
 
 
 def _size(path: str) -> int:

@@ -322,3 +322,14 @@ def test_the_rows_as_they_were_are_found_in_the_backup(begin: Begin, postgres_se
         assert session.row("SELECT (SELECT count(*) FROM orders) AS orders, (SELECT count(*) FROM parts) AS parts") == {"orders": 2899, "parts": 40}
     cleaned = clean_up.clean_up(server, one.database, one.id, one.order.work, clean_up.KEEP_NONE, 60)
     assert (cleaned["left"], cleaned["problems"]) == ([], []) and f"database {found}" in cleaned["removed"]
+
+
+def test_nobody_is_waited_for_who_holds_what_is_not_dumped(begin: Begin, postgres_server: Any, database: str) -> None:
+    server = postgres_server.server
+    run(server, database, [*ORDERS, "CREATE TABLE jobs (id int)", "ALTER EXTENSION plpgsql ADD TABLE jobs"])
+    where = {"host": server.host, "port": server.port, "user": server.user, "dbname": database}
+    carried = begin()
+    with psycopg.connect(**where) as holding:  # type: ignore[arg-type]
+        holding.execute("LOCK TABLE jobs")
+        manifest = carried.back_up(row_files.Form("gzip"), prove=False, lock_timeout_s=0.3)
+    assert set(partly_binary(manifest)) == {"orders"}
