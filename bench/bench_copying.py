@@ -218,9 +218,10 @@ class Bench:
         """The first run's backup to restore, a template of its copy, and the second run's copy of that."""
         order = self.dumped(place, self.dev)
         kept = kept_template.keep(self.dev, order.database, order.marker, DEADLINE_S)
-        told = {"differences": [], "stopped": [], "missing_roles": [], "proved_by": "counts"}
-        known = {**kept, "copy": told, "revisions": {}, "production_version_num": kept["server_version_num"]}
         manifest = files.read_json(order.work.file(backup.MANIFEST))
+        counted = {"tables": len(manifest["rows"]), "rows": sum(manifest["rows"].values())}
+        told = {**counted, "differences": [], "stopped": [], "missing_roles": [], "proved_by": "counts"}
+        known = {**kept, "copy": told, "revisions": {}, "production_version_num": kept["server_version_num"]}
         second = Marker(new_id(), order.marker.source, order.marker.created, order.marker.expires)
         self.settle()
         start = time.perf_counter()
@@ -297,8 +298,10 @@ class Bench:
 @contextmanager
 def reached_by_scp(place: Path) -> Iterator[list[str]]:
     """scp from this machine, with nothing of its user's configuration: a program and its options."""
-    if not sshd.program():
-        sys.exit("sshd is not installed (Debian: openssh-server): the files of the runbook and of a dump go over it")
+    try:
+        sshd.require()
+    except sshd.Missing as missing:
+        sys.exit(f"{missing}: the files of the runbook and of a dump go over it")
     (place / "sshd").mkdir(parents=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / "key")], check=True)
     shutil.copyfile(place / "key.pub", place / "authorized_keys")

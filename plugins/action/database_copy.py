@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_directory import RehearsalDirectory
 from ansible_collections.migrations.rehearsal.plugins.plugin_utils.stage import StageAction
 
 
@@ -12,4 +15,8 @@ class ActionModule(StageAction):
     """Shows how much has been restored."""
 
     progress_side = "dev"
-    code_is_kept = True
+
+    def perform(self, variables: dict[str, Any], directory: RehearsalDirectory | None) -> dict[str, Any]:
+        """Where no backup has been carried to dev, nothing has run in the work directory there yet."""
+        self.code_is_kept = bool(self._task.args.get("archive")) or self._task.args.get("state", "present") != "present"
+        return super().perform(variables, directory)

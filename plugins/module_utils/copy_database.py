@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
@@ -294,7 +294,7 @@ def describe(
     differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
     if fingerprint is not None:
         differences += compare_values(manifest["fingerprint"], fingerprint, stopped)
-    return described(database, marker, facts, rows, differences, "counts" if fingerprint is None else "fingerprint")
+    return described(database, marker, facts, len(rows), sum(rows.values()), differences, "counts" if fingerprint is None else "fingerprint")
 
 
 def measure(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> Tuple[Dict[str, Any], Dict[str, int]]:
@@ -308,16 +308,22 @@ def measure(server: Server, database: str, rehearsal_id: str, deadline_s: float)
     return facts, rows
 
 
+def facts_of(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> Dict[str, Any]:
+    """Those of a copy whose rows are known. A session of its own, as in `measure`."""
+    with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
+        return database_facts.read_facts(session)
+
+
 def described(
-    database: str, marker: Marker, facts: Dict[str, Any], rows: Mapping[str, int], differences: List[Dict[str, Any]], proved_by: str
+    database: str, marker: Marker, facts: Dict[str, Any], tables: int, rows: int, differences: List[Dict[str, Any]], proved_by: str
 ) -> Dict[str, Any]:
     """What copy.json says of a copy that was measured. `proved_by`: `counts`, `fingerprint`, `checksums`, or `nothing`."""
     return {
         "database": database,
         "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},
         "facts": facts,
-        "tables": len(rows),
-        "rows": sum(rows.values()),
+        "tables": tables,
+        "rows": rows,
         "differences": differences,
         "proved_by": proved_by,
     }

@@ -150,7 +150,7 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
     taken_at = format_time(datetime.datetime.fromtimestamp(os.path.getmtime(backup.path), datetime.timezone.utc))
     manifest = file_source.manifest_after(facts, rows, backup, found, order.marker.id, source_database, taken_at)
     copy = {
-        **copy_database.described(order.database, order.marker, facts, rows, [], "nothing"),
+        **copy_database.described(order.database, order.marker, facts, len(rows), sum(rows.values()), [], "nothing"),
         **settled,
         "missing_roles": sorted(roles.missing),
         "roles_not_given": not_given,
@@ -209,7 +209,9 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
         facts, rows = measured.result()
     manifest = {**manifest, "rows": rows}
     copy = {
-        **copy_database.described(order.database, order.marker, facts, rows, copy_database.compare(manifest, facts, rows), "checksums"),
+        **copy_database.described(
+            order.database, order.marker, facts, len(rows), sum(rows.values()), copy_database.compare(manifest, facts, rows), "checksums"
+        ),
         **settled,
         "missing_roles": [],
         "others_left": others,
@@ -238,10 +240,12 @@ def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str,
     failures = own.configure(ephemeral_settings.SETTLING, order.wish, settings, listen=False)
     own.start()
     others = neutralising.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)
-    facts, rows = copy_database.measure(own.server, order.database, order.marker.id, order.deadline_s)
+    facts = copy_database.facts_of(own.server, order.database, order.marker.id, order.deadline_s)
     earlier = kept["copy"]
     copy = {
-        **copy_database.described(order.database, order.marker, facts, rows, earlier["differences"], earlier["proved_by"]),
+        **copy_database.described(
+            order.database, order.marker, facts, earlier["tables"], earlier["rows"], earlier["differences"], earlier["proved_by"]
+        ),
         "stopped": earlier["stopped"],
         "settings_not_replayed": list(earlier.get("settings_not_replayed", [])),
         "missing_roles": earlier["missing_roles"],

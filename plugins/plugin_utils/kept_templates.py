@@ -108,6 +108,10 @@ def _read(directory: RehearsalDirectory, now: datetime.datetime) -> KeptTemplate
         if path is None:
             raise FileNotFoundError(f"{EVIDENCE}/{names[1]} is not there")
         evidence[names[0]] = files.read_json(path)
+    # As they were when it was kept: the copies made of it are held against that, and need not be counted for it.
+    tables = evidence["fingerprint-template.json"]["tables"].values()
+    counted = {"tables": len(tables), "rows": sum(table["rows"] for table in tables)}
+    known = evidence[TEMPLATE] = {**known, "copy": {**known["copy"], **counted}}
     return KeptTemplate(known, evidence, list(known["sides"]))
 
 

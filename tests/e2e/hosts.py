@@ -22,16 +22,13 @@ import sshd
 import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from playbook import PROGRAMS, ROOT, Played, finish
+from sshd import Missing
 
 from migration_rehearsal import demo_servers, embedded
 
 DATABASE = "staffprobot_prod"
 BECOME_PASSWORD = "pass-of-the-sudo-user-51c0"
 _SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-class Missing(Exception):
-    """What this machine lacks for such hosts, in words."""
 
 
 @dataclasses.dataclass
@@ -337,9 +334,7 @@ def fill(url: str) -> None:
 @contextlib.contextmanager
 def hosts(place: Path) -> Iterator[Hosts]:
     """Both hosts, until the end of the block. Raises Missing, with what to install."""
-    for program in ("sshd", "ssh", "ssh-keygen"):
-        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
-            raise Missing(f"{program} is not installed (Debian: openssh-server, openssh-client)")
+    sshd.require()
     if not Path(_SYSTEM_PYTHON).exists():
         raise Missing(f"there is no {_SYSTEM_PYTHON}, which every user of this machine could start")
     root = os.geteuid() == 0

@@ -13,6 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+class Missing(Exception):
+    """What this machine lacks, in words."""
+
+
+def require() -> None:
+    """Raises Missing, with what to install."""
+    for name in ("sshd", "ssh", "ssh-keygen"):
+        if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
+            raise Missing(f"{name} is not installed (Debian: openssh-server, openssh-client)")
+
+
 def program() -> str | None:
     """Its path, which has to be whole; None: there is none. Its directory is in no ordinary user's PATH."""
     return shutil.which("sshd") or shutil.which("/usr/sbin/sshd")

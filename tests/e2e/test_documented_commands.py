@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sshd
 import yaml
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import quote_identifier
 from collection_tools import collection_tools
@@ -140,6 +141,10 @@ def shell(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shel
     """The command is installed first and one rehearsal made: most commands look at one."""
     if not (ROOT / ".git").exists():
         pytest.skip("what a clone has is known in a git checkout only")
+    try:
+        sshd.require()
+    except sshd.Missing as missing:
+        pytest.skip(str(missing))
     # A short path: sockets of ssh are below it.
     place = Path(tempfile.mkdtemp(prefix="docs-"))
     try:

@@ -52,7 +52,7 @@ class Stand:
         self.made = copying.from_file(self.first, str(place / "backup.sql"), "shop")
         self.before = self.ask(self.made, take_fingerprint)
         kept = kept_server.keep(self.own(self.first), self.first.database, self.first.marker, 60)
-        told = ("differences", "stopped", "missing_roles", "proved_by", "settings_not_replayed", "not_told", "roles_not_given")
+        told = ("tables", "rows", "differences", "stopped", "missing_roles", "proved_by", "settings_not_replayed", "not_told", "roles_not_given")
         self.kept = {**kept, "copy": {name: self.made.copy[name] for name in told}}
 
     def order(self) -> Order:
