@@ -39,6 +39,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     kept_server,
     kept_template,
+    planner_statistics,
     row_files,
     spare_copy,
 )
@@ -60,6 +61,7 @@ PHYSICAL, PULLED, ALONE, PGCOPYDB = "physical, carried", "physical, pulled by de
 AGAIN, AGAIN_OWN, AGAIN_ANEW = "again, from the template", "again, ephemeral server", "again, ephemeral server, all files"
 # No part of a way's seconds: what a rehearsal does next, and what it waits for then, before a migration is measured.
 PROOF, DISK = "after it: proof of all values", "after that: waiting for the disk"
+PROOF_OF_DUMP = "after it: proof, planner's statistics"
 LIMITS = {
     f"{EXISTING} / {RUNBOOK}": 0.65,
     f"{PULLED_EXISTING} / {RUNBOOK}": 0.65,
@@ -72,6 +74,8 @@ LIMITS = {
     "memory (MB)": 150.0,
 }
 DEADLINE_S = 3600.0
+# What a way of ours gives back: what was to be made, and what was.
+Copied = tuple[copying.Order, copying.Made]
 # Of all memory, in bytes: little more than what the kernel keeps free itself.
 LEFT_FREE = 200 << 20
 LARGE_FILE = 1 << 20
@@ -96,15 +100,15 @@ class Bench:
             limit = LIMITS.get(name)
             print(f"{name:60}{self.figures[name]:10.3f}" + (f"   (at most {limit:g})" if limit else ""), flush=True)
 
-    def measure(self, name: str, way: Callable[[Path], None], ours: bool = True) -> None:
+    def measure(self, name: str, way: Callable[[Path], Copied | None]) -> None:
         """Once more the seconds of a way that gets an empty directory."""
         self.settle()
         with self.place() as place:
             start = time.perf_counter()
-            way(place)
+            copied = way(place)
             self.took(name, time.perf_counter() - start)
-            if ours:
-                self.until_migrated(place)
+            if copied:
+                self.until_migrated(copied)
 
     def took(self, name: str, seconds: float) -> None:
         self.seconds.setdefault(name, []).append(seconds)
@@ -114,18 +118,20 @@ class Bench:
         for name, seconds in self.seconds.items():
             self.say(name, statistics.median(seconds))
 
-    def until_migrated(self, place: Path) -> None:
-        """Of a copy in a server of its own: what comes between its making and the first migration."""
-        for path in place.glob("work/*-dev"):
-            work = WorkDirectory(str(path))
-            marker, own = work.marker(), ephemeral.load(work)
-            if marker is not None and own is not None and own.running:
-                start = time.perf_counter()
-                with Session(own.server, f"bench_{marker.id[-6:]}", "bench", deadline_s=DEADLINE_S) as session:
-                    take_fingerprint(session, connections=2)
-                start = self.part(PROOF, start)
-                ephemeral.settle_on_disk(work, marker.id, DEADLINE_S)
-                self.part(DISK, start)
+    def until_migrated(self, copied: Copied) -> None:
+        """What comes between the making of a copy and the first migration. A dump brings no statistics."""
+        order, made = copied
+        dumped = made.copy["proved_by"] == "counts"
+        start = time.perf_counter()
+        with (
+            Session(made.server, order.database, "bench", deadline_s=DEADLINE_S) as session,
+            planner_statistics.gathered_meanwhile(made.server, order.database, order.marker.id, order.jobs if dumped else 0, DEADLINE_S),
+        ):
+            take_fingerprint(session, connections=2)
+        start = self.part(PROOF_OF_DUMP if dumped else PROOF, start)
+        if order.server is None:
+            ephemeral.settle_on_disk(order.work, order.marker.id, DEADLINE_S)
+            self.part(DISK, start)
 
     @contextmanager
     def place(self) -> Iterator[Path]:
@@ -199,7 +205,7 @@ class Bench:
         os.unlink(there.file(backup.ARCHIVE))
         return arrived
 
-    def dumped(self, place: Path, server: Server | None) -> copying.Order:
+    def dumped(self, place: Path, server: Server | None) -> Copied:
         order, there = self.order(place, server)
         start = time.perf_counter()
         # As preflight chooses where the copy's server is of production's version.
@@ -210,13 +216,13 @@ class Bench:
         start = self.part("scp", start)
         manifest = backup.unpack(order.work, arrived, files.sha256(there.file(backup.MANIFEST)))
         start = self.part("unpack", start)
-        equal(copying.from_dump(order, manifest))
+        made = equal(copying.from_dump(order, manifest))
         self.part("copy made", start)
-        return order
+        return order, made
 
     def again(self, place: Path) -> None:
         """The first run's backup to restore, a template of its copy, and the second run's copy of that."""
-        order = self.dumped(place, self.dev)
+        order, _made = self.dumped(place, self.dev)
         kept = kept_template.keep(self.dev, order.database, order.marker, DEADLINE_S)
         manifest = files.read_json(order.work.file(backup.MANIFEST))
         counted = {"tables": len(manifest["rows"]), "rows": sum(manifest["rows"].values())}
@@ -236,7 +242,7 @@ class Bench:
         own = ephemeral.load(first.work)
         assert own is not None
         kept = kept_server.keep(own, first.database, first.marker, DEADLINE_S)
-        self.until_migrated(place)
+        self.until_migrated((first, made))
         with Session(own.server, first.database, "bench", deadline_s=DEADLINE_S) as session:
             print(f"  then {touch(session):.1%} of the bytes are touched", flush=True)
         clean_up.clean_up(None, first.database, first.marker.id, first.work, clean_up.KEEP_TEMPLATE, DEADLINE_S)
@@ -247,31 +253,32 @@ class Bench:
             assert spare_copy.there_is(kept["directory"], str(place)) == left
             self.settle()
             start = time.perf_counter()
-            copying.from_template(order, made.manifest, {**kept, "copy": made.copy})
+            once_more = copying.from_template(order, made.manifest, {**kept, "copy": made.copy})
             self.took(name, time.perf_counter() - start)
-            self.until_migrated(place / str(left))
+            self.until_migrated((order, once_more))
             clean_up.clean_up(None, order.database, order.marker.id, order.work, clean_up.KEEP_NONE, DEADLINE_S)
 
-    def carried(self, place: Path) -> None:
+    def carried(self, place: Path) -> Copied:
         order, there = self.order(place, None)
         start = time.perf_counter()
         manifest = basebackup.take(self.production, SOURCE, order.marker.id, there, backup.Limits())
         start = self.part("backup", start)
         arrived = self.carry(there, order)
         start = self.part("scp", start)
-        equal(copying.from_basebackup(order, manifest, arrived, None))
+        made = equal(copying.from_basebackup(order, manifest, arrived, None))
         self.part("copy made", start)
+        return order, made
 
-    def straight(self, place: Path, server: Server | None) -> None:
+    def straight(self, place: Path, server: Server | None) -> Copied:
         """Rows from server to server, as dev pulls them."""
         order, _there = self.order(place, server)
         facts = basebackup.manifest_of(self.production, SOURCE, order.marker.id, backup.Limits())
-        equal(copying.from_production(order, facts, self.production, backup.Limits()))
+        return order, equal(copying.from_production(order, facts, self.production, backup.Limits()))
 
-    def pulled(self, place: Path) -> None:
+    def pulled(self, place: Path) -> Copied:
         order, _there = self.order(place, None)
         manifest = basebackup.manifest_of(self.production, SOURCE, order.marker.id, backup.Limits())
-        equal(copying.from_basebackup(order, manifest, "", self.production))
+        return order, equal(copying.from_basebackup(order, manifest, "", self.production))
 
     def alone(self, place: Path) -> None:
         conninfo = self.production.conninfo("", "bench")
@@ -325,8 +332,9 @@ def execute(server: Server, statement: str) -> None:
         session.execute(statement)
 
 
-def equal(made: copying.Made) -> None:
+def equal(made: copying.Made) -> copying.Made:
     assert made.copy["differences"] == [], made.copy["differences"]
+    return made
 
 
 def fill_memory(path: Path) -> None:
@@ -348,23 +356,19 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def void(_value: object) -> None:
-    """What a way gives back is not wanted where it is measured."""
-
-
 def one_round(bench: Bench, ways: Collection[str]) -> None:
     """Every way once: a machine that is slower for some minutes is so for all of them."""
     if "runbook" in ways:
-        bench.measure(RUNBOOK, bench.runbook, ours=False)
+        bench.measure(RUNBOOK, bench.runbook)
     if "existing" in ways:
-        bench.measure(EXISTING, lambda place: void(bench.dumped(place, bench.dev)))
+        bench.measure(EXISTING, lambda place: bench.dumped(place, bench.dev))
     if "ephemeral" in ways:
-        bench.measure(EPHEMERAL, lambda place: void(bench.dumped(place, None)))
+        bench.measure(EPHEMERAL, lambda place: bench.dumped(place, None))
     if "straight" in ways:
         bench.measure(PULLED_EXISTING, lambda place: bench.straight(place, bench.dev))
         bench.measure(PULLED_EPHEMERAL, lambda place: bench.straight(place, None))
     if "physical" in ways:
-        bench.measure(ALONE, bench.alone, ours=False)
+        bench.measure(ALONE, bench.alone)
         bench.measure(PULLED, bench.pulled)
         bench.measure(PHYSICAL, bench.carried)
     if "again" in ways:
@@ -373,7 +377,7 @@ def one_round(bench: Bench, ways: Collection[str]) -> None:
         with bench.place() as place:
             bench.again_own(place)
     if "pgcopydb" in ways and shutil.which("pgcopydb"):
-        bench.measure(PGCOPYDB, bench.pgcopydb, ours=False)
+        bench.measure(PGCOPYDB, bench.pgcopydb)
     elif "pgcopydb" in ways:
         print("pgcopydb is not installed: not measured")
 

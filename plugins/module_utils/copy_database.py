@@ -11,7 +11,6 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
     database_facts,
     outside_world,
-    planner_statistics,
     progress,
     progress_database,
     role_statements,
@@ -240,7 +239,7 @@ def finish_copy(
     deadline_s: float,
 ) -> Dict[str, Any]:
     """Settle what is restored, count and compare; the content of copy.json but for what is said of roles."""
-    settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s, sessions=jobs)
+    settled = settle(server, database, marker.id, manifest["settings"], kept_out, deadline_s, restored=True)
     with progress.counted(work, "of tables read") as counter:
         described = describe(server, database, marker, manifest, settled["stopped"], deadline_s, counter)
     return {**described, **settled}
@@ -259,18 +258,17 @@ def settle(
     settings: Dict[str, List[str]],
     kept_out: Sequence[Dict[str, Any]],
     deadline_s: float,
-    sessions: int,
+    restored: bool,
 ) -> Dict[str, Any]:
     """Quieten a filled copy and give it production's settings; `stopped` and `settings_not_replayed` of copy.json.
 
-    `sessions` gather statistics, which a dump does not carry; 0: a physical copy has production's.
+    `restored`: it is no physical copy, and no event trigger has fired in it until now.
     """
     with Session(server, database, application_name(rehearsal_id), deadline_s=deadline_s) as session:
         # Before anything else connects: what production sends, a rehearsal must not send.
         stopped = [*kept_out, *outside_world.stop_jobs(session)]
         stopped += outside_world.stop(session, take_outward(session))
-        if sessions:
-            planner_statistics.gather(server, database, rehearsal_id, sessions, deadline_s)
+        if restored:
             _event_triggers(session, database, True)
         return {"stopped": stopped, "settings_not_replayed": replay_settings(session, database, settings)}
 

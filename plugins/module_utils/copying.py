@@ -145,7 +145,7 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
         server, order.database, order.marker.id, order.work, backup,
         jobs=order.jobs, roles=roles, without=[entry["object"] for entry in kept_out], deadline_s=order.deadline_s,
     )  # fmt: skip
-    settled = copy_database.settle(server, order.database, order.marker.id, manifest["settings"], kept_out, order.deadline_s, order.jobs)
+    settled = copy_database.settle(server, order.database, order.marker.id, manifest["settings"], kept_out, order.deadline_s, restored=True)
     facts, rows = copy_database.measure(server, order.database, order.marker.id, order.deadline_s)
     taken_at = format_time(datetime.datetime.fromtimestamp(os.path.getmtime(backup.path), datetime.timezone.utc))
     manifest = file_source.manifest_after(facts, rows, backup, found, order.marker.id, source_database, taken_at)
@@ -205,7 +205,7 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         # Its settings came with it, and so did its statistics: nothing that is measured changes while the copy is quietened.
         measured = pool.submit(copy_database.measure, own.server, order.database, order.marker.id, order.deadline_s)
-        settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, sessions=0)
+        settled = copy_database.settle(own.server, order.database, order.marker.id, {}, [], order.deadline_s, restored=False)
         facts, rows = measured.result()
     manifest = {**manifest, "rows": rows}
     copy = {

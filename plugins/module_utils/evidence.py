@@ -8,6 +8,7 @@ What looks at old rows is imported where they are looked at: it brings with it a
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Collection, Dict, List, Mapping, Optional, Set
 
@@ -17,6 +18,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     files,
     fingerprint,
     number_checks,
+    planner_statistics,
     progress,
     renames,
     row_checks,
@@ -59,20 +61,23 @@ def gather(
     show_keys: bool = False,
     follow_rows: bool = True,
     only_migrations: bool = True,
+    statistics: int = 0,
 ) -> List[str]:
-    """Write the evidence files of a moment; each file's content in a few words. Of the copy it only reads.
+    """Write the evidence files of a moment; each file's content in a few words. The copy's rows it only reads.
 
     `show_keys`: the keys of rows that changed unexpectedly may be written down.
     `follow_rows`: the backup still holds the old rows; they are not those of the copy any more where it was masked.
     `only_migrations`: nothing else ran on the copy since the moment before the upgrade.
+    `statistics`: so many sessions gather the planner's statistics meanwhile.
 
     Raises EvidenceRefused and PostgresError.
     """
     said: List[str] = []
-    with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session:
+    with Session(server, database, application_name(rehearsal_id), READ_ONLY, deadline_s) as session, contextlib.ExitStack() as meanwhile:
         marker = read_marker(session, database)
         if marker is None or marker.id != rehearsal_id or marker.part:
             raise EvidenceRefused(f"{server.describe(database)} is not the copy of rehearsal {rehearsal_id}")
+        meanwhile.enter_context(planner_statistics.gathered_meanwhile(server, database, rehearsal_id, statistics, deadline_s))
         catalog, taken = None, None
         if SNAPSHOT in what:
             catalog = snapshot.take_snapshot(session)

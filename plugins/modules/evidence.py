@@ -13,8 +13,8 @@ version_added: 0.1.0
 author: Migration rehearsal maintainers (@migrations)
 description:
   - Writes facts about the copy to the rehearsal's work directory - the catalog, counts and hashes computed inside PostgreSQL. No row travels.
-  - Only reads, and only this rehearsal's copy. Where values changed and the fingerprints do not say in how many rows, the old rows of those tables
-    are restored from the backup into a marked database beside the copy, and counted against.
+  - Only reads rows, and only this rehearsal's copy. Where values changed and the fingerprints do not say in how many rows, the old rows of those
+    tables are restored from the backup into a marked database beside the copy, and counted against.
 extends_documentation_fragment:
   - migrations.rehearsal.postgres
   - migrations.rehearsal.rehearsal
@@ -66,6 +66,12 @@ options:
     description: Sessions that may read at a time.
     type: int
     default: 2
+  statistics:
+    description:
+      - Sessions that gather the planner's statistics meanwhile (C(ANALYZE)), which a dump does not carry. V(0) gathers none.
+      - A physical copy has production's, and one that is made from a kept template has those of the template.
+    type: int
+    default: 0
   timeout:
     description: Seconds that any single statement may take.
     type: float

@@ -62,6 +62,9 @@ def test_the_copy_stays_marked_with_its_expiry(kept: Kept) -> None:
     assert kept.copy["cleanup"]["dev"]["copy"] == "kept"
     (version,) = kept.demo.rows("dev", "SELECT version_num AS revision FROM alembic_version", kept.database)
     assert version["revision"] == "3bcf125fefbd"
+    # The planner knows it as it knows production: a dump does not bring that along.
+    known = kept.demo.rows("dev", "SELECT last_analyze IS NOT NULL AS known FROM pg_stat_user_tables WHERE relname = 'users'", kept.database)
+    assert known == [{"known": True}]
     closed = kept.demo.rows("dev", f"SELECT has_database_privilege('public', '{kept.database}', 'CONNECT') AS may")
     assert closed == [{"may": False}]
 

@@ -49,11 +49,48 @@ def test_everything_has_statistics(postgres_server: Any, database: str, fill_ric
         postgres_server.drop_database(other)
 
 
+def test_what_production_has_set_does_not_keep_it_from_being_done(postgres_server: Any, database: str) -> None:
+    with Session(postgres_server.server, database, "tests") as session:
+        session.execute("CREATE TABLE shifts AS SELECT n AS id FROM generate_series(1, 100) n")
+        for setting in ("default_transaction_read_only = on", "statement_timeout = '1ms'", "lock_timeout = '1ms'"):
+            session.execute(f"ALTER DATABASE {quote_identifier(database)} SET {setting}")
+        with planner_statistics.gathered_meanwhile(postgres_server.server, database, new_id(), 2, 60):
+            pass
+        assert session.value("SELECT count(*) FROM pg_stats WHERE tablename = 'shifts'") == 1
+
+
+def _unreadable(session: Session) -> None:
+    session.execute("CREATE FUNCTION odd(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN n; END'")
+    session.execute("CREATE TABLE shifts AS SELECT n AS id FROM generate_series(1, 100) n")
+    session.execute("CREATE INDEX ON shifts (odd(id))")
+    session.execute("CREATE OR REPLACE FUNCTION odd(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1 / 0; END'")
+
+
 def test_a_table_that_cannot_be_read_fails_it(postgres_server: Any, database: str) -> None:
     with Session(postgres_server.server, database, "tests") as session:
-        session.execute("CREATE TABLE held (id int)")
-        session.execute(f"ALTER DATABASE {quote_identifier(database)} SET lock_timeout = '100ms'")
-        session.execute("BEGIN")
-        session.execute("LOCK TABLE held")
-        with pytest.raises(PostgresError, match="lock timeout"):
+        _unreadable(session)
+        with pytest.raises(PostgresError, match="division by zero"):
             planner_statistics.gather(postgres_server.server, database, new_id(), 2, 60)
+        with (
+            pytest.raises(PostgresError, match="division by zero"),
+            planner_statistics.gathered_meanwhile(postgres_server.server, database, new_id(), 2, 60),
+        ):
+            pass
+
+
+def test_what_failed_meanwhile_is_what_is_told(postgres_server: Any, database: str) -> None:
+    with Session(postgres_server.server, database, "tests") as session:
+        _unreadable(session)
+        with (
+            pytest.raises(ValueError, match="of the evidence"),
+            planner_statistics.gathered_meanwhile(postgres_server.server, database, new_id(), 1, 60),
+        ):
+            raise ValueError("of the evidence")
+
+
+def test_without_sessions_nothing_is_gathered(postgres_server: Any, database: str) -> None:
+    with Session(postgres_server.server, database, "tests") as session:
+        session.execute("CREATE TABLE shifts AS SELECT n AS id FROM generate_series(1, 100) n")
+        with planner_statistics.gathered_meanwhile(postgres_server.server, database, new_id(), 0, 60):
+            pass
+        assert session.value("SELECT count(*) FROM pg_stats WHERE tablename = 'shifts'") == 0

@@ -27,6 +27,7 @@ OPTIONS: Dict[str, Any] = {
         "follow_rows": {"type": "bool", "default": True},
         "only_migrations": {"type": "bool", "default": True},
         "connections": {"type": "int", "default": 2},
+        "statistics": {"type": "int", "default": 0},
         "timeout": {"type": "float", "default": 3600},
     },
     "supports_check_mode": True,
@@ -55,6 +56,7 @@ def run(module: AnsibleModule) -> None:
                 show_keys=p["show_keys"],
                 follow_rows=p["follow_rows"],
                 only_migrations=p["only_migrations"],
+                statistics=p["statistics"],
             )
     except RehearsalError as error:
         module.fail_json(msg=str(error), findings=error.findings())
