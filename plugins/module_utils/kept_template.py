@@ -130,7 +130,7 @@ def make_copy(server: Server, database: str, marker: Marker, manifest: Dict[str,
     """A new copy with a marker of its own, made from the template; the content of copy.json.
 
     `kept` is the content of template.json, with `copy`: what the rehearsal that kept it found out about its own copy. What only a restore can tell is
-    taken over from there: rows and values held against the manifest, what was stopped, roles that were missing. Rows are not counted here: the
+    taken over from there: rows and values held against the manifest, what was stopped, roles that were missing. Rows are not counted anew: the
     evidence before the upgrade is held against that of the template.
     Raises TemplateRefused, CopyRefused and PostgresError.
     """

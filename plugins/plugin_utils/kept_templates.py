@@ -16,6 +16,10 @@ from ansible_collections.migrations.rehearsal.plugins.plugin_utils.rehearsal_dir
 
 LATEST = "latest"
 TEMPLATE = "template.json"
+# What a rehearsal finds out about its copy when that is made.
+_FOUND_OUT = (
+    "tables", "rows", "differences", "proved_by", "stopped", "missing_roles", "roles_not_given", "settings_not_replayed", "not_told", "others_left",
+)  # fmt: skip
 _FROM_THE_BEGINNING = "set rehearsal_keep: template and rehearse from the beginning"
 
 
@@ -86,11 +90,7 @@ def _read(directory: RehearsalDirectory, now: datetime.datetime) -> KeptTemplate
     if "copy" not in known:
         # It is the rehearsal that kept it. One that began with a template itself says what that one had found out.
         copy = files.read_json(directory.evidence("copy.json"))
-        told = {
-            key: copy[key]
-            for key in ("differences", "stopped", "missing_roles", "roles_not_given", "proved_by", "not_told", "settings_not_replayed", "others_left")
-            if key in copy
-        }
+        told = {key: copy[key] for key in _FOUND_OUT if key in copy}
         of_file = rehearsal["origin"]["source"] == "file"
         known = {
             **known,
@@ -108,10 +108,6 @@ def _read(directory: RehearsalDirectory, now: datetime.datetime) -> KeptTemplate
         if path is None:
             raise FileNotFoundError(f"{EVIDENCE}/{names[1]} is not there")
         evidence[names[0]] = files.read_json(path)
-    # As they were when it was kept: the copies made of it are held against that, and need not be counted for it.
-    tables = evidence["fingerprint-template.json"]["tables"].values()
-    counted = {"tables": len(tables), "rows": sum(table["rows"] for table in tables)}
-    known = evidence[TEMPLATE] = {**known, "copy": {**known["copy"], **counted}}
     return KeptTemplate(known, evidence, list(known["sides"]))
 
 

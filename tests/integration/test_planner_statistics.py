@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.migrations.rehearsal.plugins.module_utils import planner_statistics
+from ansible_collections.migrations.rehearsal.plugins.module_utils import evidence, planner_statistics
+from ansible_collections.migrations.rehearsal.plugins.module_utils.expectations import Expectations
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Session, quote_identifier
+from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
 pytestmark = pytest.mark.integration
 
@@ -93,4 +96,17 @@ def test_without_sessions_nothing_is_gathered(postgres_server: Any, database: st
         session.execute("CREATE TABLE shifts AS SELECT n AS id FROM generate_series(1, 100) n")
         with planner_statistics.gathered_meanwhile(postgres_server.server, database, new_id(), 0, 60):
             pass
+        assert session.value("SELECT count(*) FROM pg_stats WHERE tablename = 'shifts'") == 0
+
+
+def test_nothing_is_gathered_of_what_is_no_copy(postgres_server: Any, database: str, tmp_path: Path) -> None:
+    with Session(postgres_server.server, database, "tests") as session:
+        session.execute("CREATE TABLE shifts AS SELECT n AS id FROM generate_series(1, 100) n")
+        rehearsal_id = new_id()
+        with pytest.raises(evidence.EvidenceRefused, match="is not the copy"):
+            evidence.gather(
+                postgres_server.server, database, rehearsal_id, WorkDirectory.at(str(tmp_path), rehearsal_id, "dev"),
+                moment="before", what=[evidence.SNAPSHOT], expectations=Expectations.from_json({}), proof="full",
+                connections=1, deadline_s=60, statistics=2,
+            )  # fmt: skip
         assert session.value("SELECT count(*) FROM pg_stats WHERE tablename = 'shifts'") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible.plugins.action import ActionBase
+from ansible_collections.migrations.rehearsal.plugins.action import database_copy
 from ansible_collections.migrations.rehearsal.plugins.modules import stage as carrier
-from ansible_collections.migrations.rehearsal.plugins.plugin_utils import stage
+from ansible_collections.migrations.rehearsal.plugins.plugin_utils import progress_display, stage
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,26 @@ def test_a_carried_stage_gives_what_its_module_gives(tmp_path: Any, capsys: pyte
         carrier.main()
     result = json.loads(capsys.readouterr().out)
     assert (result["removed"], result["summary"]) == ([], "nothing was there")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent_first"),
+    [
+        ({"archive": ""}, stage.CARRIER),
+        ({"archive": "/srv/work/the-id-dev/transfer.tar"}, stage.KEPT),
+        ({"state": "template"}, stage.KEPT),
+    ],
+)
+def test_a_copy_that_is_the_first_on_dev_brings_its_code_at_once(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], sent_first: str) -> None:
+    sent: list[str] = []
+
+    def execute(_self: Any, module_name: str, **_how: Any) -> dict[str, Any]:
+        sent.append(module_name)
+        return {"changed": True}
+
+    monkeypatch.setattr(ActionBase, "_execute_module", execute)
+    monkeypatch.setattr(progress_display, "following", lambda *_which: contextlib.nullcontext())
+    action = object.__new__(database_copy.ActionModule)
+    action._task = SimpleNamespace(args={"id": "the-id", **given}, action="migrations.rehearsal.database_copy")
+    action.perform({"inventory_hostname": "dev"}, None)
+    assert sent == [sent_first]
