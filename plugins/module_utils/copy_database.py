@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
@@ -224,7 +224,7 @@ def make_copy(
     if restored is not None:
         restored()
     told = {"missing_roles": sorted(roles.missing), "roles_not_given": not_given}
-    return {**finish_copy(server, database, marker, manifest, work, kept_out, jobs=jobs, deadline_s=deadline_s), **told}
+    return {**finish_copy(server, database, marker, manifest, work, kept_out, deadline_s), **told}
 
 
 def finish_copy(
@@ -234,8 +234,6 @@ def finish_copy(
     manifest: Dict[str, Any],
     work: WorkDirectory,
     kept_out: Sequence[Dict[str, Any]],
-    *,
-    jobs: int,
     deadline_s: float,
 ) -> Dict[str, Any]:
     """Settle what is restored, count and compare; the content of copy.json but for what is said of roles."""
@@ -292,7 +290,7 @@ def describe(
     differences = [found for found in compare(manifest, facts, rows) if found["object"] not in without]
     if fingerprint is not None:
         differences += compare_values(manifest["fingerprint"], fingerprint, stopped)
-    return described(database, marker, facts, len(rows), sum(rows.values()), differences, "counts" if fingerprint is None else "fingerprint")
+    return described(database, marker, facts, rows, differences, "counts" if fingerprint is None else "fingerprint")
 
 
 def measure(server: Server, database: str, rehearsal_id: str, deadline_s: float) -> Tuple[Dict[str, Any], Dict[str, int]]:
@@ -313,15 +311,15 @@ def facts_of(server: Server, database: str, rehearsal_id: str, deadline_s: float
 
 
 def described(
-    database: str, marker: Marker, facts: Dict[str, Any], tables: int, rows: int, differences: List[Dict[str, Any]], proved_by: str
+    database: str, marker: Marker, facts: Dict[str, Any], rows: Mapping[str, int], differences: List[Dict[str, Any]], proved_by: str
 ) -> Dict[str, Any]:
     """What copy.json says of a copy that was measured. `proved_by`: `counts`, `fingerprint`, `checksums`, or `nothing`."""
     return {
         "database": database,
         "marker": {"id": marker.id, "source": marker.source, "created": marker.created, "expires": marker.expires},
         "facts": facts,
-        "tables": tables,
-        "rows": rows,
+        "tables": len(rows),
+        "rows": sum(rows.values()),
         "differences": differences,
         "proved_by": proved_by,
     }

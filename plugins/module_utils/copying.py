@@ -114,9 +114,7 @@ def from_production(order: Order, facts: Dict[str, Any], production: Server, lim
                 own.begin_flush()
         finally:
             pulled.stop()
-    copy = copy_database.finish_copy(
-        server, order.database, order.marker, manifest, order.work, kept_out, jobs=order.jobs, deadline_s=order.deadline_s
-    )
+    copy = copy_database.finish_copy(server, order.database, order.marker, manifest, order.work, kept_out, order.deadline_s)
     copy.update(missing_roles=sorted(target.roles.missing), roles_not_given=not_given)
     if own is None:
         return Made({**copy, "place": "existing"}, server, server.user, manifest)
@@ -150,7 +148,7 @@ def from_file(order: Order, path: str, source_database: str) -> Made:
     taken_at = format_time(datetime.datetime.fromtimestamp(os.path.getmtime(backup.path), datetime.timezone.utc))
     manifest = file_source.manifest_after(facts, rows, backup, found, order.marker.id, source_database, taken_at)
     copy = {
-        **copy_database.described(order.database, order.marker, facts, len(rows), sum(rows.values()), [], "nothing"),
+        **copy_database.described(order.database, order.marker, facts, rows, [], "nothing"),
         **settled,
         "missing_roles": sorted(roles.missing),
         "roles_not_given": not_given,
@@ -209,9 +207,7 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
         facts, rows = measured.result()
     manifest = {**manifest, "rows": rows}
     copy = {
-        **copy_database.described(
-            order.database, order.marker, facts, len(rows), sum(rows.values()), copy_database.compare(manifest, facts, rows), "checksums"
-        ),
+        **copy_database.described(order.database, order.marker, facts, rows, copy_database.compare(manifest, facts, rows), "checksums"),
         **settled,
         "missing_roles": [],
         "others_left": others,
@@ -243,9 +239,9 @@ def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str,
     facts = copy_database.facts_of(own.server, order.database, order.marker.id, order.deadline_s)
     earlier = kept["copy"]
     copy = {
-        **copy_database.described(
-            order.database, order.marker, facts, earlier["tables"], earlier["rows"], earlier["differences"], earlier["proved_by"]
-        ),
+        **copy_database.described(order.database, order.marker, facts, {}, earlier["differences"], earlier["proved_by"]),
+        "tables": earlier["tables"],
+        "rows": earlier["rows"],
         "stopped": earlier["stopped"],
         "settings_not_replayed": list(earlier.get("settings_not_replayed", [])),
         "missing_roles": earlier["missing_roles"],

@@ -152,7 +152,9 @@ def make_copy(server: Server, database: str, marker: Marker, manifest: Dict[str,
         now = copy_database.compare({**manifest, "rows": {}}, facts, {})
         differences += [found for found in now if found["what"] == "settings"]
     return {
-        **copy_database.described(database, marker, facts, earlier["tables"], earlier["rows"], differences, earlier["proved_by"]),
+        **copy_database.described(database, marker, facts, {}, differences, earlier["proved_by"]),
+        "tables": earlier["tables"],
+        "rows": earlier["rows"],
         "stopped": earlier["stopped"],
         "settings_not_replayed": not_replayed,
         "missing_roles": earlier["missing_roles"],
