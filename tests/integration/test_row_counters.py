@@ -17,141 +17,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint i
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from written_tables import COUNTED, EDIT, ROLLED_BACK, Stand
 
 from migration_rehearsal import embedded
 
 pytestmark = pytest.mark.integration
-
-_FILLED = (
-    "CREATE TABLE t (id integer PRIMARY KEY, v text, n integer)",
-    "INSERT INTO t SELECT g, 'value ' || g, g FROM generate_series(1, 200) AS g",
-    "CREATE TABLE noisy (id integer PRIMARY KEY, t integer REFERENCES t ON UPDATE CASCADE ON DELETE CASCADE)",
-    "INSERT INTO noisy VALUES (1, 1), (2, 2)",
-    "CREATE FUNCTION copies() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE t SET v = v || '!' WHERE id = NEW.id; RETURN NEW; END$$",
-    "CREATE TABLE triggers (id integer)",
-    "CREATE TRIGGER copies AFTER INSERT ON triggers FOR EACH ROW EXECUTE FUNCTION copies()",
-    "CREATE FUNCTION writes() RETURNS integer LANGUAGE sql AS $$UPDATE t SET v = 'f' WHERE id = 5 RETURNING 1$$",
-    "CREATE PROCEDURE goes() LANGUAGE plpgsql AS $$BEGIN UPDATE t SET v = 'a' WHERE id = 1; COMMIT; UPDATE t SET v = 'b' WHERE id = 2; END$$",
-    "CREATE VIEW seen AS SELECT id, v FROM t",
-    "CREATE TABLE parts (id integer, v text) PARTITION BY RANGE (id)",
-    "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100)",
-    "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200)",
-    "INSERT INTO parts SELECT g, 'v' FROM generate_series(1, 150) AS g",
-    "CREATE TABLE toasted (id integer PRIMARY KEY, v text)",
-    "ALTER TABLE toasted ALTER v SET STORAGE EXTERNAL",
-    "INSERT INTO toasted VALUES (1, repeat('x', 9000)), (2, 'short')",
-    "CREATE UNLOGGED TABLE loose AS SELECT 1 AS id, 'a' AS v",
-    "CREATE TABLE quiet AS SELECT g AS id FROM generate_series(1, 50) AS g",
-    "CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50) AS g",
-    # All counters begin at 0, so that those that are lost look like those that were.
-    "SELECT pg_stat_reset()",
-)
-
-# Each changes values of the table that it names.
-COUNTED = {
-    "update": ("t", "UPDATE t SET v = 'x' WHERE id = 7"),
-    "update of a key": ("t", "UPDATE t SET id = -3 WHERE id = 3"),
-    "insert": ("t", "INSERT INTO t VALUES (0, 'new', 0)"),
-    "delete": ("t", "DELETE FROM t WHERE id = 9"),
-    "delete and insert": ("t", "BEGIN; DELETE FROM t WHERE id = 9; INSERT INTO t VALUES (9, 'other', 9); COMMIT"),
-    "COPY": ("t", "COPY t FROM PROGRAM 'printf ''300,c,1''' (FORMAT csv)"),
-    "trigger": ("t", "INSERT INTO triggers VALUES (4)"),
-    "cascade": ("noisy", "DELETE FROM t WHERE id = 1"),
-    "function": ("t", "SELECT writes()"),
-    "procedure": ("t", "CALL goes()"),
-    "DO": ("t", "DO $$BEGIN UPDATE t SET v = 'x' WHERE id = 7; END$$"),
-    "subtransaction": ("t", "BEGIN; SAVEPOINT a; UPDATE t SET v = 'x' WHERE id = 7; RELEASE a; COMMIT"),
-    "beside one rolled back": ("t", "BEGIN; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; UPDATE t SET v = 'x' WHERE id = 7; COMMIT"),
-    "exception": (
-        "t",
-        "DO $$BEGIN UPDATE t SET v = 'x' WHERE id = 7; BEGIN DELETE FROM t; PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; END$$",
-    ),
-    "beside a TRUNCATE rolled back": ("t", "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; SAVEPOINT a; TRUNCATE t CASCADE; ROLLBACK TO a; COMMIT"),
-    "two phases": ("t", "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; PREPARE TRANSACTION 'p'; COMMIT PREPARED 'p'"),
-    "ON CONFLICT": ("t", "INSERT INTO t VALUES (7, 'x', 1) ON CONFLICT (id) DO UPDATE SET v = 'conflict'"),
-    "MERGE": ("t", "MERGE INTO t USING (VALUES (7)) AS s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 'm'"),
-    "WITH": ("t", "WITH w AS (UPDATE t SET v = 'w' WHERE id = 7 RETURNING 1) SELECT * FROM w"),
-    "cursor": ("t", "BEGIN; DECLARE c CURSOR FOR SELECT * FROM t FOR UPDATE; FETCH c; UPDATE t SET v = 'c' WHERE CURRENT OF c; COMMIT"),
-    "view": ("t", "UPDATE seen SET v = 'view' WHERE id = 7"),
-    "replica": ("t", "SET session_replication_role = replica; UPDATE t SET v = 'x' WHERE id = 7"),
-    "partition": ("parts", "UPDATE parts SET v = 'x' WHERE id = 7"),
-    "from one partition to another": ("parts", "UPDATE parts SET id = 170 WHERE id = 7"),
-    "toast": ("toasted", "UPDATE toasted SET v = repeat('y', 9000) WHERE id = 1"),
-    "unlogged": ("loose", "UPDATE loose SET v = 'x'"),
-    "COPY FREEZE": ("quiet", "BEGIN; TRUNCATE quiet; COPY quiet FROM PROGRAM 'printf 1' (FREEZE); COMMIT"),
-    "rewrite": ("t", "ALTER TABLE t ALTER n TYPE bigint USING n + 1"),
-    "update and VACUUM FULL": ("t", "UPDATE t SET v = 'x' WHERE id = 7; VACUUM FULL t"),
-    "update and VACUUM FREEZE": ("t", "UPDATE t SET v = 'x' WHERE id = 7; VACUUM FREEZE t"),
-    "column made anew": ("t", "ALTER TABLE t DROP n; ALTER TABLE t ADD n integer"),
-    "truncate": ("t", "TRUNCATE t CASCADE"),
-    "table made anew": ("quiet", "DROP TABLE quiet; CREATE TABLE quiet AS SELECT 2 AS id"),
-}
-# These change nothing.
-ROLLED_BACK = {
-    "transaction": "BEGIN; UPDATE t SET v = 'x'; ROLLBACK",
-    "savepoint": "BEGIN; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; COMMIT",
-    "truncate": "BEGIN; TRUNCATE t CASCADE; ROLLBACK",
-    "two phases": "BEGIN; UPDATE t SET v = 'x' WHERE id = 7; PREPARE TRANSACTION 'p'; ROLLBACK PREPARED 'p'",
-    "locks": "BEGIN; SELECT * FROM t FOR UPDATE; COMMIT",
-    "vacuum": "VACUUM FREEZE",
-    "analyze": "ANALYZE",
-    "index": "CREATE INDEX ON t (v)",
-}
-_EDIT = "UPDATE t SET v = 'x' WHERE id = 7"
-
-
-class Stand:
-    """A database of a server of its own, which a test may stop, and what was measured in it."""
-
-    def __init__(self, cluster: embedded.Cluster) -> None:
-        self.cluster = cluster
-        self.server = Server(bin_dir=str(cluster.bin_dir), host=str(cluster.socket_directory), port=cluster.port, user=cluster.user)
-        self.name = "stand"
-
-    def fresh(self, *statements: str) -> Stand:
-        self.run("DROP DATABASE IF EXISTS stand WITH (FORCE)", "DROP ROLE IF EXISTS idle", "CREATE DATABASE stand", database="postgres")
-        self.run(*_FILLED, *statements)
-        # A session adds what it wrote before it leaves, which is a moment after its client has.
-        with Session(self.server, self.name, "tests", deadline_s=60) as session:
-            assert row_counters._is_alone(session, 20.0)
-        self.before = self.look()
-        assert self.before["counters"]["why_not"] == ""
-        return self
-
-    def run(self, *statements: str, database: str = "") -> None:
-        """In a session of its own."""
-        with Session(self.server, database or self.name, "tests", deadline_s=60) as session:
-            for statement in statements:
-                # psql sends what is between two semicolons by itself.
-                session.execute(statement)
-
-    def look(self, **how: Any) -> dict[str, Any]:
-        with Session(self.server, self.name, "tests", deadline_s=60) as session:
-            return take_fingerprint(session, **how)
-
-    def changed(self, **how: Any) -> dict[str, Any]:
-        return self.look(since=self.before, proof="changed", **how)
-
-    def restart(self, how: str) -> None:
-        done = embedded._pg_ctl(self.cluster, "restart", 60, "-m", how, "-l", self.cluster.log)
-        assert done.returncode == 0, done.stdout
-
-    def crash(self) -> None:
-        """One process is killed; the server ends all others, recovers and goes on."""
-        with Session(self.server, "postgres", "tests") as session:
-            session.execute("CHECKPOINT")
-            pid = session.value("SELECT pg_backend_pid() AS v")
-            embedded._run(self.cluster.system_user, 10, Path("/bin/kill"), "-9", str(pid))
-            with pytest.raises(PostgresError):
-                for _ in range(100):
-                    session.execute("SELECT pg_sleep(0.1)")
-        for _ in range(100):
-            try:
-                self.run("SELECT 1")
-                return
-            except PostgresError:
-                pass
-        raise AssertionError("the server did not come back")
 
 
 @pytest.fixture(scope="module", params=[15, 16, 18])
@@ -194,7 +64,7 @@ def test_where_nothing_was_written_nothing_is_read(stand: Stand, monkeypatch: py
     assert found["tables"]["t"]["rows"] == found["tables"]["t"]["old_rows"] == 200
     # And from there on.
     stand.before = found
-    stand.run(_EDIT)
+    stand.run(EDIT)
     assert told(stand, stand.changed()) == {"t"}
 
 
@@ -228,27 +98,27 @@ def _role(stand: Stand) -> None:
     stand.run("CREATE ROLE idle SUPERUSER LOGIN", "ALTER ROLE idle SET track_counts = off")
     other = Server(bin_dir=stand.server.bin_dir, host=stand.server.host, port=stand.server.port, user="idle")
     with Session(other, stand.name, "tests") as session:
-        session.execute(_EDIT)
+        session.execute(EDIT)
 
 
 def _system(stand: Stand) -> None:
     stand.run("ALTER SYSTEM SET track_counts = off", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.5)")
-    stand.run("SHOW track_counts", _EDIT)
+    stand.run("SHOW track_counts", EDIT)
     stand.run("ALTER SYSTEM RESET track_counts", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.5)")
 
 
 def _reset(stand: Stand, how: str) -> None:
-    stand.run(_EDIT)
+    stand.run(EDIT)
     stand.run(f"SELECT {how}")
 
 
 def _crash(stand: Stand) -> None:
-    stand.run(_EDIT)
+    stand.run(EDIT)
     stand.crash()
 
 
 def _restart(stand: Stand, how: str) -> None:
-    stand.run(_EDIT, "CHECKPOINT")
+    stand.run(EDIT, "CHECKPOINT")
     stand.restart(how)
 
 
@@ -256,15 +126,15 @@ _FUNCTION = "CREATE FUNCTION sly() RETURNS void LANGUAGE plpgsql"
 LIES: dict[str, tuple[Callable[[Stand], None], str]] = {
     "role": (_role, "track_counts is set for a role or a database"),
     "database": (
-        lambda stand: stand.run("ALTER DATABASE stand SET track_counts = off") or stand.run("SET track_counts = off", _EDIT),
+        lambda stand: stand.run("ALTER DATABASE stand SET track_counts = off") or stand.run("SET track_counts = off", EDIT),
         "counting is off (track_counts)",
     ),
     "function's setting": (
-        lambda stand: stand.run(f"{_FUNCTION} SET track_counts = off AS $$BEGIN {_EDIT}; END$$", "SELECT sly()"),
+        lambda stand: stand.run(f"{_FUNCTION} SET track_counts = off AS $$BEGIN {EDIT}; END$$", "SELECT sly()"),
         "a function speaks of track_counts",
     ),
     "function's text": (
-        lambda stand: stand.run(f"{_FUNCTION} AS $$BEGIN SET TRACK_COUNTS = off; {_EDIT}; END$$", "SELECT sly()"),
+        lambda stand: stand.run(f"{_FUNCTION} AS $$BEGIN SET TRACK_COUNTS = off; {EDIT}; END$$", "SELECT sly()"),
         "a function speaks of track_counts",
     ),
     "system": (_system, "the server has read its settings anew"),
@@ -307,7 +177,7 @@ def test_who_is_still_connected_may_have_more_to_tell(stand: Stand, monkeypatch:
         # What it has counted goes to the server, and the next only a second later.
         other.execute("SELECT pg_stat_force_next_flush()")
         other.execute("UPDATE noisy SET t = 3 WHERE id = 1")
-        other.execute(_EDIT)
+        other.execute(EDIT)
         with monkeypatch.context() as patch:
             patch.setattr(row_counters, "_WAIT_S", 0.1)
             found = stand.changed()
@@ -339,7 +209,7 @@ def test_who_leaves_while_they_are_read_has_told_too_late(stand: Stand, monkeypa
     with Session(stand.server, stand.name, "tests") as other:
         other.execute("SELECT pg_stat_force_next_flush()")
         other.execute("UPDATE noisy SET t = 3 WHERE id = 1")
-        other.execute(_EDIT)
+        other.execute(EDIT)
         _while_compared(monkeypatch, lambda: None, lambda: (other.close(), time.sleep(0.5)))
         found = stand.changed()
     assert found["counters_not_used"] == "somebody else is connected to the database"
@@ -355,7 +225,7 @@ def test_who_comes_while_they_are_read_may_do_anything_to_them(stand: Stand, mon
 
 
 def test_who_resets_them_while_they_are_read_and_leaves(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand.run(_EDIT)
+    stand.run(EDIT)
     _while_compared(monkeypatch, lambda: (stand.run("SELECT pg_stat_reset()"), time.sleep(0.5)), lambda: None)
     found = stand.changed()
     assert found["counters_not_used"] == "counters of the database were reset"
@@ -368,7 +238,7 @@ def test_what_is_written_while_a_fingerprint_is_taken_is_found_by_the_next(stand
 
     def late(session: Session) -> Any:
         monkeypatch.undo()
-        stand.run(_EDIT)
+        stand.run(EDIT)
         return read(session)
 
     monkeypatch.setattr(relations, "read_relations", late)
@@ -384,7 +254,7 @@ def test_what_the_session_itself_wrote_is_counted(stand: Stand) -> None:
         session.execute("SELECT pg_stat_force_next_flush()")
         session.execute("UPDATE noisy SET t = 3 WHERE id = 1")
         stand.before = take_fingerprint(session)
-        session.execute(_EDIT)
+        session.execute(EDIT)
         found = take_fingerprint(session, since=stand.before, proof="changed")
         assert told(stand, found) == {"t"} and "noisy" in untouched(found)
 
@@ -403,7 +273,7 @@ def test_counters_of_another_database_say_nothing(stand: Stand) -> None:
     stand.run("DROP DATABASE IF EXISTS twin WITH (FORCE)", "CREATE DATABASE twin TEMPLATE stand", database="postgres")
     stand.name = "twin"
     try:
-        stand.run("SET track_counts = off", _EDIT)
+        stand.run("SET track_counts = off", EDIT)
         found = stand.changed()
         assert found["counters_not_used"] == "they were counted in another database"
         assert told(stand, found) == {"t"} and "quiet" in untouched(found, "row versions")
@@ -425,7 +295,7 @@ def test_a_session_that_never_counts_is_found_out_by_what_is_small(stand: Stand,
     stand.run("INSERT INTO t SELECT g, repeat('long ', 100), g FROM generate_series(1000, 5000) AS g")
     stand.before = stand.look()
     assert untouched(stand.changed()) == {"t"}
-    stand.run("SET track_counts = off", _EDIT, "UPDATE alembic_version SET version_num = 'b'")
+    stand.run("SET track_counts = off", EDIT, "UPDATE alembic_version SET version_num = 'b'")
     found = stand.changed(connections=2)
     assert found["counters_not_used"] == row_counters.CONTRADICTED
     assert told(stand, found) == {"t", "alembic_version"} and untouched(found) == set()
@@ -433,7 +303,7 @@ def test_a_session_that_never_counts_is_found_out_by_what_is_small(stand: Stand,
 
 def test_whoever_doubts_is_heard(stand: Stand) -> None:
     # What no look at the server finds out.
-    stand.run("SET track_counts = off", _EDIT)
+    stand.run("SET track_counts = off", EDIT)
     found = stand.changed(distrust="a statement may have switched counting off")
     assert found["counters_not_used"] == "a statement may have switched counting off"
     assert told(stand, found) == {"t"}
