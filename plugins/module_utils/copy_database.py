@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     data_diff,
@@ -23,6 +23,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import
 from ansible_collections.migrations.rehearsal.plugins.module_utils.filling import Target
 from ansible_collections.migrations.rehearsal.plugins.module_utils.fingerprint import take_fingerprint
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import CLEAN_UP_NAME, Marker, application_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import PipePlace
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     READ_ONLY,
     PostgresError,
@@ -202,9 +203,9 @@ def make_copy(
     *,
     jobs: int,
     deadline_s: float,
-    restored: Optional[Callable[[], None]] = None,
+    pipes: Optional[PipePlace] = None,
 ) -> Dict[str, Any]:
-    """Create, restore, replay, count and compare; the content of evidence file `copy.json`. `restored` is called once all rows are there.
+    """Create, restore, replay, count and compare; the content of evidence file `copy.json`. `pipes`: where the server reads named pipes of ours.
 
     Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
     """
@@ -216,13 +217,11 @@ def make_copy(
     if manifest.get("row_files"):
         with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
             version = int(session.value("SELECT current_setting('server_version_num') AS v"))
-        target = Target(server, version, roles, tuple(without))
+        target = Target(server, version, roles, tuple(without), pipes)
         with registered(work), progress_database.filled(work, server, database, marker.id, size):
             not_given = row_files.restore(target, database, marker.id, work, manifest, jobs=jobs, deadline_s=deadline_s)
     else:
         not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
-    if restored is not None:
-        restored()
     told = {"missing_roles": sorted(roles.missing), "roles_not_given": not_given}
     return {**finish_copy(server, database, marker, manifest, work, kept_out, deadline_s), **told}
 

@@ -7,26 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
-import os
 import tempfile
 import threading
 import time
-from typing import IO, Any, Callable, Dict, List, Optional, Protocol, Tuple
+from typing import IO, Callable, Dict, List, Optional, Protocol, Tuple
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils import hash_sql
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import CLEAN_UP_NAME, application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.large_tables import Table
 from ansible_collections.migrations.rehearsal.plugins.module_utils.names import object_name
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import NamedPipe, PipePlace, Receiving, StandardInput, move_all, pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import PostgresError, Server, Session, quote_literal
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
-_CHUNK = 1 << 20
-# F_SETPIPE_SZ of Linux, which Python names since 3.10.
-_SET_PIPE_SIZE = 1031
-# Four times the usual: whoever writes goes on meanwhile, and it stays within a processor's own cache, as a megabyte would not.
-_PIPE_BYTES = 1 << 18
 # Text means the same on both sides whatever is set for the role or the database; and the rows come in the order in which they lie.
 _SETTINGS = {**hash_sql.SETTINGS, "extra_float_digits": "3"}
 _SENDING = {"synchronize_seqscans": "off"}
@@ -54,7 +48,7 @@ class Throttle:
 class End:
     """A database as one end of a stream has it: `name` is what its sessions are called, `settings` are theirs beside those of every stream.
 
-    `niceness`: words that its psql is started behind, where the tools run.
+    `niceness`: words that its psql is started behind, where the tools run. `pipes`: where its server reads named pipes of ours; None if it cannot.
     """
 
     server: Server
@@ -63,6 +57,7 @@ class End:
     encoding: str
     settings: Dict[str, str] = dataclasses.field(default_factory=dict)
     niceness: Tuple[str, ...] = ()
+    pipes: Optional[PipePlace] = None
 
     def psql(self, *words: str, **settings: str) -> List[str]:
         """The argv of a psql that reads and writes rows as they are."""
@@ -90,16 +85,16 @@ class End:
             )
 
 
-def copy_end(server: Server, database: str, rehearsal_id: str, encoding: str) -> End:
+def copy_end(server: Server, database: str, rehearsal_id: str, encoding: str, pipes: Optional[PipePlace] = None) -> End:
     """A copy, to which rows come in that encoding."""
-    return End(server, database, application_name(rehearsal_id), encoding, {"synchronous_commit": "off"})
+    return End(server, database, application_name(rehearsal_id), encoding, {"synchronous_commit": "off"}, pipes=pipes)
 
 
 class Sending(Protocol):
     """The rows of one table that are being sent."""
 
-    def carry(self, into: IO[bytes], moved: Callable[[int], None]) -> None:
-        """All of them there, telling how many bytes have gone on. Raises OSError where nobody takes them any more."""
+    def carry(self, into: Callable[[], IO[bytes]], moved: Callable[[int], None]) -> None:
+        """All of them to what `into` opens, telling how many bytes have gone on. Raises OSError where nobody takes them, or not any more."""
 
     def wait(self, deadline_s: float) -> None:
         """Until all was sent. Raises ToolFailed."""
@@ -119,13 +114,13 @@ class Sender(Protocol):
 
 
 class Receiver(Protocol):
-    """Where the rows of one table go to. It takes no more than it was given when its standard input ends."""
+    """Where the rows of one table go to. It takes no more than it was given when nothing more comes."""
 
     def describe(self) -> str:
         """For errors."""
 
-    def start(self, work: WorkDirectory, stdin: IO[bytes]) -> Tool:
-        """A program that takes them from there."""
+    def start(self, work: WorkDirectory) -> Receiving:
+        """A program that takes them."""
 
     def end(self) -> None:
         """What the program leaves at work when it is killed."""
@@ -138,22 +133,20 @@ class Stream:
         self._table, self._sender, self._receiver, self._throttle = table, sender, receiver, throttle
         self.moved = 0
         self._broken, self._carried = False, False
-        received, self._into = pipe()
-        with received:
-            self._receiving = receiver.start(work, received)
+        self._receiving = receiver.start(work)
         try:
             self._sending = sender.start(work)
         except BaseException:
             self._receiver.end()
-            self._receiving.stop()
-            self._close()
+            self._receiving.tool.stop()
+            self._receiving.close()
             raise
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
 
     def _carry(self) -> None:
         try:
-            self._sending.carry(self._into, self._moved_on)
+            self._sending.carry(self._receiving.into, self._moved_on)
             self._carried = True
         except OSError:
             self._broken = True
@@ -178,10 +171,10 @@ class Stream:
                     raise self._failed(self._sender.describe(), error) from None
             self._thread.join(left())
             if self._carried:
-                self._close()
+                self._receiving.close()
             try:
                 # Otherwise it must not take this for the end; it says why, if it has ended by itself.
-                self._receiving.wait(left() if self._carried else _END_S)
+                self._receiving.tool.wait(left() if self._carried else _END_S)
             except ToolFailed as error:
                 raise self._failed(self._receiver.describe(), error) from None
             if not self._carried:
@@ -197,14 +190,10 @@ class Stream:
     def stop(self) -> None:
         """End both sides, whatever they do; what has arrived on a copy is rolled back."""
         self._receiver.end()
-        self._receiving.stop()
+        self._receiving.tool.stop()
         self._sending.stop()
         self._thread.join()
-        self._close()
-
-    def _close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._into.close()
+        self._receiving.close()
 
 
 # -- A server as either end -------------------------------------------------------------------------------------------------
@@ -262,10 +251,10 @@ class _FromPsql:
     def __init__(self, tool: Tool, leaving: IO[bytes], end: Callable[[], None]) -> None:
         self._tool, self._leaving, self._end = tool, leaving, end
 
-    def carry(self, into: IO[bytes], moved: Callable[[int], None]) -> None:
+    def carry(self, into: Callable[[], IO[bytes]], moved: Callable[[int], None]) -> None:
         # psql ends by itself when nobody reads any more.
         with self._leaving:
-            move_all(self._leaving, into, moved)
+            move_all(self._leaving, into(), moved)
 
     def wait(self, deadline_s: float) -> None:
         self._tool.wait(deadline_s)
@@ -287,12 +276,18 @@ class ToServer:
         """For errors."""
         return self.target.describe()
 
-    def start(self, work: WorkDirectory, stdin: IO[bytes]) -> Tool:
-        """psql, in one transaction."""
+    def start(self, work: WorkDirectory) -> Receiving:
+        """psql, in one transaction. Ended before it has seen the end of the rows it commits none of them, whatever its server has read."""
+        if self.target.pipes is None:
+            return StandardInput(lambda stdin: Tool(self._psql("STDIN"), work, stdin=stdin))
+        path = self.target.pipes.make(f"{self.table.oid}.rows")
+        return NamedPipe(path, lambda: Tool(self._psql(quote_literal(path)), work))
+
+    def _psql(self, source: str) -> List[str]:
         # Of a table that the transaction has emptied nothing needs to be logged, and its rows need no second writing when they are first read.
-        copy = f"{self._begin()}{self.table.listed}) FROM STDIN WITH ({_form(self.binary)}, FREEZE)"
+        copy = f"{self._begin()}{self.table.listed}) FROM {source} WITH ({_form(self.binary)}, FREEZE)"
         commands = ("\\set VERBOSITY terse", "BEGIN", f"TRUNCATE ONLY {self.table.sql}", copy, "COMMIT")
-        return Tool(self.target.psql(*(f"--command={command}" for command in commands)), work, stdin=stdin)
+        return self.target.psql(*(f"--command={command}" for command in commands))
 
     def end(self) -> None:
         """Its session, where ending psql does not."""
@@ -304,42 +299,3 @@ class ToServer:
 
 def _form(binary: bool) -> str:
     return "FORMAT binary" if binary else "FORMAT text"
-
-
-# -- From pipe to pipe ------------------------------------------------------------------------------------------------------
-
-
-def pipe() -> Tuple[IO[bytes], IO[bytes]]:
-    """Its end to read from and its end to write to."""
-    reading, writing = os.pipe()
-    # Where the kernel gives no such room, less does.
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(writing, _SET_PIPE_SIZE, _PIPE_BYTES)
-    return os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0)
-
-
-def move_all(source: IO[bytes], into: IO[bytes], moved: Callable[[int], None]) -> None:
-    """Everything, up to the source's end. Raises OSError where nobody takes it any more."""
-    while move(source, into, _CHUNK, moved):
-        pass
-
-
-def move(source: IO[bytes], into: IO[bytes], most: int, moved: Callable[[int], None]) -> int:
-    """As much as there is, and no more than `most` bytes: how many; 0 at the source's end."""
-    count = (_splice if hasattr(os, "splice") else _read_and_write)(source.fileno(), into.fileno(), min(most, _CHUNK))
-    moved(count)
-    return count
-
-
-def _splice(source: int, target: int, most: int) -> int:
-    """Within the kernel."""
-    splice: Any = os.splice  # type: ignore[attr-defined,unused-ignore]
-    return int(splice(source, target, most))
-
-
-def _read_and_write(source: int, target: int, most: int) -> int:
-    chunk = os.read(source, most)
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(target, rest) :]
-    return len(chunk)

@@ -71,9 +71,8 @@ def from_dump(order: Order, manifest: Dict[str, Any]) -> Made:
     wanted = manifest["server"]
     own, failures = _own_server(order, manifest)
     copy = copy_database.make_copy(
-        own.server, order.database, order.marker, manifest, order.work,
-        jobs=order.jobs, deadline_s=order.deadline_s, restored=own.begin_flush,
-    )  # fmt: skip
+        own.server, order.database, order.marker, manifest, order.work, jobs=order.jobs, deadline_s=order.deadline_s, pipes=own.pipes
+    )
     failures += _replay(own, order, wanted["settings"])
     return _settled(order, own, copy, failures, wanted["settings"], manifest)
 
@@ -97,7 +96,8 @@ def from_production(order: Order, facts: Dict[str, Any], production: Server, lim
         roles = copy_database.roles_there(server, order.marker.id, facts["roles"], order.deadline_s)
         with Session(server, order.database, application_name(order.marker.id), READ_ONLY, order.deadline_s) as session:
             version = int(session.value("SELECT current_setting('server_version_num') AS v"))
-        return server, own, Target(server, version, roles, tuple(entry["object"] for entry in kept_out))
+        target = Target(server, version, roles, tuple(entry["object"] for entry in kept_out), own.pipes if own else None)
+        return server, own, target
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         ready = pool.submit(prepare)
@@ -110,8 +110,6 @@ def from_production(order: Order, facts: Dict[str, Any], production: Server, lim
             server, own, target = ready.result()
             with registered(order.work), progress_database.filled(order.work, server, order.database, order.marker.id, manifest["size_bytes"]):
                 not_given = pulled.finish()
-            if own is not None:
-                own.begin_flush()
         finally:
             pulled.stop()
     copy = copy_database.finish_copy(server, order.database, order.marker, manifest, order.work, kept_out, order.deadline_s)
@@ -192,7 +190,6 @@ def from_basebackup(order: Order, manifest: Dict[str, Any], archive: str, produc
         manifest = {**manifest, "load": basebackup.pull(production, manifest["database"], own, order.marker.id, limits, expected)}
     else:
         basebackup.unpack(archive, manifest["files"][ARCHIVE]["sha256"], own)
-    own.begin_flush()
     system_owner.own_all(own.owner, own.data)
     basebackup_proof.verify(own)
     failures = neutralising.neutralise(own, order.wish, settings)
@@ -232,7 +229,6 @@ def _from_kept_server(order: Order, manifest: Dict[str, Any], kept: Mapping[str,
     bin_dir = find_programs(kept["server_version_num"] // 10000, order.wish.bin_dir)
     own = ephemeral.place(order.work, order.marker.id, order.wish, bin_dir, kept["superuser"])
     kept_server.take(own, kept)
-    own.begin_flush()
     failures = own.configure(ephemeral_settings.SETTLING, order.wish, settings, listen=False)
     own.start()
     others = neutralising.take_over(own, kept["database"], order.database, order.marker, order.deadline_s)

@@ -25,6 +25,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import durabl
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import EphemeralError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import application_name
 from ansible_collections.migrations.rehearsal.plugins.module_utils.masking import mask_values
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import PipePlace
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import (
     Server,
     Session,
@@ -93,6 +94,11 @@ class Ephemeral:
     def server(self) -> Server:
         """How its superuser reaches it."""
         return Server(bin_dir=self.bin_dir, host=self.sockets, port=self.port, user=self.superuser)
+
+    @property
+    def pipes(self) -> PipePlace:
+        """Where it reads named pipes of ours."""
+        return PipePlace(self.home, self.owner)
 
     def run(self, program: str, *args: str, timeout_s: float, started: Optional[Callable[[int], None]] = None) -> Tuple[int, str]:
         """Run one of the server programs as its system user: exit code and what it said. `started` is told its pid."""
@@ -244,10 +250,10 @@ class Ephemeral:
     def restart(self, wish: Wish, settings: Mapping[str, str]) -> List[str]:
         """From here on durable, as production is, and with its settings; what had to be given up for it to start, in words.
 
-        What was written without fsync is on its way to the disk: `settle_on_disk` waits for it.
+        What was written without fsync is on its way to the disk: `settle_on_disk` waits for it. The disk is set to work no sooner, since each file
+        that is made or removed meanwhile has to wait for it.
         """
         self.stop()
-        self.begin_flush()
         files.write_bytes(self.work.file(DIRECTORY, _NOT_ON_DISK), b"", flush=False)
         left_out = self.configure(ephemeral_settings.MEASURING, wish, settings, listen=True)
         try:
@@ -258,11 +264,8 @@ class Ephemeral:
                 raise
             self.start()
             left_out += [f"{name}: the server did not start with it ({error})" for name in given_up]
-        return left_out
-
-    def begin_flush(self) -> None:
-        """Have the disk written while there is other work."""
         durable.begin(self.data, self.work)
+        return left_out
 
     def flush(self, data: str = "") -> None:
         """Make everything in the data directory (or another one) durable that has left its server. Raises EphemeralError."""

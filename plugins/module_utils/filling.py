@@ -20,6 +20,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tu
 
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_stream import Stream
 from ansible_collections.migrations.rehearsal.plugins.module_utils.large_tables import Table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import PipePlace
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.reach import Reach
@@ -37,12 +38,15 @@ _LOOK_EVERY_S = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The empty copy's server, its version as a number, how it stands to the roles of the dump, and the extensions that stay out."""
+    """The empty copy's server, its version as a number, how it stands to the roles of the dump, the extensions that stay out, and where it
+    reads named pipes of ours, if it does.
+    """
 
     server: Server
     version: int
     roles: Roles
     without: Tuple[str, ...]
+    pipes: Optional[PipePlace] = None
 
 
 class Filling:

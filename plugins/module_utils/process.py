@@ -70,6 +70,11 @@ class Tool:
             how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             raise ToolFailed(f"«{self._name()}» {how}: {self._said()}", code)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has, by itself or not."""
+        return self._process.poll() is not None
+
     def stop(self) -> None:
         """End the whole process group: asked first, since what `sudo` has started for another user ends only when it is."""
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -114,7 +114,7 @@ class Pulled(Parted):
         )  # fmt: skip
         self._filling.append(filling)
         filling.define()
-        source, into = self.end(), copy_end(target.server, self._database, self.rehearsal_id, self.encoding)
+        source, into = self.end(), copy_end(target.server, self._database, self.rehearsal_id, self.encoding, target.pipes)
         same = self.version // 10000 == target.version // 10000
 
         def open_stream(table: Table) -> Stream:

@@ -27,14 +27,13 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_stream i
     Throttle,
     ToServer,
     copy_end,
-    move,
-    pipe,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.dump_outlets import DUMP
 from ansible_collections.migrations.rehearsal.plugins.module_utils.errors import RehearsalError
 from ansible_collections.migrations.rehearsal.plugins.module_utils.filling import Filling, Target
 from ansible_collections.migrations.rehearsal.plugins.module_utils.large_tables import Table
 from ansible_collections.migrations.rehearsal.plugins.module_utils.parted_dump import Parted
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import StandardInput, move, pipe
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.together import Together
@@ -243,10 +242,10 @@ class _ToFile:
     def describe(self) -> str:
         return self.path
 
-    def start(self, work: WorkDirectory, stdin: IO[bytes]) -> Tool:
+    def start(self, work: WorkDirectory) -> StandardInput:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as output:
-            return Tool([self.program, *_PROGRAMS[self.program]], work, stdin=stdin, stdout=output)
+            return StandardInput(lambda stdin: Tool([self.program, *_PROGRAMS[self.program]], work, stdin=stdin, stdout=output))
 
     def end(self) -> None:
         """Nothing is left at work when it has ended."""
@@ -278,11 +277,12 @@ class _Joined:
         self._tool: Optional[Tool] = None
         self._failure: Optional[ToolFailed] = None
 
-    def carry(self, into: IO[bytes], moved: Callable[[int], None]) -> None:
+    def carry(self, into: Callable[[], IO[bytes]], moved: Callable[[int], None]) -> None:
         try:
+            target = into()
             for one in self._rows.files:
                 with self._read(one) as (tool, source):
-                    self._carry(one, tool, source, into, moved)
+                    self._carry(one, tool, source, target, moved)
                     tool.wait(self._deadline_s)
             self._whole = True
         except ToolFailed as error:
@@ -366,7 +366,7 @@ def restore(
     # What came through a pipe has no directory of its parts, which several jobs would need.
     small_jobs = 1 if manifest["dump_piped"] else jobs
     filling = Filling(target, database, rehearsal_id, work, together, jobs=jobs, small_jobs=small_jobs, deadline_s=deadline_s)
-    into = copy_end(target.server, database, rehearsal_id, manifest["encoding"])
+    into = copy_end(target.server, database, rehearsal_id, manifest["encoding"], target.pipes)
 
     def open_stream(table: Table) -> Stream:
         return _stream(of_table[table.oid], into, work, deadline_s)

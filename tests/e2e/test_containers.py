@@ -18,11 +18,11 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils import (
     basebackup,
     clean_up,
     copy_database,
-    copy_stream,
     copying,
     files,
     inside,
     large_tables,
+    pipes,
 )
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits, take_backup, unpack
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, copy_database_name, new_id
@@ -353,7 +353,7 @@ def test_dev_pulls_into_its_container(engine: Engine, projects: list[Project], t
 
     if production.prefix:
         # Nobody takes production's rows any more: what sends them in there is ended.
-        monkeypatch.setattr(copy_stream, "_splice", fail)
+        monkeypatch.setattr(pipes, "_splice", fail)
         with pytest.raises(ToolFailed, match="could not be copied: ") as told:
             pull()
         assert PASSWORD not in str(told.value) and DEV_PASSWORD not in str(told.value)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, copy_database, copying
+from ansible_collections.migrations.rehearsal.plugins.module_utils import basebackup, copy_database, copying, ephemeral
 from ansible_collections.migrations.rehearsal.plugins.module_utils.backup import Limits
+from ansible_collections.migrations.rehearsal.plugins.module_utils.ephemeral import Wish
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, application_name, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.postgres import Server, Session
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
@@ -55,14 +56,21 @@ class Rehearsal:
     def database(self) -> str:
         return self.order.database
 
+    @property
+    def dev(self) -> Server:
+        """The copy's server."""
+        own = ephemeral.load(self.order.work)
+        server = own.server if own else self.order.server
+        assert server is not None
+        return server
+
     def pull(self, with_fingerprint: bool = False, **limits: Any) -> copying.Made:
         facts = basebackup.manifest_of(self.production, self.source, self.id, Limits())
         return copying.from_production(self.order, facts, self.production, Limits(**limits), with_fingerprint)
 
     def ours(self, database: str) -> int:
         """Sessions of the rehearsal's, and of nobody else's, that are in a database."""
-        server = self.production if database == self.source else self.order.server
-        assert server is not None
+        server = self.production if database == self.source else self.dev
         with Session(server, "postgres", "tests") as session:
             return int(
                 session.value(
@@ -78,25 +86,26 @@ def run(server: Server, database: str, statements: list[str]) -> None:
             session.execute(statement)
 
 
-Make = Callable[[Server, str, Server], Rehearsal]
+# Without a server of dev's the copy gets one of its own, by programs that its system user reaches.
+Make = Callable[..., Rehearsal]
 
 
 def rehearsals(place: Path) -> Iterator[Make]:
     """Makes them with work directories below `place`; what they made is removed after the test."""
     made: list[Rehearsal] = []
 
-    def rehearsal(production: Server, source: str, dev: Server) -> Rehearsal:
+    def rehearsal(production: Server, source: str, dev: Server | None, server_bin_dir: str = "") -> Rehearsal:
         marker = Marker(new_id(), f"prod/{source}", "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z")
         work = WorkDirectory.at(str(place), marker.id, "dev")
         work.create(marker)
         name = f"copy_{marker.id[-6:]}"
-        made.append(Rehearsal(production, source, copying.Order(name, marker, work, dev, deadline_s=60)))
+        made.append(Rehearsal(production, source, copying.Order(name, marker, work, dev, Wish(bin_dir=server_bin_dir), deadline_s=60)))
         return made[-1]
 
     yield rehearsal
     for one in made:
-        assert one.order.server is not None
-        copy_database.drop_copy(one.order.server, one.database, one.id, 60)
+        if one.order.server is not None:
+            copy_database.drop_copy(one.order.server, one.database, one.id, 60)
         one.order.work.remove()
 
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.migrations.rehearsal.plugins.module_utils.copy_stream import Stream, Throttle
 from ansible_collections.migrations.rehearsal.plugins.module_utils.identity import Marker, new_id
 from ansible_collections.migrations.rehearsal.plugins.module_utils.large_tables import Table
+from ansible_collections.migrations.rehearsal.plugins.module_utils.pipes import StandardInput
 from ansible_collections.migrations.rehearsal.plugins.module_utils.process import Tool, ToolFailed
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 
@@ -26,8 +27,8 @@ class Sending:
 
     then: Callable[[], None]
 
-    def carry(self, into: IO[bytes], moved: Callable[[int], None]) -> None:
-        into.write(b"rows")
+    def carry(self, into: Callable[[], IO[bytes]], moved: Callable[[int], None]) -> None:
+        into().write(b"rows")
         moved(4)
         self.then()
 
@@ -54,8 +55,8 @@ class Receiver:
     def describe(self) -> str:
         return "here"
 
-    def start(self, work: WorkDirectory, stdin: IO[bytes]) -> Tool:
-        return Tool(self.argv, work, stdin=stdin)
+    def start(self, work: WorkDirectory) -> StandardInput:
+        return StandardInput(lambda stdin: Tool(self.argv, work, stdin=stdin))
 
     def end(self) -> None:
         """Nothing to end."""
