@@ -278,9 +278,9 @@ class ToServer:
 
     def start(self, work: WorkDirectory) -> Receiving:
         """psql, in one transaction. Ended before it has seen the end of the rows it commits none of them, whatever its server has read."""
-        if self.target.pipes is None:
+        path = self.target.pipes.make(f"{self.table.oid}.rows") if self.target.pipes else ""
+        if not path:
             return StandardInput(lambda stdin: Tool(self._psql("STDIN"), work, stdin=stdin))
-        path = self.target.pipes.make(f"{self.table.oid}.rows")
         return NamedPipe(path, lambda: Tool(self._psql(quote_literal(path)), work))
 
     def _psql(self, source: str) -> List[str]:

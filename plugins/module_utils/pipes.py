@@ -64,11 +64,14 @@ class PipePlace:
     owner: str
 
     def make(self, name: str) -> str:
-        """The path of a new one."""
+        """The path of a new one; "" where the file system has none."""
         path = os.path.join(self.directory, name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        os.mkfifo(path, files.PRIVATE_FILE)
+        try:
+            os.mkfifo(path, files.PRIVATE_FILE)
+        except OSError:
+            return ""
         return system_owner.own(self.owner, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +80,17 @@ def test_pulled_rows_arrive_undamaged_in_either_form(started: Callable[[list[str
     assert (made.copy["differences"], made.copy["proved_by"], made.copy["place"]) == ([], "fingerprint", "ephemeral")
     assert len(opened) == len(set(opened)) == 3
     require_none_left(rehearsal)
+
+
+def test_where_no_named_pipe_can_be_made_a_psql_takes_the_rows(
+    started: Callable[[list[str]], Rehearsal], opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "mkfifo", refuse)
+    made = started(ODDITIES).pull(with_fingerprint=True)
+    assert (made.copy["differences"], made.copy["proved_by"], made.copy["place"], opened) == ([], "fingerprint", "ephemeral", [])
 
 
 def test_carried_rows_arrive_undamaged_in_either_form(
