@@ -32,7 +32,7 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/rehearse demo $(DEMO_ARGS)
 
 # By file: tests of one file share servers and whole runs. Not loadgroup, which pytest-xdist 3.8 does not carry out under pytest 9.2.
-# In the order of the tree, which begins with the long ones (e2e), not by their number, which would leave the long ones for the end.
+# The longest first (tests/conftest.py), then in the order of the tree, which begins with e2e: by their number the long ones would come last.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 $(PYTEST_ARGS)
 

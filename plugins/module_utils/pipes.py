@@ -94,7 +94,7 @@ class NamedPipe:
                 self._into = found
                 return found
             if ended:
-                raise BrokenPipeError(errno.EPIPE, "nobody has opened it", self._path)
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), self._path)
             time.sleep(_LOOK_EVERY_S)
 
     def _open(self) -> Optional[IO[bytes]]:
