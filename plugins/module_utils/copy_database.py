@@ -209,21 +209,35 @@ def make_copy(
 
     Raises CopyRefused, PostgresError and ToolFailed. Differences are facts here: what they mean is the judge's.
     """
-    create_copy(server, database, marker, manifest, deadline_s)
-    roles = roles_there(server, marker.id, manifest["roles"], deadline_s)
     kept_out = outside_world.kept_out(manifest["extensions"])
-    without = [entry["object"] for entry in kept_out]
+    target = empty_copy(server, database, marker, manifest, kept_out, deadline_s, pipes)
     size = manifest["size_bytes"]
     if manifest.get("row_files"):
-        with Session(server, database, application_name(marker.id), READ_ONLY, deadline_s) as session:
-            version = int(session.value("SELECT current_setting('server_version_num') AS v"))
-        target = Target(server, version, roles, tuple(without), pipes)
         with registered(work), progress_database.filled(work, server, database, marker.id, size):
             not_given = row_files.restore(target, database, marker.id, work, manifest, jobs=jobs, deadline_s=deadline_s)
     else:
-        not_given = restore(server, database, marker.id, work, jobs=jobs, roles=roles, deadline_s=deadline_s, without=without, size=size)
-    told = {"missing_roles": sorted(roles.missing), "roles_not_given": not_given}
+        not_given = restore(
+            server, database, marker.id, work, jobs=jobs, roles=target.roles, deadline_s=deadline_s, without=target.without, size=size
+        )
+    told = {"missing_roles": sorted(target.roles.missing), "roles_not_given": not_given}
     return {**finish_copy(server, database, marker, manifest, work, kept_out, deadline_s), **told}
+
+
+def empty_copy(
+    server: Server,
+    database: str,
+    marker: Marker,
+    manifest: Dict[str, Any],
+    kept_out: Sequence[Dict[str, Any]],
+    deadline_s: float,
+    pipes: Optional[PipePlace] = None,
+) -> Target:
+    """Create it, and say what it is to be filled by. Raises CopyRefused and PostgresError."""
+    create_copy(server, database, marker, manifest, deadline_s)
+    with Session(server, server.maintenance_database, application_name(marker.id), deadline_s=deadline_s) as session:
+        roles = role_statements.look(session, manifest["roles"])
+        version = int(session.value("SELECT current_setting('server_version_num') AS v"))
+    return Target(server, version, roles, tuple(entry["object"] for entry in kept_out), pipes)
 
 
 def finish_copy(

@@ -92,11 +92,8 @@ def from_production(order: Order, facts: Dict[str, Any], production: Server, lim
             own, told = _own_server(order, facts)
             failures.extend(told)
             server = own.server
-        copy_database.create_copy(server, order.database, order.marker, facts, order.deadline_s)
-        roles = copy_database.roles_there(server, order.marker.id, facts["roles"], order.deadline_s)
-        with Session(server, order.database, application_name(order.marker.id), READ_ONLY, order.deadline_s) as session:
-            version = int(session.value("SELECT current_setting('server_version_num') AS v"))
-        target = Target(server, version, roles, tuple(entry["object"] for entry in kept_out), own.pipes if own else None)
+        pipes = own.pipes if own else None
+        target = copy_database.empty_copy(server, order.database, order.marker, facts, kept_out, order.deadline_s, pipes)
         return server, own, target
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -27,7 +27,7 @@ from ansible_collections.migrations.rehearsal.plugins.module_utils.production_gu
 from ansible_collections.migrations.rehearsal.plugins.module_utils.snapshot import take_snapshot
 from ansible_collections.migrations.rehearsal.plugins.module_utils.work_directory import WorkDirectory
 from copy_rehearsal import PARTITIONED, require_attached_alone
-from pulling import ODDITIES, Make, Rehearsal, rehearsals, run, when
+from pulling import ODDITIES, REFUSED, Make, Rehearsal, rehearsals, run, when
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pulled dump")]
 
@@ -175,16 +175,7 @@ def test_a_cut_in_the_middle_leaves_nothing_half_done(large: Rehearsal, side: st
 
 
 def test_what_the_copy_refuses_is_told_without_a_value(odd: Rehearsal) -> None:
-    run(
-        odd.production,
-        odd.source,
-        [
-            "CREATE FUNCTION fits(word text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'",
-            "CREATE TABLE held (word text CHECK (public.fits(word)))",
-            "INSERT INTO held VALUES ('secret')",
-            "CREATE OR REPLACE FUNCTION fits(word text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT word <> ''secret'' '",
-        ],
-    )
+    run(odd.production, odd.source, REFUSED)
     with pytest.raises(ToolFailed, match="table held could not be copied: .*violates check constraint") as told:
         odd.pull()
     assert "secret" not in str(told.value)
